@@ -1,0 +1,50 @@
+#ifndef ASSAY_AGENT_SAMPLER_SAMPLER_H_
+#define ASSAY_AGENT_SAMPLER_SAMPLER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "assay/v1/record.pb.h"
+#include "assay/v1/scenario.pb.h"
+
+namespace assay {
+
+struct SamplerOptions {
+  std::string cgroup_root = "/sys/fs/cgroup";
+  std::string proc_root = "/proc";
+  std::map<std::string, std::string> aliases;  // "@postgres" in a scenario -> path below the cgroup root
+};
+
+// Reads cgroups and the host on a fixed-rate schedule, on a thread of its own, from Start to Stop. Ticks that could not be begun before
+// the next one was due are counted as missed, never made up.
+class Sampler {
+ public:
+  // One tick's readings, on the sampler's thread. read_begin_ns and read_end_ns are absolute monotonic ns here; the share rebases them to T0.
+  using Sink = std::function<void(std::vector<v1::CgroupSample>&&, std::vector<v1::HostSample>&&)>;
+
+  Sampler(SamplerOptions options, const v1::Sampling& sampling, Sink sink);
+  ~Sampler();  // stops
+
+  void Start();
+
+  struct Summary {
+    uint64_t ticks = 0;
+    uint64_t missed_ticks = 0;
+    int64_t last_tick_ns = 0;                    // monotonic begin of the last tick, 0 if none
+    std::vector<std::string> unmatched_cgroups;  // patterns that never matched
+  };
+  // Takes one last reading, joins the thread. Idempotent.
+  Summary Stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_AGENT_SAMPLER_SAMPLER_H_

@@ -1,0 +1,25 @@
+#ifndef ASSAY_COMMON_RPC_H_
+#define ASSAY_COMMON_RPC_H_
+
+#include <memory>
+#include <string>
+
+#include <absl/status/status.h>
+#include <grpcpp/grpcpp.h>
+
+namespace assay {
+
+// Agent and coordinator must have the same; raised with every incompatible change of proto/.
+inline constexpr uint32_t kProtocolVersion = 1;
+
+// absl and gRPC use the same code numbers; the message goes along.
+absl::Status FromGrpc(const grpc::Status& status);
+grpc::Status ToGrpc(const absl::Status& status);
+
+// Both ends take their keepalive and size settings from here: with only one end changed, gRPC ends the connection ("too many pings").
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
+void ConfigureServer(grpc::ServerBuilder& builder);
+
+}  // namespace assay
+
+#endif  // ASSAY_COMMON_RPC_H_

@@ -1,0 +1,52 @@
+#ifndef ASSAY_STORAGE_CONNECTION_H_
+#define ASSAY_STORAGE_CONNECTION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <absl/status/status.h>
+
+namespace pqxx {
+class connection;
+class work;
+}  // namespace pqxx
+
+namespace assay {
+
+// One connection to PostgreSQL, for one thread. Exceptions of libpqxx stop here and become Status:
+//   Unavailable        no connection, or it broke (try again: the next transaction connects anew)
+//   PermissionDenied   login or rights
+//   FailedPrecondition this coordinator's term is over (see Lease), or the server is too old
+//   ResourceExhausted  the server's disk or connections are used up
+//   Internal           any other SQL error; the message names it
+class Connection {
+ public:
+  // `url`: libpq URL or key=value string. `application` shows in pg_stat_activity. Does not connect yet.
+  Connection(std::string url, std::string application);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Every transaction then first checks, under a key-share lock, that this term still holds the lease row. 0: no check.
+  void FenceWith(int64_t term) { term_ = term; }
+
+  // Runs `body` in one transaction and commits. An exception or a bad status rolls back. Search path is assay, public; time zone UTC.
+  absl::Status Transact(const std::function<absl::Status(pqxx::work&)>& body);
+
+  // "host:port/database" or socket path, without the password: for messages.
+  std::string Where() const;
+  const std::string& url() const { return url_; }
+
+ private:
+  absl::Status Connect();
+
+  const std::string url_;
+  const std::string application_;
+  int64_t term_ = 0;
+  std::unique_ptr<pqxx::connection> connection_;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_STORAGE_CONNECTION_H_
