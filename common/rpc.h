@@ -7,10 +7,9 @@
 #include <absl/status/status.h>
 #include <grpcpp/grpcpp.h>
 
-namespace assay {
+#include "common/protocol.h"
 
-// Agent and coordinator must have the same; raised with every incompatible change of proto/.
-inline constexpr uint32_t kProtocolVersion = 1;
+namespace assay {
 
 // absl and gRPC use the same code numbers; the message goes along.
 absl::Status FromGrpc(const grpc::Status& status);

@@ -60,6 +60,7 @@ struct RunRow {
   std::string state;     // preparing running draining ended
   std::string verdict;   // running accepted rejected
   int64_t t0_ns = 0;     // coordinator time (Unix ns); 0 before it is set
+  bool agent_lost = false;  // read only: has a flag agent_lost or interrupted of severity reject
   std::vector<ShareRow> shares;
 };
 

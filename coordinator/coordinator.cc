@@ -1,0 +1,307 @@
+#include "coordinator/coordinator.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/command.h"
+#include "common/protocol.h"
+#include "common/template.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kMaxTasks = 100'000;
+constexpr size_t kTasksPerTurn = 1000;
+constexpr auto kTurn = std::chrono::milliseconds(50);
+constexpr int64_t kRetryNs = 500'000'000;
+constexpr int64_t kRenewNs = 3'000'000'000;
+constexpr auto kAnswerPatience = std::chrono::seconds(30);
+
+std::string LabelsJson(const v1::Hello& hello) {
+  std::map<std::string, std::string> merged;
+  const auto quoted = [](const std::string& text) {
+    google::protobuf::Value value;
+    value.set_string_value(text);
+    std::string json;
+    (void)google::protobuf::util::MessageToJsonString(value, &json);
+    return json;
+  };
+  for (const v1::Label& label : hello.labels()) {
+    std::string& values = merged[label.key()];
+    values += fmt::format("{}{}", values.empty() ? "" : ",", quoted(label.value()));
+  }
+  std::string json;
+  for (const auto& [key, values] : merged) json += fmt::format("{}{}:[{}]", json.empty() ? "" : ",", quoted(key), values);
+  return fmt::format("{{{}}}", json);
+}
+
+std::string FactsJson(const v1::Hello& hello) {
+  std::string json;
+  v1::Hello facts = hello;
+  facts.clear_labels();
+  (void)google::protobuf::util::MessageToJsonString(facts, &json);
+  return json;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(Options options, Connection& connection, Lease& lease, std::function<void(absl::Status)> fatal)
+    : options_(std::move(options)), connection_(connection), lease_(lease), store_(connection), fatal_(std::move(fatal)), tasks_(kMaxTasks), scheduler_(options_.scheduler) {}
+
+Coordinator::~Coordinator() { Stop(); }
+
+absl::Status Coordinator::Start() {
+  const int64_t now_ns = SteadyWallNs();
+  absl::StatusOr<std::vector<SweepRow>> sweeps = store_.UnfinishedSweeps();
+  if (!sweeps.ok()) return sweeps.status();
+  finisher_ = std::make_unique<Finisher>(options_.database_url, options_.term, [this](int64_t run_id, const std::string& verdict, bool agent_lost) {
+    tasks_.Push([=, this] { scheduler_.RunEnded(run_id, verdict, agent_lost, SteadyWallNs()); });
+  });
+  for (SweepRow& sweep : *sweeps) {
+    absl::StatusOr<std::vector<RunRow>> runs = store_.RunsOfSweep(sweep.sweep_id);
+    if (!runs.ok()) return runs.status();
+    absl::StatusOr<std::vector<SweepStore::HookRow>> hooks = store_.HooksOfSweep(sweep.sweep_id);
+    if (!hooks.ok()) return hooks.status();
+    spdlog::info("sweep {} ({}) goes on: {} runs so far", sweep.sweep_id, sweep.spec.name(), runs->size());
+    scheduler_.Load(std::move(sweep), *std::move(runs), *std::move(hooks), now_ns);
+  }
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void Coordinator::Stop() {
+  if (stopping_.exchange(true)) return;
+  tasks_.Close();
+  if (thread_.joinable()) thread_.join();
+  for (auto& [id, hook] : hooks_) hook.join();
+  finisher_.reset();
+}
+
+// ---------------------------------------------------------------------------------------------------------- from other threads
+
+void Coordinator::AgentReported(const Session& session, v1::Report&& report, int64_t received_ns) {
+  // A report that finds no room is dropped: the next one says all again.
+  tasks_.TryPush([this, session, report = std::move(report), received_ns] { Handle(session, report, received_ns); });
+}
+
+void Coordinator::AgentGone(uint64_t session) {
+  tasks_.Push([this, session] {
+    if (const auto found = sessions_.find(session); found != sessions_.end()) {
+      if (found->second.accepted) spdlog::info("agent {} is disconnected", found->second.hello.name());
+      sessions_.erase(found);
+    }
+    scheduler_.Disconnected(session, SteadyWallNs());
+  });
+}
+
+void Coordinator::ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
+  tasks_.Push([this, run_id, agent_id, end] { scheduler_.ShareEnded(run_id, agent_id, end); });
+}
+
+void Coordinator::LateRows(int64_t run_id) {
+  tasks_.Push([this, run_id] { finisher_->Refresh(run_id); });
+}
+
+void Coordinator::AddSweep(SweepRow sweep) {
+  tasks_.Push([this, sweep = std::move(sweep)] { scheduler_.AddSweep(sweep); });
+}
+
+void Coordinator::CancelSweep(int64_t sweep_id, bool now) {
+  tasks_.Push([this, sweep_id, now] { scheduler_.CancelSweep(sweep_id, now); });
+}
+
+template <typename T>
+std::optional<T> Coordinator::Ask(std::function<T()> question) {
+  auto answer = std::make_shared<std::promise<T>>();
+  std::future<T> future = answer->get_future();
+  if (!tasks_.Push([answer, question = std::move(question)] { answer->set_value(question()); })) return std::nullopt;
+  if (future.wait_for(kAnswerPatience) != std::future_status::ready) return std::nullopt;
+  return future.get();
+}
+
+std::optional<v1::SweepProgress> Coordinator::Progress(int64_t sweep_id) {
+  using Answer = std::optional<v1::SweepProgress>;
+  return Ask<Answer>([this, sweep_id] { return scheduler_.Progress(sweep_id, SteadyWallNs()); }).value_or(std::nullopt);
+}
+
+v1::ListAgentsReply Coordinator::Agents() {
+  return Ask<v1::ListAgentsReply>([this] { return scheduler_.Agents(SteadyWallNs()); }).value_or(v1::ListAgentsReply());
+}
+
+// ---------------------------------------------------------------------------------------------------------- the thread
+
+void Coordinator::Run() {
+  while (!stopping_) {
+    if (std::optional<std::function<void()>> task = tasks_.Pop(kTurn)) {
+      (*task)();
+      for (size_t i = 1; i < kTasksPerTurn; ++i) {
+        task = tasks_.Pop(std::chrono::nanoseconds(0));
+        if (!task) break;
+        (*task)();
+      }
+    }
+    Advance();
+    RunHooks();
+    Answer();
+  }
+}
+
+void Coordinator::Handle(const Session& session, const v1::Report& report, int64_t received_ns) {
+  Connected& connected = sessions_[session.id];
+  connected.session = session;
+  if (report.has_hello()) connected.hello = report.hello();
+  connected.report_id = report.report_id();
+  connected.received_ns = received_ns;
+  if (!connected.accepted) Accept(connected, received_ns);
+  if (connected.accepted) scheduler_.Reported(session.id, report, received_ns);
+}
+
+void Coordinator::Accept(Connected& connected, int64_t now_ns) {
+  const v1::Hello& hello = connected.hello;
+  if (hello.name().empty()) {
+    connected.refusal = "the agent did not say its name";
+    return;
+  }
+  int64_t agent_id = 0;
+  if (hello.protocol_version() == kProtocolVersion) {
+    const absl::StatusOr<int64_t> stored = store_.UpsertAgent(hello.name(), hello.host(), LabelsJson(hello), FactsJson(hello));
+    // Without the database nobody new can come in; the agent's next report tries again.
+    if (!stored.ok()) return;
+    agent_id = *stored;
+  }
+  if (std::optional<std::string> refusal = scheduler_.Connect(connected.session.id, agent_id, hello, now_ns)) {
+    if (connected.refusal != *refusal) spdlog::warn("refused: {}", *refusal);
+    connected.refusal = *std::move(refusal);
+    return;
+  }
+  connected.accepted = true;
+  connected.refusal.clear();
+  spdlog::info("agent {} is connected: host {}, pid {}, cgroups {}", hello.name(), hello.host(), hello.pid(), hello.cgroup_layout());
+}
+
+void Coordinator::Advance() {
+  const int64_t now_ns = SteadyWallNs();
+  if (now_ns < retry_at_ns_) return;
+  absl::Status status;
+  if (now_ns >= renew_at_ns_) {
+    status = lease_.Renew();
+    if (status.ok()) renew_at_ns_ = now_ns + kRenewNs;
+  }
+  while (status.ok()) {
+    std::optional<Scheduler::Write> write = scheduler_.NextWrite(SteadyWallNs());
+    if (!write) break;
+    status = Store(*write);
+    if (status.ok()) scheduler_.Written(*write, SteadyWallNs());
+  }
+  if (status.code() == absl::StatusCode::kFailedPrecondition) {
+    stopping_ = true;
+    fatal_(status);
+    return;
+  }
+  if (!status.ok()) {
+    retry_at_ns_ = SteadyWallNs() + kRetryNs;
+    if (trouble_.ok()) spdlog::error("the database does not take writes, trying on: {}", std::string(status.message()));
+  } else if (!trouble_.ok()) {
+    spdlog::info("the database takes writes again");
+  }
+  trouble_ = status;
+}
+
+absl::Status Coordinator::Store(Scheduler::Write& write) {
+  if (auto* set = std::get_if<Scheduler::SetSweepState>(&write)) {
+    spdlog::info("sweep {} is {}{}", set->sweep_id, set->state, set->failure.empty() ? "" : ": " + set->failure);
+    return store_.SetSweepState(set->sweep_id, set->state, set->failure);
+  }
+  if (auto* create = std::get_if<Scheduler::CreateRun>(&write)) return store_.CreateRun(create->run);
+  if (auto* start = std::get_if<Scheduler::StartRun>(&write)) return store_.StartRun(start->run_id, start->t0_ns);
+  if (auto* drain = std::get_if<Scheduler::DrainRun>(&write)) return store_.DrainRun(drain->run_id);
+  if (auto* lose = std::get_if<Scheduler::LoseShare>(&write)) {
+    spdlog::warn("run {}: the share of agent {} is lost: {}", lose->run_id, lose->agent, lose->why);
+    const absl::StatusOr<bool> lost = store_.LoseShare(lose->run_id, lose->agent_id, lose->why);
+    if (!lost.ok()) return lost.status();
+    lose->had_ended = !*lost;
+    return absl::OkStatus();
+  }
+  if (auto* hook = std::get_if<Scheduler::CreateHook>(&write)) return store_.CreateHook(hook->hook);
+  if (auto* hook = std::get_if<Scheduler::EndHook>(&write)) {
+    if (hook->hook.state == "failed") spdlog::warn("{} hook on {} failed: {}", hook->hook.kind, hook->hook.where, hook->hook.error);
+    return store_.EndHook(hook->hook);
+  }
+  if (auto* end = std::get_if<Scheduler::EndRun>(&write)) finisher_->Finish(*end);
+  return absl::OkStatus();
+}
+
+void Coordinator::Answer() {
+  for (const uint64_t id : scheduler_.TakeChanged()) {
+    if (const auto found = sessions_.find(id); found != sessions_.end()) found->second.received_ns = std::max<int64_t>(found->second.received_ns, 1);
+  }
+  for (auto& [id, connected] : sessions_) {
+    if (connected.received_ns == 0 || (!connected.accepted && connected.refusal.empty())) continue;
+    const int64_t now_ns = SteadyWallNs();
+    v1::Desired desired = scheduler_.DesiredOf(id, now_ns);
+    desired.set_refusal(connected.refusal);
+    if (connected.accepted && !std::exchange(connected.welcomed, true)) {
+      desired.mutable_welcome()->set_cluster_id(options_.cluster_id);
+      desired.mutable_welcome()->set_term(options_.term);
+      desired.mutable_welcome()->set_lease_ttl_ms(static_cast<uint32_t>(options_.scheduler.lease_ttl_ns / 1'000'000));
+    }
+    if (connected.report_id != 0) {
+      desired.set_report_id(connected.report_id);
+      desired.set_received_ns(connected.received_ns);
+    }
+    connected.report_id = 0;
+    connected.received_ns = 0;
+    desired.set_sent_ns(SteadyWallNs());
+    connected.session.send(std::move(desired));
+  }
+}
+
+void Coordinator::RunHooks() {
+  for (Scheduler::CreateHook& hook : scheduler_.TakeCoordinatorHooks()) {
+    hooks_[hook.hook.hook_id] = std::thread([this, hook = std::move(hook)] {
+      const auto expand = [&](const std::string& text) {
+        return ExpandTemplate(
+            text,
+            [&](std::string_view name) -> std::optional<std::string> {
+              if (name == "run") return std::to_string(hook.hook.run_id);
+              if (name == "block") return std::to_string(hook.block);
+              if (name == "target") return hook.target;
+              if (name == "agent") return "coordinator";
+              return std::nullopt;
+            },
+            false);
+      };
+      SpawnRequest request;
+      for (const std::string& word : hook.spec.argv()) request.argv.push_back(expand(word));
+      for (const auto& [key, value] : hook.spec.env()) request.env.push_back(fmt::format("{}={}", key, expand(value)));
+      request.cwd = expand(hook.spec.cwd());
+      SweepStore::HookRow row = hook.hook;
+      const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stopping_);
+      if (result.ok()) {
+        row.exit_code = result->exit_code;
+        row.output = result->output;
+        row.elapsed_ns = result->elapsed_ns;
+        if (!result->ok()) row.error = result->Describe();
+      } else {
+        row.error = std::string(result.status().message());
+      }
+      row.state = row.error.empty() ? "ok" : "failed";
+      tasks_.Push([this, row] {
+        scheduler_.HookEnded(row);
+        if (const auto found = hooks_.find(row.hook_id); found != hooks_.end()) {
+          found->second.join();
+          hooks_.erase(found);
+        }
+      });
+    });
+  }
+}
+
+}  // namespace assay

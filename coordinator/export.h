@@ -1,0 +1,30 @@
+#ifndef ASSAY_COORDINATOR_EXPORT_H_
+#define ASSAY_COORDINATOR_EXPORT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "storage/connection.h"
+
+namespace assay {
+
+// Gets pieces of files; the pieces of one file follow each other. False stops the export.
+using ExportSink = std::function<bool(const std::string& file, std::string_view bytes)>;
+
+// The seeds' own files, per run: <run>_docker_stats.csv and <run>_triggers.csv with the columns and display strings of `docker stats`.
+absl::Status ExportGust(Connection& connection, int64_t sweep_id, const ExportSink& sink);
+// One benchmark CSV with the columns of the RADPS overhead tests.
+absl::Status ExportRadps(Connection& connection, int64_t sweep_id, const ExportSink& sink);
+// Any documented view or table as CSV (RFC 4180); an empty name: all views.
+absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::string& view, const ExportSink& sink);
+
+// One CSV field: quoted where RFC 4180 asks for it.
+std::string CsvField(std::string_view text);
+
+}  // namespace assay
+
+#endif  // ASSAY_COORDINATOR_EXPORT_H_

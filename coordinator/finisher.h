@@ -1,0 +1,42 @@
+#ifndef ASSAY_COORDINATOR_FINISHER_H_
+#define ASSAY_COORDINATOR_FINISHER_H_
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "common/bounded_queue.h"
+#include "coordinator/scheduler.h"
+
+namespace assay {
+
+// Judges and closes runs on a thread and a connection of its own, so that reading 100,000 rows never keeps agents waiting. Also closes
+// ended runs anew when late rows came for them.
+class Finisher {
+ public:
+  using Ended = std::function<void(int64_t run_id, const std::string& verdict, bool agent_lost)>;
+
+  Finisher(std::string database_url, int64_t term, Ended ended);
+  ~Finisher();
+
+  void Finish(Scheduler::EndRun run);
+  void Refresh(int64_t run_id);
+
+ private:
+  struct Job {
+    bool refresh = false;
+    Scheduler::EndRun run;
+  };
+  void Run();
+  absl::Status Close(const Job& job);
+  absl::StatusOr<Scheduler::EndRun> Recall(int64_t run_id);
+
+  Connection connection_;
+  const Ended ended_;
+  BoundedQueue<Job> jobs_;
+  std::thread thread_;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_COORDINATOR_FINISHER_H_

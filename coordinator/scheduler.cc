@@ -1,0 +1,770 @@
+#include "coordinator/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/counter_random.h"
+#include "common/protocol.h"
+#include "common/units.h"
+#include "coordinator/plan.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kSecond = 1'000'000'000;
+// A name is taken over from a session that was silent this long: its host may have vanished without a word.
+constexpr int64_t kSilentNs = 10 * kSecond;
+// T0 lies this far ahead, plus a generous multiple of the slowest agent's round trip.
+constexpr int64_t kStartLeadNs = 150 * kMs;
+constexpr int64_t kMaxStartLeadNs = 3 * kSecond;
+constexpr int64_t kRoundTripsToStart = 20;
+// A run that never fired says nothing about the target: it is tried again this often whatever the scenario says.
+constexpr uint32_t kTriesToPrepare = 3;
+
+bool HasFired(v1::SharePhase phase) { return phase == v1::FIRED || phase == v1::ENDED; }
+
+bool Matches(const v1::Hello& hello, const v1::Selector& selector) {
+  return std::all_of(selector.labels().begin(), selector.labels().end(), [&](const auto& wanted) {
+    return std::any_of(hello.labels().begin(), hello.labels().end(), [&](const v1::Label& l) { return l.key() == wanted.first && l.value() == wanted.second; });
+  });
+}
+
+std::string Describe(const v1::Selector& selector) {
+  std::map<std::string, std::string> sorted(selector.labels().begin(), selector.labels().end());
+  std::string text;
+  for (const auto& [key, value] : sorted) text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, value);
+  return text.empty() ? "any label" : text;
+}
+
+v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& cell, uint64_t seed) {
+  v1::ShareSpec spec;
+  spec.set_run_id(run.run_id);
+  spec.set_sweep_id(run.sweep_id);
+  spec.set_block(run.block);
+  spec.set_target(cell.spec.target());
+  spec.set_random_key(RunKey(seed, cell.spec.key(), run.block));
+  spec.set_first_index(share.first_index);
+  spec.set_count(share.count);
+  spec.set_stride(share.stride);
+  spec.set_slots(share.slots);
+  spec.set_duration_ns(cell.spec.load().duration_ns());
+  *spec.mutable_trigger() = cell.spec.trigger();
+  if (share.samples) *spec.mutable_sampling() = cell.spec.sampling();
+  return spec;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------------------- loading, users
+
+void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<SweepStore::HookRow> hooks, int64_t now_ns) {
+  const int64_t id = row.sweep_id;
+  AddSweep(std::move(row));
+  Sweep& sweep = sweeps_.at(id);
+  sweep.cancel_now = sweep.row.cancel_now;
+  for (RunRow& run : runs) {
+    if (run.state == "ended") {
+      NoteEnded(sweep, run, run.verdict, run.agent_lost);
+    } else {
+      for (const ShareRow& share : run.shares) sweep.pinned.insert(share.agent);
+      AdoptRun(sweep, std::move(run), now_ns);
+    }
+  }
+  for (SweepStore::HookRow& hook : hooks) {
+    const bool of_sweep = hook.run_id == 0;
+    if (!of_sweep && (!sweep.run || sweep.run->row.run_id != hook.run_id)) continue;
+    const bool before = hook.kind.rfind("before", 0) == 0;
+    HookStage& stage = of_sweep ? (before ? sweep.before : sweep.after) : (before ? sweep.run->before : sweep.run->after);
+    stage.begun = true;
+    if (hook.state == "failed") stage.failure = hook.error;
+    if (hook.state != "running") continue;
+    CreateHook open{hook, {}, 0, ""};
+    if (of_sweep) {
+      open.spec = before ? sweep.row.spec.before_sweep() : sweep.row.spec.after_sweep();
+    } else {
+      const v1::CellSpec& cell = sweep.CellOf(sweep.run->row.cell_id).spec;
+      open.spec = before ? cell.before_run() : cell.after_run();
+      open.block = sweep.run->row.block;
+      open.target = cell.target();
+    }
+    if (hook.where == "coordinator") {
+      hook.state = "failed";
+      hook.error = "the coordinator was restarted while the hook ran";
+      ended_hooks_[hook.hook_id] = hook;
+    }
+    stage.open[hook.hook_id] = std::move(open);
+  }
+  if (!runs.empty() || sweep.row.state == "running") sweep.before.begun = true;
+  if (sweep.run) {
+    if (sweep.run->row.state == "preparing" && sweep.run->trouble.code.empty()) {
+      sweep.run->trouble = {"interrupted", "the coordinator was restarted before the run began"};
+    }
+    // The lease of an agent that the coordinator has not yet heard again counts from now.
+    for (auto& [name, share] : sweep.run->shares) {
+      Agent& agent = agents_[name];
+      agent.agent_id = share.row.agent_id;
+      agent.heard_ns = now_ns;
+      agent.hello.set_name(name);
+      agent.hello.set_incarnation(share.row.incarnation);
+    }
+  }
+}
+
+void Scheduler::AddSweep(SweepRow row) {
+  const int64_t id = row.sweep_id;
+  Sweep& sweep = sweeps_[id];
+  sweep.row = std::move(row);
+  for (const CellRow& cell : sweep.row.cells) sweep.position_of_cell[cell.cell_id] = cell.position;
+  for (uint32_t block = 1; block <= sweep.row.spec.blocks(); ++block) {
+    sweep.order.push_back(BlockOrder(sweep.row.spec.seed(), block, static_cast<uint32_t>(sweep.row.cells.size())));
+  }
+}
+
+void Scheduler::CancelSweep(int64_t sweep_id, bool now) {
+  const auto found = sweeps_.find(sweep_id);
+  if (found == sweeps_.end()) return;
+  found->second.row.state = "cancelling";
+  found->second.cancel_now |= now;
+  if (found->second.run) Changed(*found->second.run);
+}
+
+void Scheduler::AdoptRun(Sweep& sweep, RunRow row, int64_t now_ns) {
+  auto run = std::make_unique<Run>();
+  const CellRow& cell = sweep.CellOf(row.cell_id);
+  for (const ShareRow& share : row.shares) {
+    Share& mine = run->shares[share.agent];
+    mine.row = share;
+    mine.row.run_id = row.run_id;
+    mine.spec = SpecOf(share, row, cell, sweep.row.spec.seed());
+    mine.ended = share.state == "ended";
+    mine.lost = share.state == "lost";
+  }
+  run->created_ns = row.t0_ns > 0 ? row.t0_ns : now_ns;
+  run->cooldown_until_ns = now_ns + cell.spec.sampling().cooldown_ns();
+  run->row = std::move(row);
+  sweep.run = std::move(run);
+  Changed(*sweep.run);
+}
+
+void Scheduler::NoteEnded(Sweep& sweep, const RunRow& row, const std::string& verdict, bool agent_lost) {
+  const std::pair key{row.block, sweep.position_of_cell.at(row.cell_id)};
+  const uint32_t attempts = sweep.attempts[key] = std::max(sweep.attempts[key], row.attempt);
+  if (verdict == "accepted") {
+    ++sweep.accepted;
+    sweep.done.insert(key);
+    return;
+  }
+  ++sweep.rejected;
+  const v1::SweepSpec& spec = sweep.row.spec;
+  const bool never_fired = row.t0_ns == 0 && agent_lost;
+  const uint32_t tries = spec.on_agent_loss() == v1::SweepSpec::REPEAT ? spec.repeat_limit() + 1 : 1;
+  const bool again = agent_lost && attempts < (never_fired ? std::max(tries, kTriesToPrepare) : tries);
+  if (!again) sweep.done.insert(key);
+}
+
+// ---------------------------------------------------------------------------------------------------------- agents
+
+std::optional<std::string> Scheduler::Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello, int64_t now_ns) {
+  if (hello.protocol_version() != kProtocolVersion) {
+    return fmt::format("agent {} speaks protocol version {}, this coordinator {}: install the same version of Assay on both", hello.name(),
+                       hello.protocol_version(), kProtocolVersion);
+  }
+  Agent& agent = agents_[hello.name()];
+  const bool same = agent.hello.incarnation() == hello.incarnation();
+  if (agent.session != 0 && !same && now_ns - agent.heard_ns < kSilentNs) {
+    return fmt::format("an agent named '{}' is connected already (host {}, pid {}): give this one a name of its own with --name", hello.name(),
+                       agent.hello.host(), agent.hello.pid());
+  }
+  if (agent.session != 0) name_of_session_.erase(agent.session);
+  if (!same) {
+    // A hook is never started twice: what the old process was doing is over, and how it ended is not known.
+    for (auto& [id, hook] : agent.hooks) {
+      hook.set_done(true);
+      hook.set_error("the agent was restarted while the hook ran");
+    }
+    agent.shares.clear();
+  }
+  agent.agent_id = agent_id;
+  agent.hello = hello;
+  agent.session = session;
+  agent.heard_ns = now_ns;
+  agent.leaving = false;
+  name_of_session_[session] = hello.name();
+  changed_.insert(session);
+  return std::nullopt;
+}
+
+void Scheduler::Reported(uint64_t session, const v1::Report& report, int64_t now_ns) {
+  const auto name = name_of_session_.find(session);
+  if (name == name_of_session_.end()) return;
+  Agent& agent = agents_.at(name->second);
+  agent.heard_ns = now_ns;
+  agent.leaving = report.leaving();
+  if (report.has_clock()) {
+    agent.clock = report.clock();
+    if (report.wall_ns() != 0) agent.wall_ahead_ns = report.wall_ns() - (report.sent_ns() + report.clock().offset_ns());
+  }
+  agent.spool = report.spool();
+  agent.shares.clear();
+  for (const v1::ShareStatus& status : report.shares()) agent.shares[status.run_id()] = status;
+  for (const v1::HookStatus& status : report.hooks()) agent.hooks[status.hook_id()] = status;
+  if (Sweep* sweep = Active(); sweep != nullptr && sweep->run) {
+    const auto share = sweep->run->shares.find(name->second);
+    const auto status = agent.shares.find(sweep->run->row.run_id);
+    if (share != sweep->run->shares.end() && status != agent.shares.end() && share->second.row.incarnation == agent.hello.incarnation()) {
+      share->second.status = status->second;
+    }
+  }
+}
+
+void Scheduler::Disconnected(uint64_t session, int64_t now_ns) {
+  const auto name = name_of_session_.find(session);
+  if (name == name_of_session_.end()) return;
+  Agent& agent = agents_.at(name->second);
+  if (agent.session == session) {
+    agent.session = 0;
+    agent.heard_ns = now_ns;
+  }
+  name_of_session_.erase(name);
+}
+
+std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& selector) const {
+  std::vector<const Agent*> found;
+  for (const auto& [name, agent] : agents_) {
+    if (agent.session != 0 && !agent.leaving && Matches(agent.hello, selector)) found.push_back(&agent);
+  }
+  return found;
+}
+
+// ---------------------------------------------------------------------------------------------------------- other threads' news
+
+void Scheduler::ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
+  Run* run = FindRun(run_id);
+  if (run == nullptr) return;
+  for (auto& [name, share] : run->shares) {
+    if (share.row.agent_id != agent_id) continue;
+    share.ended = true;
+    share.status.set_fired(end.fired());
+    share.status.set_in_flight(0);
+    Changed(name);
+  }
+}
+
+void Scheduler::RunEnded(int64_t run_id, const std::string& verdict, bool agent_lost, int64_t now_ns) {
+  Sweep* sweep = nullptr;
+  Run* run = FindRun(run_id, &sweep);
+  if (run == nullptr) return;
+  NoteEnded(*sweep, run->row, verdict, agent_lost);
+  auto& [total_ns, runs] = sweep->spent_ns[sweep->position_of_cell.at(run->row.cell_id)];
+  total_ns += now_ns - run->created_ns;
+  ++runs;
+  Changed(*run);
+  sweep->run.reset();
+}
+
+void Scheduler::HookEnded(const SweepStore::HookRow& hook) { ended_hooks_[hook.hook_id] = hook; }
+
+std::vector<Scheduler::CreateHook> Scheduler::TakeCoordinatorHooks() { return std::exchange(coordinator_hooks_, {}); }
+
+// ---------------------------------------------------------------------------------------------------------- what comes next
+
+Scheduler::Sweep* Scheduler::Active() { return sweeps_.empty() ? nullptr : &sweeps_.begin()->second; }
+
+Scheduler::Run* Scheduler::FindRun(int64_t run_id, Sweep** owner) {
+  for (auto& [id, sweep] : sweeps_) {
+    if (!sweep.run || sweep.run->row.run_id != run_id) continue;
+    if (owner != nullptr) *owner = &sweep;
+    return sweep.run.get();
+  }
+  return nullptr;
+}
+
+std::optional<Scheduler::Write> Scheduler::NextWrite(int64_t now_ns) {
+  Sweep* const active = Active();
+  for (auto& [id, sweep] : sweeps_) {
+    // A sweep that waits behind another one is only ever cancelled.
+    if (&sweep != active && !sweep.Cancelling()) continue;
+    if (std::optional<Write> write = NextOfSweep(sweep, now_ns)) return write;
+  }
+  return std::nullopt;
+}
+
+std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now_ns) {
+  sweep.waiting.clear();
+  const v1::SweepSpec& spec = sweep.row.spec;
+  if (sweep.row.state == "pending") {
+    if (!PinAgents(sweep, now_ns)) return std::nullopt;
+    return SetSweepState{sweep.row.sweep_id, "running", ""};
+  }
+  if (!sweep.Cancelling() || sweep.before.begun) {
+    if (auto write = NextOfStage(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr, sweep.Cancelling() ? "the sweep was cancelled" : "", now_ns)) return write;
+    if (!sweep.before.Over()) return std::nullopt;
+    if (!sweep.before.failure.empty()) sweep.failure = sweep.before.failure;
+  }
+  if (sweep.run) return NextOfRun(sweep, *sweep.run, now_ns);
+  const auto next = NextCell(sweep);
+  if (next && !sweep.Cancelling() && sweep.failure.empty()) {
+    if (!PinAgents(sweep, now_ns)) return std::nullopt;
+    return MakeRun(sweep, next->first, next->second);
+  }
+  if (sweep.before.begun) {
+    if (auto write = NextOfStage(sweep.after, sweep, "after_sweep", spec.after_sweep(), nullptr, "", now_ns)) return write;
+    if (!sweep.after.Over()) return std::nullopt;
+    if (sweep.failure.empty()) sweep.failure = sweep.after.failure;
+  }
+  const char* state = !sweep.failure.empty() ? "failed" : sweep.Cancelling() ? "cancelled" : "finished";
+  return SetSweepState{sweep.row.sweep_id, state, sweep.failure};
+}
+
+std::optional<std::pair<uint32_t, uint32_t>> Scheduler::NextCell(const Sweep& sweep) const {
+  for (uint32_t block = 1; block <= sweep.order.size(); ++block) {
+    for (const uint32_t position : sweep.order[block - 1]) {
+      if (!sweep.done.contains({block, position})) return std::pair{block, position};
+    }
+  }
+  return std::nullopt;
+}
+
+// The agents that fire stay the same for the whole sweep, so that its cells can be compared; one that is gone for good is replaced.
+bool Scheduler::PinAgents(Sweep& sweep, int64_t now_ns) {
+  const v1::SweepSpec& spec = sweep.row.spec;
+  std::string away;
+  bool gone = sweep.pinned.empty();
+  for (const std::string& name : sweep.pinned) {
+    const Agent& agent = agents_.at(name);
+    if (agent.session != 0 && !agent.leaving) continue;
+    if (agent.leaving || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns) gone = true;
+    away += fmt::format("{}{}", away.empty() ? "" : ", ", name);
+  }
+  if (away.empty() && !gone) return true;
+  const std::vector<const Agent*> matching = Matching(spec.agents());
+  const size_t wanted = std::max<size_t>(1, spec.agents_min());
+  if (gone && matching.size() >= wanted) {
+    sweep.pinned.clear();
+    for (const Agent* agent : matching) sweep.pinned.insert(agent->hello.name());
+    return true;
+  }
+  sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}", wanted - matching.size(), wanted - matching.size() == 1 ? "" : "s", Describe(spec.agents()))
+                       : fmt::format("waiting for agent {} to come back", away);
+  return false;
+}
+
+std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block, uint32_t position) {
+  const CellRow& cell = sweep.CellAt(position);
+  CreateRun create;
+  create.run.sweep_id = sweep.row.sweep_id;
+  create.run.cell_id = cell.cell_id;
+  create.run.block = block;
+  create.run.attempt = sweep.attempts[{block, position}] + 1;
+  create.run.state = "preparing";
+  create.run.verdict = "running";
+
+  std::set<std::string> samplers;
+  if (cell.spec.has_sampling() && cell.spec.sampling().has_where()) {
+    for (const Agent* agent : Matching(cell.spec.sampling().where())) samplers.insert(agent->hello.name());
+  } else if (cell.spec.has_sampling()) {
+    samplers = sweep.pinned;
+  }
+  const std::vector<ShareRange> ranges =
+      SplitRun(cell.spec, RunKey(sweep.row.spec.seed(), cell.spec.key(), block), static_cast<uint32_t>(sweep.pinned.size()));
+  size_t next = 0;
+  const auto add = [&](const std::string& name, const ShareRange& range) {
+    const Agent& agent = agents_.at(name);
+    ShareRow share;
+    share.agent_id = agent.agent_id;
+    share.agent = name;
+    share.incarnation = agent.hello.incarnation();
+    share.first_index = range.first_index;
+    share.count = range.count;
+    share.stride = range.stride;
+    share.slots = range.slots;
+    share.samples = samplers.contains(name);
+    share.state = "leased";
+    if (share.slots > 0 || share.samples) create.run.shares.push_back(std::move(share));
+  };
+  for (const std::string& name : sweep.pinned) add(name, ranges[next++]);
+  for (const std::string& name : samplers) {
+    if (!sweep.pinned.contains(name)) add(name, {});
+  }
+  return create;
+}
+
+std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int64_t now_ns) {
+  if (run.judging) return std::nullopt;
+  const CellRow& cell = sweep.CellOf(run.row.cell_id);
+  if (run.trouble.code.empty() && sweep.Cancelling()) run.trouble = {"cancelled", "the sweep was cancelled"};
+
+  if (run.row.state == "preparing") {
+    for (const auto& [name, share] : run.shares) {
+      const Agent& agent = agents_.at(name);
+      if (!run.trouble.code.empty()) break;
+      if (share.status.phase() == v1::REFUSED) run.trouble = {"refused", fmt::format("agent {}: {}", name, share.status.error())};
+      if (agent.hello.incarnation() != share.row.incarnation || agent.leaving) run.trouble = {"interrupted", fmt::format("agent {} was restarted or left before the run began", name)};
+      if (now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns) run.trouble = {"interrupted", fmt::format("agent {} was not heard of any more before the run began", name)};
+    }
+    if (auto write = NextOfStage(run.before, sweep, "before_run", cell.spec.before_run(), &run, run.trouble.detail, now_ns)) return write;
+    if (!run.before.Over()) return std::nullopt;
+    if (run.trouble.code.empty() && !run.before.failure.empty()) run.trouble = {"hook_failed", run.before.failure};
+    if (run.trouble.code.empty()) {
+      int64_t bound_ns = 0;
+      for (const auto& [name, share] : run.shares) {
+        if (share.status.phase() != v1::READY) return std::nullopt;
+        bound_ns = std::max(bound_ns, agents_.at(name).clock.bound_ns());
+      }
+      return StartRun{run.row.run_id, now_ns + std::min(kMaxStartLeadNs, kStartLeadNs + kRoundTripsToStart * 2 * bound_ns)};
+    }
+  } else {
+    if (auto write = NextLoss(run, now_ns)) return write;
+    if (run.row.state == "running") {
+      for (const auto& [name, share] : run.shares) {
+        if (share.row.slots > 0 && !share.Over() && !HasFired(share.status.phase())) return std::nullopt;
+      }
+      return DrainRun{run.row.run_id};
+    }
+    for (const auto& [name, share] : run.shares) {
+      if (!share.Over()) return std::nullopt;
+    }
+  }
+  if (auto write = NextOfStage(run.after, sweep, "after_run", cell.spec.after_run(), &run, "", now_ns)) return write;
+  if (!run.after.Over()) return std::nullopt;
+  if (run.trouble.code.empty() && !run.after.failure.empty()) run.trouble = {"hook_failed", run.after.failure};
+  return EndRun{run.row.run_id, sweep.row.spec, cell.spec, run.trouble};
+}
+
+// A share is given up only when its agent cannot be firing any more: its own lease ran out before ours. Its rows may still come later.
+std::optional<Scheduler::Write> Scheduler::NextLoss(Run& run, int64_t now_ns) {
+  for (auto& [name, share] : run.shares) {
+    if (share.Over()) continue;
+    const Agent& agent = agents_.at(name);
+    const int64_t patience_ns = options_.lease_ttl_ns + options_.grace_ns;
+    const bool restarted = agent.hello.incarnation() != share.row.incarnation;
+    // The new process delivers what its predecessor's spool holds, its end included. Only if nothing comes the share is lost.
+    if (restarted && share.orphaned_ns == 0) share.orphaned_ns = now_ns;
+    if (restarted && now_ns - share.orphaned_ns > patience_ns) {
+      return LoseShare{run.row.run_id, share.row.agent_id, name, "the agent was restarted and its spool did not have the end of the share"};
+    }
+    if (now_ns - agent.heard_ns > patience_ns) {
+      return LoseShare{run.row.run_id, share.row.agent_id, name, fmt::format("not heard of for {}", FormatDuration(now_ns - agent.heard_ns))};
+    }
+  }
+  return std::nullopt;
+}
+
+// ---------------------------------------------------------------------------------------------------------- hooks
+
+void Scheduler::BeginStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run) const {
+  stage.begun = true;
+  if (hook.argv().empty()) return;
+  std::vector<std::string> places;
+  if (hook.on_coordinator()) {
+    places.emplace_back("coordinator");
+  } else if (hook.has_where()) {
+    for (const Agent* agent : Matching(hook.where())) places.push_back(agent->hello.name());
+  } else {
+    places.assign(sweep.pinned.begin(), sweep.pinned.end());
+  }
+  if (places.empty()) stage.failure = fmt::format("{}: no connected agent has {}", kind, Describe(hook.where()));
+  for (std::string& place : places) {
+    SweepStore::HookRow row;
+    row.sweep_id = sweep.row.sweep_id;
+    row.run_id = run != nullptr ? run->row.run_id : 0;
+    row.kind = kind;
+    row.where = std::move(place);
+    row.state = "running";
+    stage.wanted.push_back({std::move(row), hook, run != nullptr ? run->row.block : 0, run != nullptr ? sweep.CellOf(run->row.cell_id).spec.target() : ""});
+  }
+}
+
+// Moves what agents say of their hooks to ended_hooks_. With `give_up` those that still run are ended with that reason.
+void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_t now_ns) {
+  if (!give_up.empty()) stage.wanted.clear();
+  for (const auto& [id, open] : stage.open) {
+    SweepStore::HookRow row = open.hook;
+    if (row.where == "coordinator" || ended_hooks_.contains(id)) continue;
+    const Agent& agent = agents_.at(row.where);
+    const auto status = agent.hooks.find(id);
+    if (status != agent.hooks.end() && status->second.done()) {
+      row.exit_code = status->second.exit_code();
+      row.output = status->second.output();
+      row.elapsed_ns = status->second.elapsed_ns();
+      row.error = status->second.error();
+    } else if (!give_up.empty()) {
+      row.error = give_up;
+    } else if (now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns) {
+      row.error = "the agent was not heard of any more";
+    } else {
+      continue;
+    }
+    row.state = row.error.empty() ? "ok" : "failed";
+    ended_hooks_[id] = std::move(row);
+  }
+}
+
+std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run,
+                                                       const std::string& give_up, int64_t now_ns) {
+  if (!stage.begun) {
+    if (!give_up.empty()) {
+      stage.begun = true;
+      return std::nullopt;
+    }
+    BeginStage(stage, sweep, kind, hook, run);
+  }
+  SettleHooks(stage, give_up, now_ns);
+  for (const auto& [id, open] : stage.open) {
+    if (const auto ended = ended_hooks_.find(id); ended != ended_hooks_.end()) return EndHook{ended->second};
+  }
+  if (!stage.wanted.empty()) return stage.wanted.front();
+  return std::nullopt;
+}
+
+Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
+  for (auto& [id, sweep] : sweeps_) {
+    for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr, sweep.run ? &sweep.run->after : nullptr}) {
+      if (stage != nullptr && stage->open.contains(hook_id)) return stage;
+    }
+  }
+  return nullptr;
+}
+
+// ---------------------------------------------------------------------------------------------------------- what was stored
+
+void Scheduler::Written(const Write& write, int64_t now_ns) {
+  if (const auto* set = std::get_if<SetSweepState>(&write)) {
+    const auto found = sweeps_.find(set->sweep_id);
+    if (found == sweeps_.end()) return;
+    if (set->state == "running") {
+      // A cancel that came in meanwhile stays.
+      if (!found->second.Cancelling()) found->second.row.state = set->state;
+    } else {
+      sweeps_.erase(found);
+    }
+  } else if (const auto* create = std::get_if<CreateRun>(&write)) {
+    AdoptRun(sweeps_.at(create->run.sweep_id), create->run, now_ns);
+  } else if (const auto* start = std::get_if<StartRun>(&write)) {
+    Run* run = FindRun(start->run_id);
+    run->row.state = "running";
+    run->row.t0_ns = start->t0_ns;
+    Changed(*run);
+  } else if (const auto* drain = std::get_if<DrainRun>(&write)) {
+    Sweep* sweep = nullptr;
+    Run* run = FindRun(drain->run_id, &sweep);
+    run->row.state = "draining";
+    const bool cut_short = run->trouble.code == "cancelled";
+    run->cooldown_until_ns = now_ns + (cut_short ? 0 : sweep->CellOf(run->row.cell_id).spec.sampling().cooldown_ns());
+    Changed(*run);
+  } else if (const auto* lose = std::get_if<LoseShare>(&write)) {
+    Run* run = FindRun(lose->run_id);
+    Share& share = run->shares.at(lose->agent);
+    (lose->had_ended ? share.ended : share.lost) = true;
+    Changed(lose->agent);
+  } else if (const auto* hook = std::get_if<CreateHook>(&write)) {
+    for (auto& [id, sweep] : sweeps_) {
+      for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr, sweep.run ? &sweep.run->after : nullptr}) {
+        if (stage == nullptr || stage->wanted.empty() || id != hook->hook.sweep_id) continue;
+        stage->wanted.erase(stage->wanted.begin());
+        stage->open[hook->hook.hook_id] = *hook;
+      }
+    }
+    if (hook->hook.where == "coordinator") {
+      coordinator_hooks_.push_back(*hook);
+    } else {
+      Changed(hook->hook.where);
+    }
+  } else if (const auto* end = std::get_if<EndHook>(&write)) {
+    if (HookStage* stage = StageWith(end->hook.hook_id)) {
+      if (end->hook.state == "failed") stage->failure = fmt::format("{} hook on {}: {}", end->hook.kind, end->hook.where, end->hook.error);
+      stage->open.erase(end->hook.hook_id);
+    }
+    ended_hooks_.erase(end->hook.hook_id);
+    if (const auto agent = agents_.find(end->hook.where); agent != agents_.end()) {
+      agent->second.hooks.erase(end->hook.hook_id);
+      Changed(end->hook.where);
+    }
+  } else if (const auto* judged = std::get_if<EndRun>(&write)) {
+    if (Run* run = FindRun(judged->run_id)) {
+      run->judging = true;
+      Changed(*run);
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- what agents are to hold
+
+void Scheduler::Changed(const std::string& agent) {
+  const auto found = agents_.find(agent);
+  if (found != agents_.end() && found->second.session != 0) changed_.insert(found->second.session);
+}
+
+void Scheduler::Changed(const Run& run) {
+  for (const auto& [name, share] : run.shares) Changed(name);
+}
+
+std::set<uint64_t> Scheduler::TakeChanged() { return std::exchange(changed_, {}); }
+
+v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
+  v1::Desired desired;
+  const auto name = name_of_session_.find(session);
+  if (name == name_of_session_.end()) return desired;
+  const Agent& agent = agents_.at(name->second);
+  bool busy = false;
+  if (!sweeps_.empty()) {
+    const Sweep& sweep = sweeps_.begin()->second;
+    const auto add_hooks = [&](const HookStage& stage) {
+      for (const auto& [id, open] : stage.open) {
+        if (open.hook.where != name->second) continue;
+        busy = true;
+        v1::DesiredHook& hook = *desired.add_hooks();
+        hook.set_hook_id(id);
+        *hook.mutable_hook() = open.spec;
+        hook.set_run_id(open.hook.run_id);
+        hook.set_block(open.block);
+        hook.set_target(open.target);
+      }
+    };
+    add_hooks(sweep.before);
+    add_hooks(sweep.after);
+    if (sweep.run) {
+      const Run& run = *sweep.run;
+      add_hooks(run.before);
+      add_hooks(run.after);
+      const auto share = run.shares.find(name->second);
+      const bool never_fires = run.row.state == "preparing" && !run.trouble.code.empty();
+      // After a restart the new process must not take up what the old one had begun.
+      const bool mine = share != run.shares.end() && share->second.row.incarnation == agent.hello.incarnation();
+      if (mine && !share->second.Over() && !run.judging && !never_fires) {
+        busy = true;
+        v1::DesiredShare& wanted = *desired.add_shares();
+        *wanted.mutable_spec() = share->second.spec;
+        wanted.set_t0_ns(run.row.t0_ns);
+        if (run.row.state == "preparing") {
+          wanted.set_phase(v1::PREPARE);
+        } else if (run.row.state == "draining") {
+          wanted.set_phase(v1::COOLDOWN);
+          wanted.set_sample_until_ns(run.cooldown_until_ns);
+        } else if (sweep.Cancelling()) {
+          wanted.set_phase(sweep.cancel_now ? v1::CANCEL : v1::DRAIN);
+        } else {
+          wanted.set_phase(v1::RUN);
+        }
+      }
+    }
+  }
+  // Idle agents share a budget of about 200 reports a second; a whole lease always holds at least four reports.
+  const int64_t idle_ms = std::clamp<int64_t>(static_cast<int64_t>(agents_.size()) * 5, 1000, std::max<int64_t>(1000, options_.lease_ttl_ns / kMs / 4));
+  desired.set_report_every_ms(static_cast<uint32_t>(busy ? std::min<int64_t>(250 + static_cast<int64_t>(agents_.size()), idle_ms) : idle_ms));
+  desired.set_sent_ns(now_ns);
+  return desired;
+}
+
+// ---------------------------------------------------------------------------------------------------------- for people
+
+int64_t Scheduler::EtaNs(const Sweep& sweep, int64_t now_ns) const {
+  // A cell that has not run yet is guessed from its shortest possible time and what runs took beyond theirs so far.
+  double beyond = 0;
+  double runs = 0;
+  std::map<uint32_t, int64_t> shortest_ns;
+  const auto shortest = [&](uint32_t position) {
+    const auto found = shortest_ns.find(position);
+    if (found != shortest_ns.end()) return found->second;
+    const v1::CellSpec& spec = sweep.CellAt(position).spec;
+    return shortest_ns[position] = ShortestRunNs(spec, RunKey(sweep.row.spec.seed(), spec.key(), 1));
+  };
+  for (const auto& [position, spent] : sweep.spent_ns) {
+    beyond += static_cast<double>(spent.first) - static_cast<double>(shortest(position)) * spent.second;
+    runs += spent.second;
+  }
+  if (runs == 0) return -1;
+  int64_t eta_ns = 0;
+  for (uint32_t block = 1; block <= sweep.order.size(); ++block) {
+    for (const uint32_t position : sweep.order[block - 1]) {
+      if (sweep.done.contains({block, position})) continue;
+      const auto spent = sweep.spent_ns.find(position);
+      int64_t run_ns = spent != sweep.spent_ns.end() ? spent->second.first / spent->second.second : shortest(position) + static_cast<int64_t>(beyond / runs);
+      const bool current = sweep.run && sweep.run->row.block == block && sweep.position_of_cell.at(sweep.run->row.cell_id) == position;
+      if (current) run_ns = std::max<int64_t>(0, run_ns - (now_ns - sweep.run->created_ns));
+      eta_ns += run_ns;
+    }
+  }
+  return eta_ns;
+}
+
+std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t now_ns) const {
+  const auto found = sweeps_.find(sweep_id);
+  if (found == sweeps_.end()) return std::nullopt;
+  const Sweep& sweep = found->second;
+  v1::SweepProgress progress;
+  v1::SweepInfo& info = *progress.mutable_sweep();
+  info.set_sweep_id(sweep_id);
+  info.set_name(sweep.row.spec.name());
+  info.set_about(sweep.row.spec.about());
+  info.set_state(sweep.row.state);
+  info.set_runs_total(static_cast<uint32_t>(sweep.row.cells.size()) * sweep.row.spec.blocks());
+  info.set_accepted(sweep.accepted);
+  info.set_rejected(sweep.rejected);
+  progress.set_runs_done(static_cast<uint32_t>(sweep.done.size()));
+  progress.set_eta_ns(sweep.Cancelling() ? -1 : EtaNs(sweep, now_ns));
+  const bool first = found == sweeps_.begin();
+  std::string doing = sweep.Cancelling() ? "cancelling" : "running";
+  if (!first && !sweep.Cancelling()) doing = fmt::format("waiting for sweep {} to end", sweeps_.begin()->first);
+  if (!sweep.waiting.empty()) doing = sweep.waiting;
+  if (sweep.run) {
+    const Run& run = *sweep.run;
+    const CellRow& cell = sweep.CellOf(run.row.cell_id);
+    progress.set_run_id(run.row.run_id);
+    progress.set_cell(cell.label);
+    progress.set_block(run.row.block);
+    progress.set_triggers_total(cell.spec.load().triggers());
+    progress.set_run_phase(run.judging ? "committing" : run.row.state == "draining" ? "cooldown" : run.row.state);
+    for (const auto& [name, share] : run.shares) {
+      progress.set_triggers_done(progress.triggers_done() + share.status.fired());
+      progress.set_not_ok(progress.not_ok() + share.status.not_ok());
+      progress.set_in_flight(progress.in_flight() + share.status.in_flight());
+      const Agent& agent = agents_.at(name);
+      if (!share.Over() && agent.session == 0) {
+        progress.add_notices(fmt::format("agent {} is away since {}; its lease ends in {}", name, FormatDuration(now_ns - agent.heard_ns),
+                                         FormatDuration(std::max<int64_t>(0, options_.lease_ttl_ns + options_.grace_ns - (now_ns - agent.heard_ns)))));
+      }
+      if (!agent.spool.error().empty()) progress.add_notices(fmt::format("agent {}: {}", name, agent.spool.error()));
+    }
+    if (run.row.t0_ns > 0 && now_ns > run.row.t0_ns) {
+      progress.set_run_elapsed_ns(now_ns - run.row.t0_ns);
+      progress.set_rate_per_s(static_cast<double>(progress.triggers_done()) / static_cast<double>(now_ns - run.row.t0_ns) * 1e9);
+    }
+  } else if (!sweep.before.Over() && sweep.before.begun) {
+    doing = "running the before_sweep hook";
+  } else if (sweep.after.begun) {
+    doing = "running the after_sweep hook";
+  }
+  progress.set_doing(std::move(doing));
+  return progress;
+}
+
+v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
+  v1::ListAgentsReply reply;
+  for (const auto& [name, agent] : agents_) {
+    v1::AgentInfo& info = *reply.add_agents();
+    info.set_name(name);
+    info.set_host(agent.hello.host());
+    const bool gone = agent.session == 0 && (agent.leaving || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns);
+    info.set_state(agent.session != 0 ? "connected" : gone ? "gone" : "away");
+    std::string labels;
+    for (const v1::Label& label : agent.hello.labels()) labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", label.key(), label.value());
+    info.set_labels(labels);
+    info.set_version(agent.hello.version());
+    info.set_cpus(agent.hello.capacity().cpus());
+    info.set_cgroup_layout(agent.hello.cgroup_layout());
+    info.set_clock_offset_ms(static_cast<double>(agent.wall_ahead_ns) / 1e6);
+    info.set_clock_bound_ms(static_cast<double>(agent.clock.bound_ns()) / 1e6);
+    info.set_spool_bytes(agent.spool.bytes());
+    info.set_problem(agent.spool.error());
+    info.set_doing("idle");
+    for (const auto& [run_id, status] : agent.shares) info.set_doing(fmt::format("run {}: {} triggers done, {} in flight", run_id, status.fired(), status.in_flight()));
+    if (agent.session == 0) info.set_doing(fmt::format("last heard of {} ago", FormatDuration(now_ns - agent.heard_ns)));
+  }
+  return reply;
+}
+
+}  // namespace assay

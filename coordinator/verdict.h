@@ -1,0 +1,30 @@
+#ifndef ASSAY_COORDINATOR_VERDICT_H_
+#define ASSAY_COORDINATOR_VERDICT_H_
+
+#include <string>
+#include <vector>
+
+#include "assay/v1/scenario.pb.h"
+#include "storage/run_facts.h"
+#include "storage/sweep_store.h"
+
+namespace assay {
+
+// What the rows of a run cannot say: why it never fired or was stopped. Empty code: it went its way.
+struct RunTrouble {
+  std::string code;  // refused, hook_failed, cancelled, interrupted, run_failed
+  std::string detail;
+};
+
+struct Verdict {
+  std::string verdict;  // accepted or rejected
+  std::vector<Flag> flags;
+};
+
+// Judges a run from its facts. Pure. A run is rejected if one of its flags is of severity reject; the rows are kept in any case.
+// A limit that the scenario sets rejects the run that exceeds it; a built-in default only warns, but for failures (1 %).
+Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSpec& sweep, const RunTrouble& trouble);
+
+}  // namespace assay
+
+#endif  // ASSAY_COORDINATOR_VERDICT_H_

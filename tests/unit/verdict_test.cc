@@ -1,0 +1,183 @@
+#include "coordinator/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace assay {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+
+// A clean run of 100 sleeps of 1 to 10 ms on 16 slots of two agents, sampled every 100 ms with a cool-down of 1 s.
+struct Fixture {
+  RunFacts facts;
+  v1::CellSpec cell;
+  v1::SweepSpec sweep;
+  RunTrouble trouble;
+
+  Fixture() {
+    for (const char* name : {"a", "b"}) {
+      RunFacts::Share share;
+      share.agent = name;
+      share.planned = share.rows = share.fired = 50;
+      share.slots = 8;
+      share.samples = true;
+      share.first_dispatch_ns = 100'000;
+      share.clock_bound_ns = 200'000;
+      share.sampled_until_ns = 1050 * kMs;
+      share.sampler_ticks = 12;
+      facts.shares.push_back(share);
+    }
+    facts.ok = 100;
+    facts.makespan_ns = 45 * kMs;
+    facts.last_finished_ns = 45 * kMs;
+    facts.slip_p99_ns = kMs;
+    facts.planned_sum_ns = 550 * kMs;
+    facts.planned_max_ns = 10 * kMs;
+    facts.planned_rows = 100;
+    facts.planned_stddev_ns = 2.6e6;
+    facts.service_mean_ns = 5.6e6;
+    facts.service_stddev_ns = 2.6e6;
+    facts.distinct_services = 100;
+    cell.set_target("dask");
+    cell.mutable_sampling()->set_every_ns(100 * kMs);
+    cell.mutable_sampling()->set_cooldown_ns(1000 * kMs);
+    sweep.mutable_limits()->set_failures_fraction(-1);
+    sweep.mutable_limits()->set_slip_p99_ns(-1);
+    sweep.mutable_limits()->set_start_skew_ns(-1);
+  }
+
+  Verdict Judged() const { return Judge(facts, cell, sweep, trouble); }
+  // "code:severity" of all flags, sorted.
+  std::vector<std::string> Flags() const {
+    std::vector<std::string> all;
+    for (const Flag& flag : Judged().flags) all.push_back(flag.code + ":" + flag.severity);
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+};
+
+using Codes = std::vector<std::string>;
+
+TEST(Verdict, ACleanRunIsAcceptedWithoutFlags) {
+  const Fixture f;
+  EXPECT_EQ(f.Judged().verdict, "accepted");
+  EXPECT_EQ(f.Flags(), Codes{});
+}
+
+TEST(Verdict, FailuresBelowTheLimitInformAboveItReject) {
+  Fixture f;
+  f.facts.ok = 99;
+  f.facts.planned_rows = 99;
+  f.facts.failed = 1;
+  f.facts.first_error = "exited with 1";
+  EXPECT_EQ(f.Flags(), Codes{"failures:info"});
+  EXPECT_NE(f.Judged().flags[0].detail.find("exited with 1"), std::string::npos);
+  f.facts.timeout = 1;
+  EXPECT_EQ(f.Flags(), Codes{"failures:reject"});
+  f.sweep.mutable_limits()->set_failures_fraction(0.5);
+  EXPECT_EQ(f.Flags(), Codes{"failures:info"});
+  f.facts.ok = f.facts.planned_rows = 0;
+  EXPECT_EQ(f.Flags(), Codes{"all_failed:reject"});
+  EXPECT_EQ(f.Judged().verdict, "rejected");
+  f.facts.failed = f.facts.timeout = 0;
+  EXPECT_EQ(f.Flags()[0], "no_triggers:reject");
+}
+
+TEST(Verdict, ALostAgentRejectsUnlessTheScenarioAcceptsIt) {
+  Fixture f;
+  f.facts.shares[1].lost = true;
+  f.facts.shares[1].rows = 20;
+  EXPECT_EQ(f.Flags(), Codes{"agent_lost:reject"});
+  f.sweep.set_on_agent_loss(v1::SweepSpec::ACCEPT);
+  EXPECT_EQ(f.Flags(), Codes{"agent_lost:warning"});
+  EXPECT_EQ(f.Judged().verdict, "accepted");
+  f.facts.shares[1].lost = false;
+  f.facts.shares[1].crashed = true;
+  f.sweep.set_on_agent_loss(v1::SweepSpec::REPEAT);
+  EXPECT_EQ(f.Flags(), Codes{"agent_lost:reject"});
+}
+
+TEST(Verdict, BackpressureAndMissingRowsAndUnfiredTriggersReject) {
+  Fixture f;
+  f.facts.shares[0].backpressured = true;
+  EXPECT_EQ(f.Flags(), Codes{"backpressured:reject"});
+  f.facts.shares[0].backpressured = false;
+  f.facts.shares[0].rows = 49;
+  EXPECT_EQ(f.Flags(), Codes{"rows_missing:reject"});
+  f.facts.shares[0].fired = 49;
+  f.facts.shares[0].error = "lease ran out";
+  EXPECT_EQ(f.Flags(), Codes{"incomplete:reject"});
+  EXPECT_NE(f.Judged().flags[0].detail.find("lease ran out"), std::string::npos);
+  f.trouble = {"cancelled", "the sweep was cancelled"};
+  EXPECT_EQ(f.Flags(), Codes{"cancelled:reject"});
+}
+
+TEST(Verdict, SlipAndSkewWarnByDefaultAndRejectWhenTheScenarioSetsTheLimit) {
+  Fixture f;
+  f.facts.slip_p99_ns = 6 * kMs;
+  f.facts.shares[1].first_dispatch_ns = 30 * kMs;
+  EXPECT_EQ(f.Flags(), (Codes{"slip:warning", "start_skew:warning"}));
+  EXPECT_EQ(f.Judged().verdict, "accepted");
+  f.sweep.mutable_limits()->set_slip_p99_ns(5 * kMs);
+  f.sweep.mutable_limits()->set_start_skew_ns(20 * kMs);
+  EXPECT_EQ(f.Flags(), (Codes{"slip:reject", "start_skew:reject"}));
+  f.sweep.mutable_limits()->set_slip_p99_ns(7 * kMs);
+  f.sweep.mutable_limits()->set_start_skew_ns(40 * kMs);
+  EXPECT_EQ(f.Flags(), Codes{});
+}
+
+TEST(Verdict, ASkewThatTheClocksCannotProveIsAWarning) {
+  Fixture f;
+  f.facts.shares[0].clock_bound_ns = 30 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"start_skew:warning"});
+  f.facts.shares.pop_back();
+  f.facts.shares[0].slots = 16;
+  EXPECT_EQ(f.Flags(), Codes{}) << "one agent alone has no skew";
+}
+
+TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
+  Fixture f;
+  f.facts.shares[0].missed_ticks = 3;
+  EXPECT_EQ(f.Flags(), Codes{"sampler_gap:warning"});
+  f.facts.shares[0].sampler_ticks = 10'000;
+  EXPECT_EQ(f.Flags(), Codes{"sampler_gap:info"});
+  f.facts.shares[0].missed_ticks = 0;
+  f.facts.shares[1].sampled_until_ns = 900 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"sampling_ended_early:warning"});
+  f.facts.shares[1].sampled_until_ns = 1050 * kMs;
+  f.facts.shares[1].unmatched_cgroups = {"/docker/*"};
+  EXPECT_EQ(f.Flags(), Codes{"cgroup_missing:warning"});
+}
+
+TEST(Verdict, CachedResultsAreRejected) {
+  Fixture f;
+  f.facts.service_stddev_ns = 1000;
+  EXPECT_EQ(f.Flags(), Codes{"zero_variance:reject"});
+  f.facts.planned_rows = 0;
+  f.facts.planned_stddev_ns = 0;
+  f.facts.planned_sum_ns = 0;
+  EXPECT_EQ(f.Flags(), Codes{});
+  f.facts.distinct_services = 1;
+  EXPECT_EQ(f.Flags(), Codes{"zero_variance:reject"});
+}
+
+TEST(Verdict, AMakespanBelowTheBoundIsImpossible) {
+  Fixture f;
+  f.facts.makespan_ns = 30 * kMs;  // 550 ms of sleep on 16 slots need 34.4 ms
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
+  f.facts.planned_max_ns = 50 * kMs;
+  f.facts.makespan_ns = 45 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
+}
+
+TEST(Verdict, TheFirstRunOfATargetIsColdAndAccepted) {
+  Fixture f;
+  f.facts.first_of_target = true;
+  EXPECT_EQ(f.Flags(), Codes{"cold:info"});
+  EXPECT_EQ(f.Judged().verdict, "accepted");
+}
+
+}  // namespace
+}  // namespace assay
