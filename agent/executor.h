@@ -15,30 +15,31 @@
 
 namespace assay {
 
-// Holds this agent's shares and hooks and moves them towards what the coordinator desires. Lives on the event loop's thread; every
-// method is called there.
+// Holds this agent's shares and hooks and moves them towards what the coordinator desires. Lives on the event loop's
+// thread; every method is called there.
 class Executor {
  public:
   struct Options {
     std::string agent_name;
     SamplerOptions sampler;
-    uint32_t max_processes = 0;       // exec triggers in flight; beyond it a share is refused in prepare
+    uint32_t max_processes = 0;  // exec triggers in flight; beyond it a share is refused in prepare
   };
   // `changed`: something worth an immediate report happened (ready, fired, ended, hook done).
   Executor(EventLoop& loop, BatchSink& sink, Options options, std::function<void()> changed);
   ~Executor();
 
-  // The whole desired state. What is held but not listed is cancelled, ended and then forgotten. `clock` maps T0; unset before the first
-  // exchange (then a share stays in prepare).
+  // The whole desired state. What is held but not listed is cancelled, ended and then forgotten. `clock` maps T0; unset
+  // before the first exchange (then a share stays in prepare).
   void Reconcile(const v1::Desired& desired, std::optional<ClockOffset::Estimate> clock);
   // Adds the status of all shares and hooks held.
   void Fill(v1::Report& report) const;
 
-  // Until then (monotonic ns) this agent may start triggers; after it shares start nothing more, let what is in flight end, and end
-  // themselves with an error that says so.
+  // Until then (monotonic ns) this agent may start triggers; after it shares start nothing more, let what is in flight
+  // end, and end themselves with an error that says so.
   void TrustLeaseUntil(int64_t monotonic_ns);
 
-  // The agent is told to stop: start nothing more; `now` kills what is in flight. `ended` runs once every share has ended.
+  // The agent is told to stop: start nothing more; `now` kills what is in flight. `ended` runs once every share has
+  // ended.
   void Stop(bool now, std::function<void()> ended);
 
  private:

@@ -1,37 +1,23 @@
 #include <fmt/format.h>
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/service_type.h>
-#include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "common/protocol.h"
-#include "common/rpc.h"
 #include "common/units.h"
-#include "coordinator/agent_service.h"
-#include "coordinator/control_service.h"
-#include "coordinator/coordinator.h"
-#include "coordinator/ingest.h"
-#include "storage/migrator.h"
+#include "coordinator/server.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kLeaseTtlMs = 10'000;
-constexpr int kLeasePollMs = 500;
-constexpr auto kShutdownPatience = std::chrono::seconds(2);
 
 struct Flags {
   std::string database;
@@ -48,38 +34,8 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-// Signals come as reads of a descriptor, so that nothing runs in a handler.
-int SignalDescriptor() {
-  sigset_t stop;
-  sigemptyset(&stop);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop, signal);
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-bool Signalled(int descriptor, int wait_ms) {
-  pollfd waiting{descriptor, POLLIN, 0};
-  return poll(&waiting, 1, wait_ms) > 0;
-}
-
-// True once this process is the database's coordinator; false if it was told to stop first.
-absl::StatusOr<bool> WaitForLease(Lease& lease, int signals, int64_t* term) {
-  bool said = false;
-  while (true) {
-    const absl::StatusOr<Lease::Attempt> attempt = lease.TryAcquire();
-    if (!attempt.ok()) return attempt.status();
-    if (attempt->acquired) {
-      *term = attempt->term;
-      return true;
-    }
-    if (!said) {
-      spdlog::info("another coordinator holds this database: {}; waiting until it ends or is silent for {} s", attempt->other_holder, kLeaseTtlMs / 1000);
-      said = true;
-    }
-    if (Signalled(signals, kLeasePollMs)) return false;
-  }
-}
+// Set by the thread that waits for signals.
+std::atomic<bool> stop = false;
 
 // Readers see the whole address or nothing.
 absl::Status Announce(const std::string& file, const std::string& address) {
@@ -91,63 +47,33 @@ absl::Status Announce(const std::string& file, const std::string& address) {
 }
 
 int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
-  const int signals = SignalDescriptor();
-  Connection connection(flags.database, "assay-coordinator");
-  if (const absl::Status migrated = Migrate(connection); !migrated.ok()) return Fail(migrated);
-  const absl::StatusOr<std::string> cluster_id = ClusterId(connection);
-  if (!cluster_id.ok()) return Fail(cluster_id.status());
-
-  char host[256] = "";
-  gethostname(host, sizeof(host) - 1);
-  Lease lease(connection, fmt::format("{} pid {}", host, getpid()), kLeaseTtlMs);
-  int64_t term = 0;
-  const absl::StatusOr<bool> leased = WaitForLease(lease, signals, &term);
-  if (!leased.ok()) return Fail(leased.status());
-  if (!*leased) return 0;
-  connection.FenceWith(term);
+  // Every thread inherits the mask, so that signals come to sigwait alone and nothing runs in a handler.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  std::promise<void> stopped;
+  std::thread([&signals, &stopped] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    stop = true;
+    stopped.set_value();
+  }).detach();
 
   std::atomic<bool> lost = false;
-  const auto fatal = [&](const absl::Status& status) {
-    if (!lost.exchange(true)) spdlog::error("this coordinator stops: {}", std::string(status.message()));
-    kill(getpid(), SIGTERM);
-  };
-  Coordinator coordinator({flags.database, *cluster_id, term, scheduler}, connection, lease, fatal);
-  Ingest ingest(flags.database, *cluster_id, term,
-                {[&](int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) { coordinator.ShareEnded(run_id, agent_id, end); },
-                 [&](int64_t run_id) { coordinator.LateRows(run_id); }, fatal});
-  if (const absl::Status started = coordinator.Start(); !started.ok()) return Fail(started);
-  const std::unique_ptr<grpc::Service> agents = MakeAgentService(coordinator, ingest);
-  ControlService control(coordinator, flags.database, term);
-
-  grpc::ServerBuilder builder;
-  ConfigureServer(builder);
-  int port = 0;
-  builder.AddListeningPort(flags.listen, grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(agents.get());
-  builder.RegisterService(control.service());
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  int exit_code = 0;
-  if (server == nullptr || port == 0) {
-    spdlog::error("cannot listen on {} (--listen): the port is in use, or the address is not this host's; choose another, or port 0 for any", flags.listen);
-    exit_code = 1;
-  } else {
-    const std::string address = fmt::format("{}:{}", flags.listen.substr(0, flags.listen.rfind(':')), port);
-    spdlog::info("coordinator {} serves agents and users on {}; database {}, term {}", kVersion, address, connection.Where(), term);
-    if (const absl::Status announced = Announce(flags.announce, address); !announced.ok()) {
-      exit_code = Fail(announced);
-    } else {
-      while (!Signalled(signals, -1)) {
-      }
-      spdlog::info("stopping; agents keep what they measure until a coordinator is back");
-    }
-  }
-  control.Stop();
-  // What pauses a stream must be gone before the server can end it.
-  ingest.Stop();
-  if (server != nullptr) server->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
-  coordinator.Stop();
-  if (!lost) (void)lease.Release();
-  return lost ? 1 : exit_code;
+  const absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start({.database_url = flags.database, .listen = flags.listen, .scheduler = scheduler}, stop, [&lost](const absl::Status& status) {
+        lost = true;
+        spdlog::error("this coordinator stops: {}", std::string(status.message()));
+        kill(getpid(), SIGTERM);
+      });
+  if (server.status().code() == absl::StatusCode::kCancelled) return 0;
+  if (!server.ok()) return Fail(server.status());
+  if (const absl::Status announced = Announce(flags.announce, (*server)->address()); !announced.ok()) return Fail(announced);
+  stopped.get_future().wait();
+  spdlog::info("stopping; agents keep what they measure until a coordinator is back");
+  return lost ? 1 : 0;
 }
 
 int Main(int argc, char** argv) {

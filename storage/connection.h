@@ -1,6 +1,7 @@
 #ifndef ASSAY_STORAGE_CONNECTION_H_
 #define ASSAY_STORAGE_CONNECTION_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -8,8 +9,7 @@
 #include <absl/status/status.h>
 
 namespace pqxx {
-class connection;
-class work;
+class transaction_base;
 }  // namespace pqxx
 
 namespace assay {
@@ -18,6 +18,7 @@ namespace assay {
 //   Unavailable        no connection, or it broke (try again: the next transaction connects anew)
 //   PermissionDenied   login or rights
 //   FailedPrecondition this coordinator's term is over (see Lease), or the server is too old
+//   NotFound, InvalidArgument  no such database, or the URL cannot be read
 //   ResourceExhausted  the server's disk or connections are used up
 //   Internal           any other SQL error; the message names it
 class Connection {
@@ -32,20 +33,25 @@ class Connection {
   void FenceWith(int64_t term) { term_ = term; }
 
   // Runs `body` in one transaction and commits. An exception or a bad status rolls back. Search path is assay, public; time zone UTC.
-  absl::Status Transact(const std::function<absl::Status(pqxx::work&)>& body);
+  // If the connection broke at the COMMIT, Unavailable does not say whether it happened: bodies must be safe to run again.
+  absl::Status Transact(const std::function<absl::Status(pqxx::transaction_base&)>& body);
 
   // "host:port/database" or socket path, without the password: for messages.
   std::string Where() const;
   const std::string& url() const { return url_; }
 
  private:
+  struct Session;  // the libpqxx connection, whose headers stay out of ours
   absl::Status Connect();
 
   const std::string url_;
   const std::string application_;
   int64_t term_ = 0;
-  std::unique_ptr<pqxx::connection> connection_;
+  std::unique_ptr<Session> session_;
 };
+
+// FailedPrecondition if a server of this version (PQserverVersion's number, 150018 for 15.18) is too old for us.
+absl::Status CheckServerVersion(int version, const std::string& where);
 
 }  // namespace assay
 

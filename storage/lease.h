@@ -22,6 +22,7 @@ class Lease {
     std::string other_holder;  // else who has it
     int64_t other_expires_in_ms = 0;
   };
+  // Also what the same holder calls to have a new term. Takes the fence off the connection.
   absl::StatusOr<Attempt> TryAcquire();
   // FailedPrecondition if another one has taken over.
   absl::Status Renew();

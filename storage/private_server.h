@@ -9,8 +9,12 @@
 
 namespace assay {
 
+class DirectoryLock;
+
 // A PostgreSQL server of our own: initdb in <data_dir>/postgres, a unix socket, no TCP, trust for whoever may enter the directory.
-// As root it runs as the postgres user. It ends with this process (parent-death signal) or with the object.
+// As root it runs as the postgres user. It ends with the thread that called Start (the kernel's parent-death signal is per thread, so call
+// it on one that lives as long as the server, such as main's) or with the object. <data_dir>/lock is held meanwhile. The programs are those
+// of $ASSAY_POSTGRES_BIN if it is set, else of Debian's newest PostgreSQL >= 15, else of PATH.
 class PrivateServer {
  public:
   // Errors, each with its mend: no PostgreSQL 15+ binaries, directory not reachable for the postgres user, directory in use by another
@@ -26,8 +30,10 @@ class PrivateServer {
 
  private:
   PrivateServer() = default;
+  std::unique_ptr<DirectoryLock> lock_;
   std::string url_;
   std::string socket_dir_;
+  bool socket_dir_is_temporary_ = false;
   std::string cgroup_;
   pid_t pid_ = -1;
   int pidfd_ = -1;

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/statusor.h>
 
 #include "assay/v1/record.pb.h"
@@ -19,7 +18,7 @@ class ResultWriter {
  public:
   explicit ResultWriter(Connection& connection) : connection_(connection) {}
 
-  // Makes the stream known and returns its watermark (0 for a new one).
+  // Makes the stream known and returns its watermark (0 for a new one). FailedPrecondition if it is another agent's.
   absl::StatusOr<uint64_t> OpenStream(const std::string& stream, int64_t agent_id);
 
   struct Written {
@@ -40,16 +39,12 @@ class ResultWriter {
     uint64_t discarded_rows = 0;            // of sweeps that were removed
   };
   // Batches of one stream must come in the order of seq. Duplicates are skipped. On Unavailable nothing or everything was stored: call
-  // again with the same batches, the watermark decides.
+  // again with the same batches, the watermark decides. NotFound: a stream that was never opened. Text that PostgreSQL would refuse
+  // (NUL, bytes that are not UTF-8) is mended, so that no agent can block the others.
   absl::StatusOr<Written> Write(const std::vector<v1::Batch>& batches);
 
  private:
-  struct Run {
-    int64_t sweep_id;
-  };
   Connection& connection_;
-  absl::flat_hash_map<int64_t, Run> runs_;
-  absl::flat_hash_map<std::string, int64_t> agent_of_stream_;
 };
 
 }  // namespace assay

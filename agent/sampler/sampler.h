@@ -16,20 +16,23 @@ namespace assay {
 struct SamplerOptions {
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string proc_root = "/proc";
+  std::string sys_root = "/sys";               // which block devices are stacked on others
   std::map<std::string, std::string> aliases;  // "@postgres" in a scenario -> path below the cgroup root
 };
 
-// Reads cgroups and the host on a fixed-rate schedule, on a thread of its own, from Start to Stop. Ticks that could not be begun before
-// the next one was due are counted as missed, never made up.
+// Reads cgroups and the host on a fixed-rate schedule, on a thread of its own, from Start to Stop. Ticks that could not
+// be begun before the next one was due are counted as missed, never made up.
 class Sampler {
  public:
-  // One tick's readings, on the sampler's thread. read_begin_ns and read_end_ns are absolute monotonic ns here; the share rebases them to T0.
+  // One tick's readings, on the sampler's thread. read_begin_ns and read_end_ns are absolute monotonic ns here; the
+  // share rebases them to T0. Not called for a tick that found nothing to read.
   using Sink = std::function<void(std::vector<v1::CgroupSample>&&, std::vector<v1::HostSample>&&)>;
 
+  // A period that is not set is 1 s; the shortest is 1 ms.
   Sampler(SamplerOptions options, const v1::Sampling& sampling, Sink sink);
   ~Sampler();  // stops
 
-  void Start();
+  void Start();  // once; the first tick is due now
 
   struct Summary {
     uint64_t ticks = 0;

@@ -1,0 +1,123 @@
+#include "agent/hook_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/built_in_names.h"
+#include "common/command.h"
+
+namespace assay {
+namespace {
+
+v1::HookStatus Run(int64_t hook_id, SpawnRequest request, int64_t timeout_ns, const std::atomic<bool>& stop) {
+  v1::HookStatus status;
+  status.set_hook_id(hook_id);
+  status.set_done(true);
+  const std::string program = request.argv[0];
+  const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), timeout_ns, &stop);
+  if (!result.ok()) {
+    status.set_exit_code(127);  // as a shell would
+    status.set_error(std::string(result.status().message()));
+    return status;
+  }
+  status.set_exit_code(result->exit_code);
+  status.set_signal(result->signal);
+  status.set_output(result->output);
+  status.set_elapsed_ns(result->elapsed_ns);
+  if (!result->ok()) status.set_error(fmt::format("'{}' {}", program, result->Describe()));
+  return status;
+}
+
+v1::HookStatus NotRun(int64_t hook_id, std::string error) {
+  v1::HookStatus status;
+  status.set_hook_id(hook_id);
+  status.set_done(true);
+  status.set_exit_code(127);
+  status.set_error(std::move(error));
+  return status;
+}
+
+}  // namespace
+
+HookRunner::HookRunner(EventLoop& loop, std::string agent_name, std::function<void()> changed)
+    : loop_(loop), agent_name_(std::move(agent_name)), changed_(std::move(changed)) {}
+
+HookRunner::~HookRunner() {
+  *alive_ = false;
+  for (auto& [id, hook] : running_) hook->stop = true;
+  for (auto& [id, hook] : running_) hook->thread.join();
+}
+
+void HookRunner::Reconcile(const google::protobuf::RepeatedPtrField<v1::DesiredHook>& desired) {
+  listed_.clear();
+  for (const v1::DesiredHook& hook : desired) {
+    listed_.push_back(hook.hook_id());
+    if (!running_.contains(hook.hook_id()) && ended_.Find(hook.hook_id()) == nullptr) Start(hook);
+  }
+  for (auto& [id, hook] : running_) {
+    if (std::find(listed_.begin(), listed_.end(), id) != listed_.end()) continue;
+    hook->stop_reason = "stopped: the coordinator no longer asks for it";
+    hook->stop = true;
+  }
+}
+
+void HookRunner::Start(const v1::DesiredHook& desired) {
+  const int64_t id = desired.hook_id();
+  if (stopping_ || desired.hook().argv().empty() || desired.hook().argv(0).empty()) {
+    ended_.Remember(id, NotRun(id, stopping_ ? "not run: the agent is stopping" : "the hook has no program to start"));
+    changed_();
+    return;
+  }
+  const BuiltInNames names{agent_name_, desired.run_id(), desired.block(), desired.target()};
+  SpawnRequest request;
+  for (const std::string& argument : desired.hook().argv()) request.argv.push_back(names.Expand(argument));
+  for (const auto& [key, value] : desired.hook().env())
+    request.env.push_back(fmt::format("{}={}", key, names.Expand(value)));
+  request.cwd = names.Expand(desired.hook().cwd());
+
+  auto running = std::make_unique<Running>();
+  running->thread = std::thread([this, id, alive = alive_, &loop = loop_, &stop = running->stop,
+                                 request = std::move(request), timeout_ns = desired.hook().timeout_ns()]() mutable {
+    v1::HookStatus status = Run(id, std::move(request), timeout_ns, stop);
+    loop.Post([this, alive, status = std::move(status)]() mutable {
+      if (*alive) Done(std::move(status));
+    });
+  });
+  running_.emplace(id, std::move(running));
+}
+
+void HookRunner::Done(v1::HookStatus&& status) {
+  const auto found = running_.find(status.hook_id());
+  found->second->thread.join();
+  if (!found->second->stop_reason.empty() && !status.error().empty()) status.set_error(found->second->stop_reason);
+  running_.erase(found);
+  const int64_t id = status.hook_id();
+  ended_.Remember(id, std::move(status));
+  changed_();
+}
+
+void HookRunner::Fill(v1::Report& report) const {
+  for (const int64_t id : listed_) {
+    if (const v1::HookStatus* const status = ended_.Find(id)) {
+      *report.add_hooks() = *status;
+    } else if (running_.contains(id)) {
+      report.add_hooks()->set_hook_id(id);
+    }
+  }
+  for (const auto& [id, hook] : running_) {
+    if (std::find(listed_.begin(), listed_.end(), id) == listed_.end()) report.add_hooks()->set_hook_id(id);
+  }
+}
+
+void HookRunner::Stop(bool now) {
+  stopping_ = true;
+  if (!now) return;
+  for (auto& [id, hook] : running_) {
+    hook->stop_reason = "stopped: the agent was told to stop";
+    hook->stop = true;
+  }
+}
+
+}  // namespace assay

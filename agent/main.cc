@@ -1,0 +1,213 @@
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/agent.h"
+#include "agent/host_check.h"
+#include "agent/host_limits.h"
+#include "common/protocol.h"
+#include "common/units.h"
+
+namespace assay {
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+
+constexpr const char* kFooter =
+    "Example:\n"
+    "  assay-agent --coordinator bench-head:7420 --name node-17 --label role=load\n\n"
+    "Ctrl-C or SIGTERM once: starts nothing more, lets what is in flight end, delivers results for up to 10 s; twice: stops now.\n"
+    "Results that were not delivered stay in the spool and are sent by the next agent that is started with it.\n\n"
+    "Exit codes: 0 told to stop (--check: an agent can run here); 1 cannot run, or the coordinator's database was exchanged;\n"
+    "2 bad usage, or the coordinator speaks another protocol version.";
+
+struct Flags {
+  std::string coordinator = "127.0.0.1:7420";
+  std::string name;
+  std::vector<std::string> labels;
+  std::string spool;
+  std::string spool_limit = "1GiB";
+  std::vector<std::string> cgroups;
+  std::string cgroup_root = "/sys/fs/cgroup";
+  std::string proc_root = "/proc";
+  uint32_t max_processes = 0;
+  bool exit_with_parent = false;
+  std::string log_level = "info";
+  bool check = false;
+  bool json = false;
+};
+
+int Usage(std::string_view message) {
+  fmt::print(stderr, "assay-agent: {}\nRun assay-agent --help for the flags.\n", message);
+  return kExitUsage;
+}
+
+std::string DefaultSpool(const std::string& name) {
+  if (geteuid() == 0) return "/var/lib/assay/spool/" + name;
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && *state == '/') return fmt::format("{}/assay/spool/{}", state, name);
+  const char* home = std::getenv("HOME");
+  return fmt::format("{}/.local/state/assay/spool/{}", home == nullptr ? "" : home, name);
+}
+
+// "key=value"; nothing if there is no key or no value.
+std::optional<std::pair<std::string, std::string>> KeyAndValue(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) return std::nullopt;
+  return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+bool GoodName(std::string_view name) {
+  return !name.empty() && name.size() <= 128 && name.front() != '.' && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; });
+}
+
+// Signals come as reads of a descriptor, so that nothing runs in a handler. Before any thread: they inherit the mask.
+int SignalDescriptor() {
+  sigset_t stop;
+  sigemptyset(&stop);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop, number);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file size limit is to be an error of write, as a full disk is
+  return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int Run(const Agent::Options& options) {
+  const int signals = SignalDescriptor();
+  EventLoop loop;
+  auto agent = Agent::Start(loop, options);
+  if (!agent.ok()) {
+    spdlog::error("{}", std::string(agent.status().message()));
+    return kExitFailure;
+  }
+  bool signalled = false;
+  const bool watching = loop.Watch(signals, EPOLLIN, [&](uint32_t) {
+    signalfd_siginfo info{};
+    while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+      // The terminal going away is said once by each of its processes; it never means "now".
+      const bool now = signalled && info.ssi_signo != SIGHUP;
+      signalled = true;
+      (*agent)->Stop(now);
+    }
+  });
+  if (!watching) {
+    spdlog::error("no signal can be received: too many epoll watches (fs.epoll.max_user_watches)");
+    return kExitFailure;
+  }
+  loop.Run();
+  const int exit_code = (*agent)->exit_code();
+  agent->reset();
+  spdlog::info("stopped");
+  return exit_code;
+}
+
+int Main(int argc, char** argv) {
+  const pid_t parent = getppid();
+  Flags flags;
+  CLI::App app("Assay agent: fires the triggers of benchmark runs on this host, samples its cgroups, and streams the results to the coordinator.",
+               "assay-agent");
+  app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("assay-agent {} (protocol {})", kVersion, kProtocolVersion));
+  app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")->envname("ASSAY_COORDINATOR")->capture_default_str();
+  app.add_option("--name", flags.name, "Name of this agent, unique in the cluster (default: the host's name)");
+  app.add_option("--label", flags.labels, "key=value that scenarios choose agents by; may be repeated, also with the same key")->take_all()->allow_extra_args(false);
+  app.add_option("--spool", flags.spool,
+                 "Directory where results wait for the coordinator (default: /var/lib/assay/spool/NAME as root, else "
+                 "$XDG_STATE_HOME/assay/spool/NAME)");
+  app.add_option("--spool-limit", flags.spool_limit, "No triggers are started above 80 % of it")->capture_default_str();
+  app.add_option("--cgroup", flags.cgroups, "NAME=PATH below the cgroup root: lets a scenario sample it as @NAME; may be repeated")->take_all()->allow_extra_args(false);
+  app.add_option("--cgroup-root", flags.cgroup_root, "Where cgroups are mounted")->capture_default_str();
+  app.add_option("--proc-root", flags.proc_root, "Where proc is mounted, e.g. the host's in a container")->capture_default_str();
+  app.add_option("--max-processes", flags.max_processes, "Processes in flight at once (default: computed from this host's limits)");
+  app.add_flag("--exit-with-parent", flags.exit_with_parent, "Stop (as by SIGTERM) when the process that started this one ends");
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  app.add_flag("--check", flags.check, "Say what this host can measure, and end");
+  app.add_flag("--json", flags.json, "With --check: as JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    return Usage(error.what());
+  }
+  if (flags.json && !flags.check) return Usage("--json goes with --check only");
+
+  if (flags.name.empty()) {
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    flags.name = host.data();
+  }
+  if (!GoodName(flags.name)) {
+    return Usage(fmt::format("--name '{}': a name has letters, digits, '-', '_' and '.' only", flags.name));
+  }
+  Agent::Options options;
+  options.name = flags.name;
+  options.coordinator = flags.coordinator;
+  const size_t colon = flags.coordinator.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == flags.coordinator.size() ||
+      !std::all_of(flags.coordinator.begin() + static_cast<std::ptrdiff_t>(colon) + 1, flags.coordinator.end(),
+                   [](unsigned char c) { return std::isdigit(c) != 0; })) {
+    return Usage(fmt::format("--coordinator '{}': write host:port, such as bench-head:7420", flags.coordinator));
+  }
+  for (const std::string& label : flags.labels) {
+    const auto pair = KeyAndValue(label);
+    if (!pair) return Usage(fmt::format("--label '{}': write key=value, such as role=load", label));
+    options.labels.push_back(*pair);
+  }
+  const auto limit = ParseBytes(flags.spool_limit);
+  if (!limit.ok()) return Usage(fmt::format("--spool-limit: {}", std::string(limit.status().message())));
+  if (*limit < (1 << 20)) return Usage(fmt::format("--spool-limit {}: at least 1MiB is needed", flags.spool_limit));
+  options.spool_limit_bytes = *limit;
+  options.spool_directory = flags.spool.empty() ? DefaultSpool(flags.name) : flags.spool;
+  options.sampler.cgroup_root = flags.cgroup_root;
+  options.sampler.proc_root = flags.proc_root;
+  for (const std::string& cgroup : flags.cgroups) {
+    const auto pair = KeyAndValue(cgroup);
+    if (!pair) return Usage(fmt::format("--cgroup '{}': write NAME=PATH, such as db=/system.slice/postgresql.service", cgroup));
+    if (!options.sampler.aliases.insert(*pair).second) return Usage(fmt::format("--cgroup {} is given twice", pair->first));
+  }
+
+  RaiseOpenFiles();
+  if (flags.check) {
+    const auto findings = CheckHost({.sampler = options.sampler, .spool_directory = options.spool_directory});
+    fmt::print("{}", flags.json ? FormatJson(findings) : FormatTable(findings));
+    return CanRun(findings) ? 0 : kExitFailure;
+  }
+  const HostLimits limits = HostLimits::Read(flags.proc_root, DetectCgroupLayout(flags.cgroup_root));
+  options.max_processes = flags.max_processes > 0 ? flags.max_processes : limits.max_processes;
+
+  spdlog::set_default_logger(spdlog::stderr_color_mt("agent"));
+  spdlog::set_level(spdlog::level::from_str(flags.log_level));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  if (flags.exit_with_parent) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    // It may have ended before the line above.
+    if (getppid() != parent) return 0;
+  }
+  return Run(options);
+}
+
+}  // namespace
+}  // namespace assay
+
+int main(int argc, char** argv) { return assay::Main(argc, argv); }

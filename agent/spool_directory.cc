@@ -1,0 +1,137 @@
+#include "agent/spool_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool SafeName(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.size() < 128 &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; });
+}
+
+absl::Status DirectoryError(const std::error_code& error, const std::string& directory) {
+  return absl::FailedPreconditionError(
+      fmt::format("cannot make the spool directory {}: {}; give --spool a directory that this user may write",
+                  directory, error.message()));
+}
+
+std::vector<fs::path> Subdirectories(const std::string& directory) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.is_directory(error)) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+absl::StatusOr<int> LockSpoolDirectory(const std::string& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return DirectoryError(error, directory);
+  const std::string path = directory + "/lock";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return DirectoryError(std::error_code(errno, std::generic_category()), directory);
+  std::array<char, 32> pid{};
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const ssize_t n = pread(fd, pid.data(), pid.size(), 0);
+    close(fd);
+    std::string_view holder(pid.data(), static_cast<size_t>(std::max<ssize_t>(n, 0)));
+    holder = holder.substr(0, holder.find('\n'));
+    return absl::FailedPreconditionError(
+        fmt::format("spool directory {} is in use by another assay-agent (pid {}); give this one its own --spool",
+                    directory, holder.empty() ? "unknown" : holder));
+  }
+  const auto end = fmt::format_to_n(pid.data(), pid.size(), "{}\n", getpid());
+  // Only for the message above: a disk that is full does not matter here.
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), end.size, 0) < 0)
+    spdlog::debug("spool: cannot note the pid in {}", path);
+  return fd;
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<SpoolStream>>> FindStreams(const std::string& directory,
+                                                                      const std::string& cluster_id,
+                                                                      std::string_view own) {
+  if (!SafeName(cluster_id)) {
+    return absl::InvalidArgumentError(fmt::format("the coordinator's database has an impossible id '{}'", cluster_id));
+  }
+  const std::string cluster = directory + "/" + cluster_id;
+  std::error_code error;
+  fs::create_directory(cluster, error);
+  if (error) return DirectoryError(error, cluster);
+  if (const absl::Status synced = SyncDirectory(directory); !synced.ok()) return synced;
+  std::vector<std::unique_ptr<SpoolStream>> streams;
+  for (const fs::path& path : Subdirectories(cluster)) {
+    const std::string name = path.filename().string();
+    if (name == own) continue;
+    auto stream = SpoolStream::Recover(path.string(), name);
+    if (!stream.ok()) {
+      spdlog::error("spool: what an earlier agent process left in {} cannot be delivered: {}", path.string(),
+                    std::string(stream.status().message()));
+      continue;
+    }
+    if ((*stream)->Finished()) {
+      RemoveStreamDirectory(path.string());
+      continue;
+    }
+    spdlog::info("spool: {} batches of an earlier agent process (stream {}) are still to be delivered",
+                 (*stream)->unacked_batches(), name);
+    streams.push_back(*std::move(stream));
+  }
+  std::sort(streams.begin(), streams.end(),
+            [](const auto& a, const auto& b) { return a->created_wall_ns() < b->created_wall_ns(); });
+  return streams;
+}
+
+void ReportForeignStreams(const std::string& directory, std::string_view cluster_id) {
+  for (const fs::path& cluster : Subdirectories(directory)) {
+    if (cluster.filename() == cluster_id) continue;
+    uint64_t batches = 0;
+    for (const fs::path& path : Subdirectories(cluster.string())) {
+      // Recovering changes nothing but a torn end, which would be cut off for its own coordinator too.
+      if (const auto stream = SpoolStream::Recover(path.string(), path.filename().string()); stream.ok()) {
+        batches += (*stream)->unacked_batches();
+      }
+    }
+    if (batches > 0) {
+      spdlog::warn(
+          "spool: {} holds {} batches for another Assay database ({}); they are kept until its coordinator is back",
+          directory, batches, cluster.filename().string());
+    }
+  }
+}
+
+void RemoveFile(const std::string& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) spdlog::warn("spool: cannot remove {}: {}", path, error.message());
+}
+
+void RemoveStreamDirectory(const std::string& path) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& file : fs::directory_iterator(path, error)) {
+    if (file.path().extension() == ".seg" || file.path().filename() == "acked") files.push_back(file.path());
+  }
+  for (const fs::path& file : files) RemoveFile(file.string());
+  fs::remove(path, error);
+}
+
+}  // namespace assay

@@ -1,0 +1,50 @@
+#ifndef ASSAY_AGENT_TRIGGERS_TRIGGER_KIND_H_
+#define ASSAY_AGENT_TRIGGERS_TRIGGER_KIND_H_
+
+#include <absl/status/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "agent/event_loop.h"
+#include "agent/work_thread.h"
+#include "assay/v1/agent.pb.h"
+#include "assay/v1/record.pb.h"
+
+namespace assay {
+
+// What a kind of trigger gets from the share that it fires for.
+struct TriggerContext {
+  EventLoop& loop;
+  WorkThread& spawner;  // the only thread that starts processes
+  v1::ShareSpec spec;
+  std::string agent_name;
+  uint32_t max_processes;  // that may be in flight on this agent; 0: no such bound
+  // To be called once for every Fire, possibly within it. All of the record is filled in, but started_ns and
+  // finished_ns are monotonic; the share rebases them. Where nothing ever started both are the instant it was given up.
+  std::function<void(v1::TriggerRecord&&)> ended;
+};
+
+// One share's triggers of one kind. Everything happens on the loop's thread; what would block goes to another.
+class TriggerKind {
+ public:
+  virtual ~TriggerKind() = default;  // kills what is in flight; `ended` is not called any more
+
+  // Validates and makes ready (connect, pre-open): whatever should not be measured. `done` may be called later, once;
+  // an error refuses the share.
+  virtual void Prepare(std::function<void(absl::Status)> done) = 0;
+
+  // Starts one trigger. The record comes with index, intended_ns and dispatched_ns.
+  virtual void Fire(v1::TriggerRecord&& record) = 0;
+
+  // Ends all that is in flight, as CANCELLED: politely, and by force after `grace_ns`. Nothing is fired afterwards.
+  virtual void CancelAll(int64_t grace_ns) = 0;
+
+  virtual size_t in_flight() const = 0;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_AGENT_TRIGGERS_TRIGGER_KIND_H_

@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/endpoint.h"
+#include "cli/exit_code.h"
+#include "cli/json_line.h"
+#include "cli/progress_printer.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+#include "common/units.h"
+
+namespace assay {
+namespace {
+
+int Agents(const EndpointOptions& options) {
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, /*reads=*/false);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  const absl::StatusOr<v1::ListAgentsReply> reply = endpoint->client->ListAgents();
+  if (!reply.ok()) return Fail(reply.status());
+  std::string text;
+  if (options.json) {
+    for (const v1::AgentInfo& agent : reply->agents()) text += JsonLine("agent", agent) + "\n";
+  } else {
+    TextTable table(
+        {"agent", "host", "state", "labels", "cpus", "cgroups", "clock ms", "+-", "spool", "doing", "problem"});
+    for (const v1::AgentInfo& agent : reply->agents()) {
+      table.AddRow({agent.name(), agent.host(), agent.state(), agent.labels(), std::to_string(agent.cpus()),
+                    agent.cgroup_layout(), FormatNumber(agent.clock_offset_ms()), FormatNumber(agent.clock_bound_ms()),
+                    FormatBytes(agent.spool_bytes()), agent.doing(), agent.problem()});
+    }
+    text = table.empty() ? fmt::format(
+                               "no agents; start one on each host with: assay-agent --coordinator {} --name NAME "
+                               "--label role=load\n",
+                               endpoint->client->address())
+                         : table.Plain();
+  }
+  WriteAll(STDOUT_FILENO, text);
+  return kExitAccepted;
+}
+
+}  // namespace
+
+void AddAgentsVerb(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("agents", "List the agents: state, labels, clock offset and bound, problems");
+  auto options = std::make_shared<EndpointOptions>();
+  AddEndpointOptions(*verb, *options);
+  verb->footer(fmt::format("Example:  assay agents --coordinator head:7070\n\n{}", kExitCodesHelp));
+  verb->callback([&action, options] { action = [options] { return Agents(*options); }; });
+}
+
+}  // namespace assay

@@ -1,0 +1,54 @@
+#include "cli/assay_main.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <memory>
+
+#include "cli/exit_code.h"
+#include "cli/verb.h"
+
+namespace assay {
+
+int AssayMain(int argc, const char* const* argv) {
+  // A reader that went away (assay sweep list | head, a closed terminal) must not end a sweep.
+  std::signal(SIGPIPE, SIG_IGN);
+  // stdout is for results.
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("assay", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_pattern("assay: %v");
+
+  CLI::App app("Runs benchmark scenarios on many hosts at once and keeps every measurement in PostgreSQL.", "assay");
+  app.footer(fmt::format("Start here:  assay run scenarios/quickstart.yaml\n\n{}", kExitCodesHelp));
+  app.require_subcommand(1);
+  Action action;
+  AddRunVerb(app, action);
+  AddCheckVerb(app, action);
+  AddSweepVerbs(app, action);
+  AddAgentsVerb(app, action);
+  AddExportVerb(app, action);
+  AddSqlVerb(app, action);
+  AddUpVerb(app, action);
+  AddDownVerb(app, action);
+  AddSchemaVerb(app, action);
+  AddVersionVerb(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version are "errors" with code 0.
+    return app.exit(error) == 0 ? kExitAccepted : kExitUsage;
+  }
+  try {
+    return action();
+  } catch (const std::exception& error) {
+    // Nothing of ours throws: this is memory or a library's bug.
+    fmt::print(stderr, "assay: {}\n", error.what());
+    return kExitFailure;
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,108 @@
+#include "cli/cell_results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace assay {
+namespace {
+
+// Of one run, in microseconds.
+std::optional<double> OverheadPerTask(const ViewRows& runs, size_t row) {
+  const std::optional<double> makespan_s = runs.Number(row, "makespan_s");
+  const std::optional<double> list_schedule_s = runs.Number(row, "list_schedule_s");
+  double tasks = 0;
+  for (const char* ran : {"ok", "failed", "timeout"}) tasks += runs.Number(row, ran).value_or(0);
+  if (!makespan_s || !list_schedule_s || tasks == 0) return std::nullopt;
+  return 1e6 * (*makespan_s - *list_schedule_s) / tasks;
+}
+
+std::string Flags(const CellResult& cell) {
+  std::string text;
+  for (const auto& [code, runs] : cell.flags) {
+    text += fmt::format("{}{}", text.empty() ? "" : " ", code);
+    if (runs > 1) text += fmt::format("({})", runs);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<Spread> SpreadOf(std::vector<double> values) {
+  if (values.empty()) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  const double median = values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return Spread{median, values.front(), values.back()};
+}
+
+std::string FormatSpread(const std::optional<Spread>& spread) {
+  if (!spread) return "-";
+  const std::string median = FormatNumber(spread->median);
+  if (spread->min == spread->max) return median;
+  return fmt::format("{} [{}..{}]", median, FormatNumber(spread->min), FormatNumber(spread->max));
+}
+
+std::vector<CellResult> CellResults(const ViewRows& run_summary) {
+  struct Gathered {
+    CellResult cell;
+    std::map<std::string, std::vector<double>> values;
+    std::vector<double> overhead_us;
+  };
+  std::map<int64_t, Gathered> cells;
+  const std::vector<std::string> measures = {"triggers", "makespan_s", "throughput_per_s", "overhead_percent",
+                                             "slip_p99_ms"};
+  for (size_t row = 0; row < run_summary.size(); ++row) {
+    const int64_t cell_id = static_cast<int64_t>(run_summary.Number(row, "cell_id").value_or(0));
+    Gathered& gathered = cells[cell_id];
+    CellResult& cell = gathered.cell;
+    cell.cell_id = cell_id;
+    cell.target = run_summary.Text(row, "target");
+    cell.params = run_summary.Object(row, "params");
+    cell.label = run_summary.Text(row, "cell");
+    for (const std::string& flag : run_summary.List(row, "flags")) ++cell.flags[flag];
+    if (run_summary.Text(row, "verdict") != "accepted") {
+      ++cell.left_out;
+      continue;
+    }
+    ++cell.accepted;
+    for (const std::string& measure : measures) {
+      if (const std::optional<double> value = run_summary.Number(row, measure))
+        gathered.values[measure].push_back(*value);
+    }
+    if (const std::optional<double> overhead_us = OverheadPerTask(run_summary, row))
+      gathered.overhead_us.push_back(*overhead_us);
+  }
+  std::vector<CellResult> list;
+  for (auto& [cell_id, gathered] : cells) {
+    CellResult& cell = gathered.cell;
+    if (cell.label.empty()) cell.label = "(the only cell)";
+    cell.triggers = SpreadOf(gathered.values["triggers"]);
+    cell.makespan_s = SpreadOf(gathered.values["makespan_s"]);
+    cell.throughput_per_s = SpreadOf(gathered.values["throughput_per_s"]);
+    cell.overhead_percent = SpreadOf(gathered.values["overhead_percent"]);
+    cell.overhead_us_per_task = SpreadOf(gathered.overhead_us);
+    cell.slip_p99_ms = SpreadOf(gathered.values["slip_p99_ms"]);
+    list.push_back(std::move(cell));
+  }
+  return list;
+}
+
+TextTable CellTable(const std::vector<CellResult>& cells) {
+  TextTable table({"cell", "accepted", "left out", "triggers", "makespan s", "per s", "overhead %", "us/task over list",
+                   "slip p99 ms", "flags"});
+  const auto median = [](const std::optional<Spread>& spread) {
+    return spread ? FormatNumber(spread->median) : std::string("-");
+  };
+  const auto count = [](const std::optional<Spread>& spread) {
+    return spread ? FormatCount(spread->median) : std::string("-");
+  };
+  for (const CellResult& cell : cells) {
+    table.AddRow({cell.label, std::to_string(cell.accepted), std::to_string(cell.left_out), count(cell.triggers),
+                  FormatSpread(cell.makespan_s), count(cell.throughput_per_s), median(cell.overhead_percent),
+                  FormatSpread(cell.overhead_us_per_task), median(cell.slip_p99_ms), Flags(cell)});
+  }
+  return table;
+}
+
+}  // namespace assay

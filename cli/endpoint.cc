@@ -1,0 +1,74 @@
+#include "cli/endpoint.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/data_dir.h"
+
+namespace assay {
+
+void AddEndpointOptions(CLI::App& verb, EndpointOptions& options) {
+  verb.add_option("--coordinator", options.coordinator,
+                  "Coordinator's host:port (else $ASSAY_COORDINATOR, else the local stack)");
+  verb.add_option("--data", options.data_dir, "Data directory of the local stack");
+  verb.add_flag("--json", options.json, "Print JSON lines");
+}
+
+absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads) {
+  Endpoint endpoint;
+  std::string address = options.coordinator;
+  const char* from_environment = std::getenv("ASSAY_COORDINATOR");
+  // A --data on the command line means this machine, whatever the environment says.
+  if (address.empty() && options.data_dir.empty() && from_environment != nullptr) address = from_environment;
+  if (!address.empty()) {
+    endpoint.client = std::make_unique<ControlClient>(address);
+    return endpoint;
+  }
+  const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.data_dir);
+  if (!data_dir.ok()) return data_dir.status();
+  if (const std::optional<StackFacts> facts = FindStack(*data_dir); facts && !facts->coordinator.empty()) {
+    endpoint.client = std::make_unique<ControlClient>(facts->coordinator);
+    return endpoint;
+  }
+  std::error_code error;
+  const bool has_data = std::filesystem::exists(*data_dir + "/postgres", error);
+  if (!reads) {
+    return absl::UnavailableError(
+        fmt::format("no coordinator: no local stack is up on {}; name one with --coordinator ADDR or "
+                    "ASSAY_COORDINATOR, or use `assay up`",
+                    *data_dir));
+  }
+  if (!has_data) {
+    return absl::NotFoundError(fmt::format(
+        "no results in {} yet; use `assay run FILE`, another --data DIR, or name a coordinator with --coordinator ADDR",
+        *data_dir));
+  }
+  LocalStackOptions stack_options;
+  stack_options.data_dir = *data_dir;
+  stack_options.agents = 0;
+  absl::StatusOr<std::unique_ptr<LocalStack>> stack = LocalStack::Start(stack_options);
+  if (!stack.ok()) return stack.status();
+  endpoint.stack = std::move(*stack);
+  endpoint.client = std::make_unique<ControlClient>(endpoint.stack->coordinator());
+  return endpoint;
+}
+
+absl::StatusOr<int64_t> ParseSweepId(const std::string& text, ControlClient& client) {
+  int64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error == std::errc() && end == text.data() + text.size() && id > 0) return id;
+  if (text != "last")
+    return absl::InvalidArgumentError(fmt::format("'{}' is not a sweep's id; write its number, or `last`", text));
+  const absl::StatusOr<v1::ListSweepsReply> reply = client.ListSweeps();
+  if (!reply.ok()) return reply.status();
+  for (const v1::SweepInfo& sweep : reply->sweeps()) id = std::max(id, sweep.sweep_id());
+  if (id == 0) return absl::NotFoundError("there is no sweep yet");
+  return id;
+}
+
+}  // namespace assay

@@ -1,0 +1,42 @@
+#ifndef ASSAY_CLI_ENDPOINT_H_
+#define ASSAY_CLI_ENDPOINT_H_
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "cli/control_client.h"
+#include "cli/local_stack.h"
+
+namespace CLI {
+class App;
+}
+
+namespace assay {
+
+// The options of every verb that talks to a coordinator.
+struct EndpointOptions {
+  std::string coordinator;
+  std::string data_dir;
+  bool json = false;
+};
+void AddEndpointOptions(CLI::App& verb, EndpointOptions& options);
+
+// A coordinator to talk to, and the local stack if one was started for the moment.
+struct Endpoint {
+  std::unique_ptr<LocalStack> stack;  // ends after the client
+  std::unique_ptr<ControlClient> client;
+};
+
+// --coordinator, else ASSAY_COORDINATOR, else the local stack that is up on the data directory; else, for a verb that
+// only `reads` stored data, a stack without agents for the moment (if there is any data).
+absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads);
+
+// "17", or "last" for the newest sweep.
+absl::StatusOr<int64_t> ParseSweepId(const std::string& text, ControlClient& client);
+
+}  // namespace assay
+
+#endif  // ASSAY_CLI_ENDPOINT_H_

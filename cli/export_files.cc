@@ -1,0 +1,64 @@
+#include "cli/export_files.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/data_dir.h"
+
+namespace assay {
+namespace {
+
+absl::Status WriteError(const std::string& path) {
+  const int error = errno;
+  const std::string text = fmt::format("cannot write {}: {}", path, std::strerror(error));
+  return error == ENOSPC ? absl::ResourceExhaustedError(text + "; free some space or choose another --to")
+                         : absl::FailedPreconditionError(text);
+}
+
+}  // namespace
+
+ExportFiles::~ExportFiles() {
+  if (file_ == nullptr) return;
+  std::fclose(file_);
+  unlink((CurrentPath() + ".new").c_str());
+}
+
+absl::Status ExportFiles::Take(const v1::ExportChunk& chunk) {
+  if (chunk.file().empty() || chunk.file().front() == '.' || chunk.file().find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the coordinator sent a file named '{}', which is no plain name; nothing is written there", chunk.file()));
+  }
+  if (file_ == nullptr || chunk.file() != name_) {
+    if (const absl::Status closed = Close(); !closed.ok()) return closed;
+    if (const absl::Status made = MakeDirectories(directory_); !made.ok()) return made;
+    name_ = chunk.file();
+    bytes_ = 0;
+    file_ = std::fopen((CurrentPath() + ".new").c_str(), "wb");
+    if (file_ == nullptr) return WriteError(CurrentPath());
+  }
+  if (std::fwrite(chunk.data().data(), 1, chunk.data().size(), file_) != chunk.data().size())
+    return WriteError(CurrentPath());
+  bytes_ += chunk.data().size();
+  return absl::OkStatus();
+}
+
+absl::Status ExportFiles::Close() {
+  if (file_ == nullptr) return absl::OkStatus();
+  const bool closed = std::fclose(file_) == 0;
+  file_ = nullptr;
+  const std::string fresh = CurrentPath() + ".new";
+  if (!closed || rename(fresh.c_str(), CurrentPath().c_str()) != 0) {
+    const absl::Status status = WriteError(CurrentPath());
+    unlink(fresh.c_str());
+    return status;
+  }
+  written_.emplace_back(CurrentPath(), bytes_);
+  return absl::OkStatus();
+}
+
+absl::Status ExportFiles::Finish() { return Close(); }
+
+}  // namespace assay

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+
+#include "cli/data_dir.h"
+#include "cli/endpoint.h"
+#include "cli/exit_code.h"
+#include "cli/export_files.h"
+#include "cli/json_line.h"
+#include "cli/progress_printer.h"
+#include "cli/verb.h"
+
+namespace assay {
+namespace {
+
+struct ExportOptions {
+  EndpointOptions endpoint;
+  std::string sweep;
+  std::string format;
+  std::string view;
+  std::string to;
+};
+
+int Export(const ExportOptions& options) {
+  if (!options.view.empty() && options.format != "csv")
+    return Fail(absl::InvalidArgumentError("--view goes with --format csv only"));
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  v1::ExportRequest request;
+  request.set_sweep_id(*sweep_id);
+  request.set_format(options.format);
+  request.set_view(options.view);
+  ExportFiles files(options.to);
+  absl::Status status =
+      endpoint->client->Export(request, [&](const v1::ExportChunk& chunk) { return files.Take(chunk); });
+  if (status.ok()) status = files.Finish();
+  if (!status.ok()) return Fail(status);
+  std::string text;
+  for (const auto& [path, bytes] : files.written()) {
+    text += options.endpoint.json
+                ? fmt::format("{{\"type\":\"file\",\"path\":{},\"bytes\":{}}}\n", JsonString(path), bytes)
+                : path + "\n";
+  }
+  WriteAll(STDOUT_FILENO, text);
+  return kExitAccepted;
+}
+
+}  // namespace
+
+void AddExportVerb(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("export", "Write a sweep's results as files");
+  auto options = std::make_shared<ExportOptions>();
+  AddEndpointOptions(*verb, options->endpoint);
+  verb->add_option("SWEEP", options->sweep, "The sweep's id, or `last`")->required();
+  verb->add_option("--format", options->format,
+                   "gust: *_docker_stats.csv and *_triggers.csv; radps: the RADPS benchmark's CSV; csv: any view")
+      ->required()
+      ->check(CLI::IsMember({"gust", "radps", "csv"}));
+  verb->add_option("--view", options->view, "For csv: one view or table; without it, all views");
+  verb->add_option("--to", options->to, "Directory; made if it is not there")->required();
+  verb->footer(
+      fmt::format("Example:  assay export last --format csv --view run_summary --to results/\n\n{}", kExitCodesHelp));
+  verb->callback([&action, options] { action = [options] { return Export(*options); }; });
+}
+
+}  // namespace assay

@@ -1,0 +1,153 @@
+#include "cli/local_stack.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "cli/control_client.h"
+#include "cli/data_dir.h"
+#include "cli/program_path.h"
+#include "common/clock.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kStartPatienceNs = 60'000'000'000;
+constexpr int64_t kStopPatienceNs = 10'000'000'000;
+constexpr std::chrono::milliseconds kLookEvery(20);
+
+std::string FirstLine(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LocalStack>> LocalStack::Start(const LocalStackOptions& options) {
+  absl::StatusOr<StackLock> lock = StackLock::Take(options.data_dir);
+  if (!lock.ok()) return lock.status();
+  if (const absl::Status made = MakeDirectories(options.data_dir + "/log"); !made.ok()) return made;
+  std::unique_ptr<LocalStack> stack(new LocalStack(std::move(*lock)));
+  stack->facts_.pid = getpid();
+  stack->facts_.kept = options.kept;
+  stack->facts_.agents = options.agents;
+  if (const absl::Status started = stack->StartServer(options); !started.ok()) return started;
+  if (const absl::Status started = stack->StartCoordinator(options); !started.ok()) return started;
+  if (const absl::Status started = stack->StartAgents(options); !started.ok()) return started;
+  if (const absl::Status announced = stack->lock_.Announce(stack->facts_); !announced.ok()) return announced;
+  return stack;
+}
+
+LocalStack::~LocalStack() {
+  const int64_t patience_ns = hurry_ ? 0 : kStopPatienceNs;
+  for (const Member& agent : agents_) agent.program->Terminate();
+  for (const Member& agent : agents_) agent.program->Stop(patience_ns);
+  if (coordinator_.program) coordinator_.program->Stop(patience_ns);
+}
+
+absl::Status LocalStack::StartServer(const LocalStackOptions& options) {
+  absl::StatusOr<std::unique_ptr<PrivateServer>> server = PrivateServer::Start(options.data_dir);
+  if (!server.ok()) return server.status();
+  server_ = std::move(*server);
+  facts_.url = server_->url();
+  return absl::OkStatus();
+}
+
+absl::Status LocalStack::StartCoordinator(const LocalStackOptions& options) {
+  const absl::StatusOr<std::string> program = FindProgram("assay-coordinator");
+  if (!program.ok()) return program.status();
+  const std::string announce = options.data_dir + "/coordinator.address";
+  std::error_code ignored;
+  std::filesystem::remove(announce, ignored);
+  absl::StatusOr<std::unique_ptr<ChildProgram>> child =
+      ChildProgram::Start("the coordinator",
+                          {*program, "--database", server_->url(), "--listen", options.listen, "--announce", announce,
+                           "--exit-with-parent"},
+                          options.data_dir + "/log/coordinator.log");
+  if (!child.ok()) return child.status();
+  coordinator_.program = std::move(*child);
+  const int64_t deadline_ns = MonotonicNs() + kStartPatienceNs;
+  while (facts_.coordinator.empty()) {
+    if (!coordinator_.program->running()) return absl::InternalError(coordinator_.program->Obituary());
+    if (MonotonicNs() > deadline_ns) {
+      return absl::DeadlineExceededError(
+          fmt::format("the coordinator does not serve after {} s; see {}/log/coordinator.log",
+                      kStartPatienceNs / 1'000'000'000, options.data_dir));
+    }
+    facts_.coordinator = FirstLine(announce);
+    if (facts_.coordinator.empty()) std::this_thread::sleep_for(kLookEvery);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalStack::StartAgents(const LocalStackOptions& options) {
+  if (options.agents == 0) return absl::OkStatus();
+  const absl::StatusOr<std::string> program = FindProgram("assay-agent");
+  if (!program.ok()) return program.status();
+  for (uint32_t n = 1; n <= options.agents; ++n) {
+    const std::string name = fmt::format("local-{}", n);
+    const std::string spool = fmt::format("{}/spool/{}", options.data_dir, name);
+    if (const absl::Status made = MakeDirectories(spool); !made.ok()) return made;
+    std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name",
+                                     name,     "--label",       "role=load"};
+    if (n == 1) argv.insert(argv.end(), {"--label", "role=target"});
+    argv.insert(argv.end(), {"--spool", spool, "--exit-with-parent"});
+    if (!server_->cgroup().empty()) argv.insert(argv.end(), {"--cgroup", "postgres=" + server_->cgroup()});
+    absl::StatusOr<std::unique_ptr<ChildProgram>> child =
+        ChildProgram::Start("agent " + name, std::move(argv), fmt::format("{}/log/{}.log", options.data_dir, name));
+    if (!child.ok()) return child.status();
+    agents_.push_back({std::move(*child), false});
+  }
+  return AwaitAgents();
+}
+
+// A sweep that began before the last agent is connected would use fewer agents than the user asked for.
+absl::Status LocalStack::AwaitAgents() {
+  ControlClient client(facts_.coordinator);
+  const int64_t deadline_ns = MonotonicNs() + kStartPatienceNs;
+  while (true) {
+    const absl::StatusOr<v1::ListAgentsReply> reply = client.ListAgents();
+    if (!coordinator_.program->running()) return absl::InternalError(coordinator_.program->Obituary());
+    for (const Member& agent : agents_) {
+      if (!agent.program->running()) return absl::InternalError(agent.program->Obituary());
+    }
+    size_t connected = 0;
+    if (reply.ok()) {
+      for (const v1::AgentInfo& agent : reply->agents()) connected += agent.state() == "connected" ? 1 : 0;
+    }
+    if (connected >= agents_.size()) return absl::OkStatus();
+    if (MonotonicNs() > deadline_ns) {
+      return absl::DeadlineExceededError(
+          fmt::format("only {} of {} agents are connected after {} s; see their logs beside the data", connected,
+                      agents_.size(), kStartPatienceNs / 1'000'000'000));
+    }
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+std::vector<std::string> LocalStack::TakeDeaths() {
+  std::vector<std::string> deaths;
+  const auto look = [&](Member& member) {
+    if (!member.program || member.reported || member.program->running()) return;
+    member.reported = true;
+    deaths.push_back(member.program->Obituary());
+  };
+  look(coordinator_);
+  for (Member& agent : agents_) look(agent);
+  return deaths;
+}
+
+bool LocalStack::broken() {
+  if (!coordinator_.program->running()) return true;
+  return !agents_.empty() &&
+         std::none_of(agents_.begin(), agents_.end(), [](const Member& agent) { return agent.program->running(); });
+}
+
+}  // namespace assay

@@ -1,0 +1,3 @@
+#include "cli/assay_main.h"
+
+int main(int argc, char** argv) { return assay::AssayMain(argc, argv); }

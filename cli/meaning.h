@@ -1,0 +1,21 @@
+#ifndef ASSAY_CLI_MEANING_H_
+#define ASSAY_CLI_MEANING_H_
+
+#include <string>
+#include <vector>
+
+#include "assay/v1/control.pb.h"
+#include "cli/outcome.h"
+
+namespace assay {
+
+// What the numbers mean, in three sentences: how the overhead (or the rate) moves with the load, what the sampled
+// containers used, which runs were left out and why. Each says so when there is nothing to tell.
+std::vector<std::string> Meaning(const Outcome& outcome);
+
+// One line per kind of flag, rejecting ones first: "warning slip: 2 runs (3, 7), e.g. p99 is 7 ms".
+std::vector<std::string> FlagLines(const std::vector<v1::RunResult>& results);
+
+}  // namespace assay
+
+#endif  // ASSAY_CLI_MEANING_H_

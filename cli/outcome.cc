@@ -1,0 +1,80 @@
+#include "cli/outcome.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/json_line.h"
+#include "cli/meaning.h"
+
+namespace assay {
+namespace {
+
+std::string SpreadJson(const std::optional<Spread>& spread) {
+  return spread ? fmt::format("{{\"median\":{},\"min\":{},\"max\":{}}}", spread->median, spread->min, spread->max)
+                : "null";
+}
+
+std::string CellJson(const CellResult& cell) {
+  std::string params;
+  for (const auto& [name, value] : cell.params)
+    params += fmt::format("{}{}:{}", params.empty() ? "" : ",", JsonString(name), JsonString(value));
+  return fmt::format(
+      "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{{{}}},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
+      "\"makespan_s\":{},"
+      "\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_us_per_task\":{},\"slip_p99_ms\":{}}}",
+      cell.cell_id, JsonString(cell.label), JsonString(cell.target), params, cell.accepted, cell.left_out,
+      SpreadJson(cell.triggers), SpreadJson(cell.makespan_s), SpreadJson(cell.throughput_per_s),
+      SpreadJson(cell.overhead_percent), SpreadJson(cell.overhead_us_per_task), SpreadJson(cell.slip_p99_ms));
+}
+
+}  // namespace
+
+absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id) {
+  absl::StatusOr<v1::SweepProgress> progress = client.Progress(sweep_id);
+  if (!progress.ok()) return progress.status();
+  Outcome outcome;
+  outcome.sweep = progress->sweep();
+  outcome.doing = progress->doing();
+  outcome.results.assign(progress->results().begin(), progress->results().end());
+  absl::StatusOr<v1::ViewRows> runs = client.ReadView(sweep_id, "run_summary");
+  if (!runs.ok()) return runs.status();
+  outcome.cells = CellResults(ViewRows(std::move(*runs)));
+  absl::StatusOr<v1::ViewRows> usage = client.ReadView(sweep_id, "container_usage");
+  if (!usage.ok()) return usage.status();
+  outcome.container_usage = ViewRows(std::move(*usage));
+  absl::StatusOr<v1::ListAgentsReply> agents = client.ListAgents();
+  if (!agents.ok()) return agents.status();
+  outcome.agents = std::move(*agents);
+  return outcome;
+}
+
+std::string OutcomeText(const Outcome& outcome) {
+  std::string text =
+      fmt::format("sweep {} {}: {}, {} of {} runs accepted", outcome.sweep.sweep_id(), outcome.sweep.name(),
+                  outcome.sweep.state(), outcome.sweep.accepted(), outcome.sweep.runs_total());
+  if (outcome.sweep.rejected() > 0) text += fmt::format(", {} rejected", outcome.sweep.rejected());
+  if (outcome.sweep.state() == "failed" && !outcome.doing.empty()) text += "\n" + outcome.doing;
+  text += "\n\n";
+  if (outcome.cells.empty()) return text + "No run has ended.\n";
+  text += CellTable(outcome.cells).Plain() + "\n" + kTableNote + "\n\nWhat it means\n";
+  for (const std::string& line : Meaning(outcome)) text += "  " + line + "\n";
+  const std::vector<std::string> flags = FlagLines(outcome.results);
+  if (!flags.empty()) text += "\nFlags\n";
+  for (const std::string& line : flags) text += "  " + line + "\n";
+  return text;
+}
+
+std::string OutcomeJson(const Outcome& outcome, int exit_code, const std::string& report_path) {
+  std::string cells;
+  for (const CellResult& cell : outcome.cells) cells += (cells.empty() ? "" : ",") + CellJson(cell);
+  std::string meaning;
+  for (const std::string& line : Meaning(outcome)) meaning += (meaning.empty() ? "" : ",") + JsonString(line);
+  return JsonLine("end", outcome.sweep,
+                  {{"exit_code", std::to_string(exit_code)},
+                   {"report", report_path.empty() ? "null" : JsonString(report_path)},
+                   {"cells", "[" + cells + "]"},
+                   {"meaning", "[" + meaning + "]"}});
+}
+
+}  // namespace assay

@@ -1,0 +1,41 @@
+#ifndef ASSAY_CLI_OUTCOME_H_
+#define ASSAY_CLI_OUTCOME_H_
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "assay/v1/control.pb.h"
+#include "cli/cell_results.h"
+#include "cli/control_client.h"
+#include "cli/view_rows.h"
+
+namespace assay {
+
+// All that is told of a sweep at its end, or later by `assay sweep show`.
+struct Outcome {
+  v1::SweepInfo sweep;
+  std::string doing;  // why, if the sweep failed
+  std::vector<v1::RunResult> results;
+  std::vector<CellResult> cells;
+  ViewRows container_usage;
+  v1::ListAgentsReply agents;
+};
+
+absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id);
+
+// What stands under the table of cells.
+inline constexpr const char* kTableNote =
+    "Median [least..most] over the accepted runs. Overhead %: over the sum of the tasks divided by the slots. us/task: "
+    "over the list\n"
+    "schedule, the best that any scheduler could do with these tasks in this order.";
+
+// Table, meaning and flags, for people.
+std::string OutcomeText(const Outcome& outcome);
+// The "end" line of --json.
+std::string OutcomeJson(const Outcome& outcome, int exit_code, const std::string& report_path);
+
+}  // namespace assay
+
+#endif  // ASSAY_CLI_OUTCOME_H_

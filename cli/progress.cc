@@ -1,0 +1,96 @@
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/table.h"
+#include "common/units.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kBarWidth = 20;
+
+std::string Count(uint64_t count) { return FormatCount(static_cast<double>(count)); }
+
+std::string Bar(uint32_t done, uint32_t total) {
+  const size_t filled = total == 0 ? 0 : std::min<size_t>(kBarWidth, kBarWidth * done / total);
+  return "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "]";
+}
+
+std::string Runs(const v1::SweepProgress& progress) {
+  std::string text = fmt::format("{}/{} runs", progress.runs_done(), progress.sweep().runs_total());
+  if (progress.sweep().rejected() > 0) text += fmt::format(", {} rejected", progress.sweep().rejected());
+  return text;
+}
+
+std::string Eta(const v1::SweepProgress& progress) {
+  return progress.eta_ns() < 0 ? "ETA unknown" : "ETA " + FormatDuration(progress.eta_ns());
+}
+
+std::string Triggers(const v1::SweepProgress& progress) {
+  const std::string total = progress.triggers_total() == 0 ? "" : "/" + Count(progress.triggers_total());
+  std::string text =
+      fmt::format("{}{} triggers, {} failed", Count(progress.triggers_done()), total, Count(progress.not_ok()));
+  if (progress.rate_per_s() > 0) text += fmt::format(", {}/s", FormatCount(progress.rate_per_s()));
+  return text;
+}
+
+std::string Current(const v1::SweepProgress& progress) {
+  std::string text = fmt::format("block {}: {}", progress.block(), progress.cell());
+  if (!progress.run_phase().empty()) text += fmt::format(" ({})", progress.run_phase());
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> RenderBlock(const v1::SweepProgress& progress, size_t width) {
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("sweep {} {}  {} {}  {}", progress.sweep().sweep_id(), progress.sweep().name(),
+                              Bar(progress.runs_done(), progress.sweep().runs_total()), Runs(progress), Eta(progress)));
+  if (progress.run_id() != 0) {
+    lines.push_back("  " + Current(progress));
+    lines.push_back(fmt::format("  {}, {} in flight, {}", Triggers(progress), Count(progress.in_flight()),
+                                FormatDuration(progress.run_elapsed_ns())));
+  } else if (!progress.doing().empty()) {
+    lines.push_back("  " + progress.doing());
+  }
+  for (const std::string& notice : progress.notices()) lines.push_back("  note: " + notice);
+  for (std::string& line : lines) line = Shorten(line, width);
+  return lines;
+}
+
+std::string RenderLine(const v1::SweepProgress& progress) {
+  std::string line = fmt::format("sweep {}: {}, {}", progress.sweep().sweep_id(), Runs(progress), Eta(progress));
+  if (progress.run_id() != 0) {
+    line += fmt::format("; {}: {}", Current(progress), Triggers(progress));
+  } else if (!progress.doing().empty()) {
+    line += "; " + progress.doing();
+  }
+  for (const std::string& notice : progress.notices()) line += "; note: " + notice;
+  return line;
+}
+
+std::string RenderResult(const v1::RunResult& run) {
+  std::string line = fmt::format("run {}  block {}  {}  {}", run.run_id(), run.block(), run.cell(), run.verdict());
+  if (run.attempt() > 1) line += fmt::format(" (try {})", run.attempt());
+  line += fmt::format("  {} triggers", Count(run.triggers()));
+  if (run.not_ok() > 0) line += fmt::format(", {} not ok", Count(run.not_ok()));
+  if (run.makespan_s() > 0) line += fmt::format(", {} s", FormatNumber(run.makespan_s()));
+  if (run.throughput_per_s() > 0) line += fmt::format(", {}/s", FormatCount(run.throughput_per_s()));
+  // Known for sleeps only; protobuf has no null, so 0 and NaN both say "unknown".
+  if (std::isfinite(run.overhead_percent()) && run.overhead_percent() != 0)
+    line += fmt::format(", overhead {} %", FormatNumber(run.overhead_percent()));
+  std::vector<std::string> flags;
+  for (const v1::FlagInfo& flag : run.flags()) flags.push_back(fmt::format("{} ({})", flag.code(), flag.severity()));
+  if (!flags.empty()) line += fmt::format("  flags: {}", fmt::join(flags, ", "));
+  for (const v1::FlagInfo& flag : run.flags()) {
+    if (flag.severity() == "reject") line += fmt::format("\n    {}: {}", flag.code(), flag.detail());
+  }
+  return line;
+}
+
+}  // namespace assay

@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "cli/control_client.h"
+#include "cli/data_dir.h"
+#include "cli/exit_code.h"
+#include "cli/follow_sweep.h"
+#include "cli/local_stack.h"
+#include "cli/outcome.h"
+#include "cli/report.h"
+#include "cli/scenario_file.h"
+#include "cli/verb.h"
+#include "coordinator/scenario_loader.h"
+
+namespace assay {
+namespace {
+
+struct RunOptions {
+  ScenarioArguments scenario;
+  uint32_t agents = 2;
+  bool agents_given = false;
+  std::string data_dir;
+  bool json = false;
+};
+
+// Where the sweep runs: a stack of our own, or the one that `assay up` keeps.
+struct Place {
+  std::unique_ptr<LocalStack> own;
+  std::string coordinator;
+};
+
+absl::StatusOr<Place> FindPlace(const RunOptions& options, const std::string& data_dir, ProgressPrinter& printer) {
+  Place place;
+  if (const std::optional<StackFacts> up = FindStack(data_dir); up && up->kept) {
+    place.coordinator = up->coordinator;
+    printer.Notice(fmt::format("using the local stack that is up on {} (coordinator {}, {} agents)", data_dir,
+                               up->coordinator, up->agents));
+    if (options.agents_given && options.agents != up->agents) {
+      printer.Notice(fmt::format("--agents {} has no effect on it; `assay down` and `assay up --agents {}` change it",
+                                 options.agents, options.agents));
+    }
+    return place;
+  }
+  printer.Notice(fmt::format("starting PostgreSQL, a coordinator and {} {} in {}", options.agents,
+                             options.agents == 1 ? "agent" : "agents", data_dir));
+  LocalStackOptions stack_options;
+  stack_options.data_dir = data_dir;
+  stack_options.agents = options.agents;
+  absl::StatusOr<std::unique_ptr<LocalStack>> stack = LocalStack::Start(stack_options);
+  if (!stack.ok()) return stack.status();
+  place.own = std::move(*stack);
+  place.coordinator = place.own->coordinator();
+  return place;
+}
+
+std::string FurtherCommands(const std::string& data_dir, const std::string& chosen_data_dir, int64_t sweep_id) {
+  const std::string data = chosen_data_dir.empty() ? "" : " --data " + data_dir;
+  return fmt::format(
+      "\nLook further\n"
+      "  assay sql{0}\n"
+      "  assay sql{0} -c \"select block, params, verdict, makespan_s, overhead_percent, flags from run_summary where "
+      "sweep_id = {1}\"\n"
+      "  assay export{0} {1} --format csv --to results/\n"
+      "  assay sweep show{0} {1}\n",
+      data, sweep_id);
+}
+
+ExitCode CodeOf(const Followed& followed) {
+  if (followed.interrupted) return kExitInterrupted;
+  return followed.status.ok() ? ExitCodeOf(followed.last.sweep()) : kExitFailure;
+}
+
+// What is known at the end is shown and written down whatever the end was like.
+ExitCode Conclude(const RunOptions& options, const std::string& data_dir, const std::string& yaml,
+                  ControlClient& client, int64_t sweep_id, const Followed& followed) {
+  if (!followed.status.ok()) Fail(followed.status);
+  const ExitCode code = CodeOf(followed);
+  const absl::StatusOr<Outcome> outcome = ReadOutcome(client, sweep_id);
+  if (!outcome.ok()) {
+    Fail(outcome.status());
+    return code == kExitInterrupted ? code : kExitFailure;
+  }
+  const absl::StatusOr<std::string> report =
+      WriteReport(data_dir, *outcome, {options.scenario.file, yaml, options.scenario.sets});
+  if (!report.ok()) Fail(report.status());
+  if (options.json) {
+    WriteAll(STDOUT_FILENO, OutcomeJson(*outcome, code, report.ok() ? *report : "") + "\n");
+  } else {
+    std::string text = "\n" + OutcomeText(*outcome);
+    if (report.ok()) text += fmt::format("\nReport: {}\n", *report);
+    WriteAll(STDOUT_FILENO, text + FurtherCommands(data_dir, options.data_dir, sweep_id));
+  }
+  return code;
+}
+
+int Run(const RunOptions& options) {
+  const absl::StatusOr<std::string> yaml = ReadScenarioFile(options.scenario.file);
+  if (!yaml.ok()) return Fail(yaml.status());
+  const absl::StatusOr<Plan> plan = LoadScenario(*yaml, options.scenario.file, options.scenario.sets);
+  if (!plan.ok()) return Fail(plan.status());
+  const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.data_dir);
+  if (!data_dir.ok()) return Fail(data_dir.status());
+
+  Interrupts interrupts;
+  ProgressPrinter printer(STDOUT_FILENO, ProgressPrinter::StyleFor(STDOUT_FILENO, options.json));
+  const absl::StatusOr<Place> place = FindPlace(options, *data_dir, printer);
+  if (interrupts.Take()) return kExitInterrupted;
+  if (!place.ok()) return Fail(place.status());
+
+  ControlClient client(place->coordinator);
+  v1::StartSweepRequest request;
+  request.set_scenario_yaml(*yaml);
+  request.set_file_name(options.scenario.file);
+  for (const std::string& set : options.scenario.sets) request.add_sets(set);
+  const absl::StatusOr<int64_t> sweep_id = client.StartSweep(request);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+
+  FollowOptions follow;
+  follow.cancel_on_interrupt = true;
+  follow.stack = place->own.get();
+  const Followed followed = FollowSweep(place->coordinator, *sweep_id, interrupts, printer, follow);
+  if (followed.left) {
+    if (!followed.status.ok()) Fail(followed.status);
+    return CodeOf(followed);
+  }
+  return Conclude(options, *data_dir, *yaml, client, *sweep_id, followed);
+}
+
+}  // namespace
+
+void AddRunVerb(CLI::App& app, Action& action) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* verb = app.add_subcommand("run", "Run a scenario on this machine: the whole job in one command");
+  AddScenarioArguments(*verb, options->scenario);
+  CLI::Option* agents = verb->add_option("--agents", options->agents, "Agents to start")
+                            ->check(CLI::Range(1, 1000))
+                            ->capture_default_str();
+  verb->add_option(
+      "--data", options->data_dir,
+      "Where results are kept (else $ASSAY_DATA, $XDG_DATA_HOME/assay, /var/lib/assay for root, ~/.local/share/assay)");
+  verb->add_flag("--json", options->json, "Print JSON lines: progress, run, flag, notice, end");
+  verb->footer(
+      fmt::format("Example:  assay run scenarios/scheduler-overhead.yaml --set 'tasks=[1000,100000]' --agents 4\n\n"
+                  "Ctrl-C once lets the triggers in flight end, twice stops them, three times leaves at once. Results "
+                  "are kept.\n{}",
+                  kExitCodesHelp));
+  verb->callback([&action, options, agents] {
+    options->agents_given = agents->count() > 0;
+    action = [options] { return Run(*options); };
+  });
+}
+
+}  // namespace assay

@@ -1,0 +1,107 @@
+#include "cli/stack_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "cli/data_dir.h"
+#include "cli/json_line.h"
+
+namespace assay {
+namespace {
+
+std::string FactsPath(const std::string& data_dir) { return data_dir + "/stack.json"; }
+std::string LockPath(const std::string& data_dir) { return data_dir + "/stack.lock"; }
+
+}  // namespace
+
+std::string StackJson(const StackFacts& facts) {
+  return fmt::format("{{\"pid\": {}, \"coordinator\": {}, \"url\": {}, \"agents\": {}, \"kept\": {}}}\n", facts.pid,
+                     JsonString(facts.coordinator), JsonString(facts.url), facts.agents, facts.kept);
+}
+
+absl::StatusOr<StackFacts> ParseStackJson(const std::string& json) {
+  google::protobuf::Struct object;
+  if (!google::protobuf::util::JsonStringToMessage(json, &object).ok()) return absl::DataLossError("not JSON");
+  const auto& fields = object.fields();
+  const auto field = [&](const char* name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? google::protobuf::Value() : found->second;
+  };
+  StackFacts facts;
+  facts.pid = static_cast<pid_t>(field("pid").number_value());
+  facts.coordinator = field("coordinator").string_value();
+  facts.url = field("url").string_value();
+  facts.agents = static_cast<uint32_t>(field("agents").number_value());
+  facts.kept = field("kept").bool_value();
+  if (facts.pid <= 0 || facts.url.empty()) return absl::DataLossError("pid or url is missing");
+  return facts;
+}
+
+absl::StatusOr<StackLock> StackLock::Take(const std::string& data_dir) {
+  if (const absl::Status made = MakeDirectories(data_dir); !made.ok()) return made;
+  const int fd = open(LockPath(data_dir).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return absl::FailedPreconditionError(fmt::format("cannot write in {}: {}; choose another directory with --data DIR",
+                                                     data_dir, std::strerror(errno)));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return StackLock(data_dir, fd);
+  close(fd);
+  const std::optional<StackFacts> holder = FindStack(data_dir);
+  return absl::FailedPreconditionError(
+      fmt::format("the data directory {} is in use by another assay{}; wait for it to end, or choose another directory "
+                  "with --data DIR",
+                  data_dir, holder ? fmt::format(" (process {})", holder->pid) : ""));
+}
+
+StackLock::StackLock(StackLock&& other) noexcept
+    : data_dir_(std::move(other.data_dir_)), fd_(std::exchange(other.fd_, -1)) {}
+
+StackLock::~StackLock() {
+  if (fd_ < 0) return;
+  unlink(FactsPath(data_dir_).c_str());
+  close(fd_);
+}
+
+absl::Status StackLock::Announce(const StackFacts& facts) {
+  const std::string path = FactsPath(data_dir_);
+  const std::string fresh = path + ".new";
+  {
+    std::ofstream out(fresh, std::ios::trunc);
+    out << StackJson(facts);
+    out.flush();
+    if (!out) return absl::ResourceExhaustedError(fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
+  }
+  if (rename(fresh.c_str(), path.c_str()) != 0)
+    return absl::InternalError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+  return absl::OkStatus();
+}
+
+bool IsStackLocked(const std::string& data_dir) {
+  const int fd = open(LockPath(data_dir).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return locked;
+}
+
+std::optional<StackFacts> FindStack(const std::string& data_dir) {
+  if (!IsStackLocked(data_dir)) return std::nullopt;
+  std::ifstream in(FactsPath(data_dir));
+  std::stringstream text;
+  text << in.rdbuf();
+  const absl::StatusOr<StackFacts> facts = ParseStackJson(text.str());
+  if (!facts.ok()) return std::nullopt;
+  return *facts;
+}
+
+}  // namespace assay

@@ -1,0 +1,179 @@
+// The `assay sweep ...` group: one small verb each.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "cli/endpoint.h"
+#include "cli/exit_code.h"
+#include "cli/follow_sweep.h"
+#include "cli/json_line.h"
+#include "cli/outcome.h"
+#include "cli/scenario_file.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+namespace assay {
+namespace {
+
+struct SweepOptions {
+  EndpointOptions endpoint;
+  ScenarioArguments scenario;
+  std::string sweep;  // id or "last"
+  bool watch = false;
+  bool detach = false;  // the default: only to be said
+  bool now = false;
+};
+
+// Watching is not owning: an interrupt ends the watching, never the sweep.
+int Watch(const SweepOptions& options, ControlClient& client, int64_t sweep_id, Interrupts& interrupts) {
+  ProgressPrinter printer(STDOUT_FILENO, ProgressPrinter::StyleFor(STDOUT_FILENO, options.endpoint.json));
+  const Followed followed = FollowSweep(client.address(), sweep_id, interrupts, printer, {});
+  if (followed.interrupted) {
+    printer.Notice(fmt::format(
+        "the sweep goes on; `assay sweep watch {0}` shows it again, `assay sweep cancel {0}` ends it", sweep_id));
+    return kExitInterrupted;
+  }
+  if (!followed.status.ok()) return Fail(followed.status);
+  const absl::StatusOr<Outcome> outcome = ReadOutcome(client, sweep_id);
+  if (!outcome.ok()) return Fail(outcome.status());
+  const ExitCode code = ExitCodeOf(outcome->sweep);
+  WriteAll(STDOUT_FILENO,
+           options.endpoint.json ? OutcomeJson(*outcome, code, "") + "\n" : "\n" + OutcomeText(*outcome));
+  return code;
+}
+
+int Start(const SweepOptions& options) {
+  const absl::StatusOr<std::string> yaml = ReadScenarioFile(options.scenario.file);
+  if (!yaml.ok()) return Fail(yaml.status());
+  // Before the first call: gRPC's threads inherit the signal mask.
+  std::optional<Interrupts> interrupts;
+  if (options.watch) interrupts.emplace();
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/false);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  v1::StartSweepRequest request;
+  request.set_scenario_yaml(*yaml);
+  request.set_file_name(options.scenario.file);
+  for (const std::string& set : options.scenario.sets) request.add_sets(set);
+  const absl::StatusOr<int64_t> sweep_id = endpoint->client->StartSweep(request);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  v1::StartSweepReply reply;
+  reply.set_sweep_id(*sweep_id);
+  WriteAll(STDOUT_FILENO, options.endpoint.json ? JsonLine("sweep", reply) + "\n" : fmt::format("{}\n", *sweep_id));
+  return options.watch ? Watch(options, *endpoint->client, *sweep_id, *interrupts) : kExitAccepted;
+}
+
+int WatchVerb(const SweepOptions& options) {
+  Interrupts interrupts;
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/false);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  return Watch(options, *endpoint->client, *sweep_id, interrupts);
+}
+
+int List(const SweepOptions& options) {
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  const absl::StatusOr<v1::ListSweepsReply> reply = endpoint->client->ListSweeps();
+  if (!reply.ok()) return Fail(reply.status());
+  std::string text;
+  if (options.endpoint.json) {
+    for (const v1::SweepInfo& sweep : reply->sweeps()) text += JsonLine("sweep", sweep) + "\n";
+  } else {
+    TextTable table({"sweep", "name", "state", "runs", "accepted", "rejected", "begun (UTC)", "about"});
+    for (const v1::SweepInfo& sweep : reply->sweeps()) {
+      const auto begun = static_cast<std::time_t>(sweep.created_wall_ns() / 1'000'000'000);
+      table.AddRow({std::to_string(sweep.sweep_id()), sweep.name(), sweep.state(), std::to_string(sweep.runs_total()),
+                    std::to_string(sweep.accepted()), std::to_string(sweep.rejected()),
+                    fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(begun)), Shorten(sweep.about(), 60)});
+    }
+    text = table.empty() ? "no sweeps yet\n" : table.Plain();
+  }
+  WriteAll(STDOUT_FILENO, text);
+  return kExitAccepted;
+}
+
+int Show(const SweepOptions& options) {
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  const absl::StatusOr<Outcome> outcome = ReadOutcome(*endpoint->client, *sweep_id);
+  if (!outcome.ok()) return Fail(outcome.status());
+  WriteAll(STDOUT_FILENO, options.endpoint.json ? OutcomeJson(*outcome, ExitCodeOf(outcome->sweep), "") + "\n"
+                                                : OutcomeText(*outcome));
+  return kExitAccepted;
+}
+
+int Cancel(const SweepOptions& options) {
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/false);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  const absl::Status cancelled = endpoint->client->CancelSweep(*sweep_id, options.now);
+  if (!cancelled.ok()) return Fail(cancelled);
+  WriteAll(STDOUT_FILENO,
+           options.endpoint.json
+               ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":\"{}\",\"now\":{}}}\n", *sweep_id, options.now)
+               : fmt::format("sweep {}: {}\n", *sweep_id,
+                             options.now ? "stopping now" : "draining: triggers in flight end first"));
+  return kExitAccepted;
+}
+
+int Remove(const SweepOptions& options) {
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
+  if (!endpoint.ok()) return Fail(endpoint.status());
+  // Not `last`: what is removed is gone, so it is named by number.
+  if (options.sweep == "last")
+    return Fail(absl::InvalidArgumentError("name the sweep to remove by its number; `assay sweep list` shows them"));
+  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
+  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  const absl::Status removed = endpoint->client->RemoveSweep(*sweep_id);
+  if (!removed.ok()) return Fail(removed);
+  WriteAll(STDOUT_FILENO, options.endpoint.json
+                              ? fmt::format("{{\"type\":\"removed\",\"sweep_id\":\"{}\"}}\n", *sweep_id)
+                              : fmt::format("sweep {} is removed with all its rows\n", *sweep_id));
+  return kExitAccepted;
+}
+
+}  // namespace
+
+void AddSweepVerbs(CLI::App& app, Action& action) {
+  CLI::App* group = app.add_subcommand("sweep", "Start, watch, list, show, cancel and remove sweeps of a coordinator");
+  group->require_subcommand(1);
+  group->footer(kExitCodesHelp);
+  const auto add = [&](const char* name, const char* what, const std::string& example,
+                       int (*run)(const SweepOptions&)) {
+    CLI::App* verb = group->add_subcommand(name, what);
+    auto options = std::make_shared<SweepOptions>();
+    AddEndpointOptions(*verb, options->endpoint);
+    verb->footer(fmt::format("Example:  {}\n\n{}", example, kExitCodesHelp));
+    verb->callback([&action, options, run] { action = [options, run] { return run(*options); }; });
+    return std::pair(verb, options);
+  };
+  const auto add_id = [](const auto& added, const char* what) {
+    added.first->add_option("ID", added.second->sweep, what)->required();
+  };
+
+  const auto start = add("start", "Start a scenario; prints the sweep's id and returns",
+                         "assay sweep start scenario.yaml --coordinator head:7070 --watch", Start);
+  AddScenarioArguments(*start.first, start.second->scenario);
+  CLI::Option* watch = start.first->add_flag("--watch", start.second->watch,
+                                             "Stay and show the progress; Ctrl-C then ends only the watching");
+  start.first->add_flag("--detach", start.second->detach, "Return at once (the default)")->excludes(watch);
+  add_id(add("watch", "Show a sweep's progress until it ends", "assay sweep watch last", WatchVerb),
+         "The sweep's id, or `last`");
+  add("list", "List the sweeps", "assay sweep list", List);
+  add_id(add("show", "Show a sweep's results", "assay sweep show last", Show), "The sweep's id, or `last`");
+  const auto cancel =
+      add("cancel", "End a sweep early; what was measured is kept", "assay sweep cancel 7 --now", Cancel);
+  add_id(cancel, "The sweep's id, or `last`");
+  cancel.first->add_flag("--now", cancel.second->now, "Stop the triggers in flight too");
+  add_id(add("rm", "Remove a sweep that has ended, with all its rows", "assay sweep rm 7", Remove), "The sweep's id");
+}
+
+}  // namespace assay

@@ -1,0 +1,25 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/exit_code.h"
+#include "cli/progress_printer.h"
+#include "cli/verb.h"
+#include "common/protocol.h"
+
+namespace assay {
+
+void AddVersionVerb(CLI::App& app, Action& action) {
+  CLI::App* verb =
+      app.add_subcommand("version", "Print the version, and that of the protocol between agents and coordinator");
+  verb->footer(fmt::format("Example:  assay version\n\n{}", kExitCodesHelp));
+  verb->callback([&action] {
+    action = [] {
+      WriteAll(STDOUT_FILENO, fmt::format("assay {} (protocol {})\n", kVersion, kProtocolVersion));
+      return kExitAccepted;
+    };
+  });
+}
+
+}  // namespace assay

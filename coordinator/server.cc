@@ -1,0 +1,121 @@
+#include "coordinator/server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "common/rpc.h"
+#include "coordinator/agent_service.h"
+#include "coordinator/control_service.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/ingest.h"
+#include "storage/migrator.h"
+
+namespace assay {
+namespace {
+
+constexpr auto kLeasePoll = std::chrono::milliseconds(200);
+constexpr auto kShutdownPatience = std::chrono::seconds(2);
+
+std::string Holder() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return fmt::format("{} pid {}", host.data(), getpid());
+}
+
+absl::StatusOr<int64_t> AwaitLease(Lease& lease, int64_t ttl_ms, const std::atomic<bool>& stop) {
+  bool said = false;
+  while (!stop) {
+    const absl::StatusOr<Lease::Attempt> attempt = lease.TryAcquire();
+    if (!attempt.ok()) return attempt.status();
+    if (attempt->acquired) return attempt->term;
+    if (!std::exchange(said, true)) {
+      spdlog::info("another coordinator holds this database: {}; waiting until it stops or is silent for {} s", attempt->other_holder, ttl_ms / 1000);
+    }
+    std::this_thread::sleep_for(kLeasePoll);
+  }
+  return absl::CancelledError("told to stop while another coordinator held the database");
+}
+
+}  // namespace
+
+// In the order in which they are made; they go in the opposite one.
+struct Server::Parts {
+  Parts(const Options& options, std::function<void(const absl::Status&)> on_fatal)
+      : connection(options.database_url, "assay-coordinator"), lease(connection, Holder(), options.lease_ttl_ms), fatal(std::move(on_fatal)) {}
+
+  Connection connection;
+  Lease lease;
+  const std::function<void(const absl::Status&)> fatal;
+  std::atomic<bool> lost = false;
+  std::unique_ptr<Coordinator> coordinator;
+  std::unique_ptr<Ingest> ingest;
+  std::unique_ptr<grpc::Service> agents;
+  std::unique_ptr<ControlService> control;
+  std::unique_ptr<grpc::Server> server;
+  std::string address;
+};
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, const std::atomic<bool>& stop, std::function<void(const absl::Status&)> fatal) {
+  auto parts = std::make_unique<Parts>(options, std::move(fatal));
+  Parts& p = *parts;
+  if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;
+  const absl::StatusOr<std::string> cluster_id = ClusterId(p.connection);
+  if (!cluster_id.ok()) return cluster_id.status();
+  const absl::StatusOr<int64_t> term = AwaitLease(p.lease, options.lease_ttl_ms, stop);
+  if (!term.ok()) return term.status();
+  p.connection.FenceWith(*term);
+
+  // From here on the destructor stops what runs and lets the lease go.
+  std::unique_ptr<Server> server(new Server(std::move(parts)));
+  const auto on_fatal = [&p](const absl::Status& status) {
+    if (!p.lost.exchange(true)) p.fatal(status);
+  };
+  p.coordinator = std::make_unique<Coordinator>(Coordinator::Options{options.database_url, *cluster_id, *term, options.scheduler}, p.connection, p.lease, on_fatal);
+  Coordinator& coordinator = *p.coordinator;
+  if (const absl::Status started = coordinator.Start(); !started.ok()) return started;
+  p.ingest = std::make_unique<Ingest>(
+      options.database_url, *cluster_id, *term,
+      Ingest::News{[&coordinator](int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) { coordinator.ShareEnded(run_id, agent_id, end); },
+                   [&coordinator](int64_t run_id) { coordinator.LateRows(run_id); }, on_fatal});
+  p.agents = MakeAgentService(coordinator, *p.ingest);
+  p.control = std::make_unique<ControlService>(coordinator, options.database_url, *term);
+
+  grpc::ServerBuilder builder;
+  ConfigureServer(builder);
+  int port = 0;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(p.agents.get());
+  builder.RegisterService(p.control->service());
+  p.server = builder.BuildAndStart();
+  if (p.server == nullptr || port == 0) {
+    return absl::ResourceExhaustedError(
+        fmt::format("cannot listen on {} (--listen): the port is in use, or the address is not this host's; choose another, or port 0 for any", options.listen));
+  }
+  p.address = fmt::format("{}:{}", options.listen.substr(0, options.listen.rfind(':')), port);
+  spdlog::info("serving agents and users on {}; database {}, term {}", p.address, p.connection.Where(), *term);
+  return server;
+}
+
+Server::~Server() {
+  Parts& p = *parts_;
+  if (p.control) p.control->Stop();
+  // What pauses a stream must be gone before the server can end it.
+  if (p.ingest) p.ingest->Stop();
+  if (p.server) p.server->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
+  if (p.coordinator) p.coordinator->Stop();
+  if (!p.lost) (void)p.lease.Release();
+}
+
+const std::string& Server::address() const { return parts_->address; }
+
+}  // namespace assay

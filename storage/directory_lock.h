@@ -1,0 +1,28 @@
+#ifndef ASSAY_STORAGE_DIRECTORY_LOCK_H_
+#define ASSAY_STORAGE_DIRECTORY_LOCK_H_
+
+#include <memory>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+namespace assay {
+
+// One Assay per data directory: an flock on <directory>/lock, which the kernel drops with the process however it ends. The file holds the
+// holder's pid, for messages only.
+class DirectoryLock {
+ public:
+  // FailedPrecondition: another process has it; the message names its pid and the mend.
+  static absl::StatusOr<std::unique_ptr<DirectoryLock>> Acquire(const std::string& directory);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_STORAGE_DIRECTORY_LOCK_H_

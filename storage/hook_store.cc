@@ -1,0 +1,54 @@
+// The hooks of SweepStore.
+#include <pqxx/pqxx>
+
+#include "storage/sweep_store.h"
+#include "storage/text_values.h"
+
+namespace assay {
+
+absl::Status SweepStore::CreateHook(HookRow& hook) {
+  return connection_.Transact([&](pqxx::transaction_base& transaction) {
+    hook.state = "running";
+    hook.hook_id = transaction
+                       .exec_params1("INSERT INTO hook (sweep_id, run_id, kind, place) VALUES ($1, nullif($2::bigint, 0), $3, $4) RETURNING hook_id", hook.sweep_id,
+                                     hook.run_id, hook.kind, ValidText(hook.where))[0]
+                       .as<int64_t>();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SweepStore::EndHook(const HookRow& hook) {
+  return connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result updated = transaction.exec_params(
+        "UPDATE hook SET state = $2, exit_code = $3, error = $4, output = $5, elapsed_ns = $6 WHERE hook_id = $1", hook.hook_id, hook.state, hook.exit_code,
+        ValidText(hook.error), pqxx::binarystring(hook.output.data(), hook.output.size()), hook.elapsed_ns);
+    if (updated.affected_rows() != 1) return absl::NotFoundError("there is no hook " + std::to_string(hook.hook_id));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<SweepStore::HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) {
+  std::vector<HookRow> hooks;
+  const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
+    hooks.clear();
+    for (const auto& row : transaction.exec_params("SELECT * FROM hook WHERE sweep_id = $1 ORDER BY hook_id", sweep_id)) {
+      HookRow hook;
+      hook.hook_id = row["hook_id"].as<int64_t>();
+      hook.sweep_id = row["sweep_id"].as<int64_t>();
+      hook.run_id = row["run_id"].as<int64_t>(0);
+      hook.kind = row["kind"].as<std::string>();
+      hook.where = row["place"].as<std::string>();
+      hook.state = row["state"].as<std::string>();
+      hook.exit_code = row["exit_code"].as<int>(0);
+      hook.error = row["error"].as<std::string>();
+      if (!row["output"].is_null()) hook.output = pqxx::binarystring(row["output"]).str();
+      hook.elapsed_ns = row["elapsed_ns"].as<int64_t>(0);
+      hooks.push_back(std::move(hook));
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return hooks;
+}
+
+}  // namespace assay

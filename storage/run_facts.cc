@@ -1,0 +1,132 @@
+#include "storage/run_facts.h"
+
+#include <fmt/format.h>
+
+#include <pqxx/pqxx>
+
+namespace assay {
+namespace {
+
+absl::StatusOr<int64_t> SweepOf(pqxx::transaction_base& transaction, int64_t run_id) {
+  const pqxx::result found = transaction.exec_params("SELECT sweep_id FROM run WHERE run_id = $1", run_id);
+  if (found.empty()) return absl::NotFoundError(fmt::format("there is no run {}", run_id));
+  return found[0][0].as<int64_t>();
+}
+
+void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
+  const pqxx::result rows = transaction.exec_params(
+      "SELECT a.name, s.*, coalesce(t.rows, 0) AS rows FROM share s JOIN agent a USING (agent_id) LEFT JOIN ("
+      "  SELECT agent_id, count(*) AS rows FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> 'lost' GROUP BY agent_id) t USING (agent_id) "
+      "WHERE s.run_id = $2 ORDER BY a.name",
+      sweep_id, run_id);
+  for (const auto& row : rows) {
+    RunFacts::Share share;
+    share.agent = row["name"].as<std::string>();
+    share.planned = row["count"].as<uint64_t>();
+    share.rows = row["rows"].as<uint64_t>();
+    share.fired = row["fired"].as<uint64_t>(0);
+    share.slots = row["slots"].as<uint32_t>();
+    share.samples = row["samples"].as<bool>();
+    share.lost = row["state"].as<std::string>() == "lost";
+    share.crashed = row["crashed"].as<bool>(false);
+    share.backpressured = row["backpressured"].as<bool>(false);
+    share.backpressured_ns = row["backpressured_ns"].as<int64_t>(0);
+    share.clock_bound_ns = row["clock_bound_ns"].as<int64_t>(0);
+    share.first_dispatch_ns = row["first_dispatch_ns"].as<int64_t>(-1);
+    share.sampled_until_ns = row["sampled_until_ns"].as<int64_t>(-1);
+    share.sampler_ticks = row["sampler_ticks"].as<uint64_t>(0);
+    share.missed_ticks = row["missed_ticks"].as<uint64_t>(0);
+    share.error = row["error"].as<std::string>("");
+    if (share.error.empty()) share.error = row["lost_reason"].as<std::string>("");
+    for (const auto& pattern : transaction.exec_params("SELECT unnest(unmatched_cgroups) FROM share WHERE run_id = $1 AND agent_id = $2", run_id,
+                                                       row["agent_id"].as<int64_t>())) {
+      share.unmatched_cgroups.push_back(pattern[0].as<std::string>());
+    }
+    facts.shares.push_back(std::move(share));
+  }
+}
+
+void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
+  // stddev_pop and not the sample's: a single row has no spread. Over double precision, where it is one pass and exact enough.
+  const pqxx::row row = transaction.exec_params1(
+      "SELECT count(*) FILTER (WHERE outcome = 'ok') AS ok, count(*) FILTER (WHERE outcome = 'failed') AS failed, "
+      "count(*) FILTER (WHERE outcome = 'timeout') AS timeout, count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled, "
+      "count(*) FILTER (WHERE outcome = 'skipped') AS skipped, count(*) FILTER (WHERE outcome = 'lost') AS lost, "
+      "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') AS makespan_ns, "
+      "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
+      "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns)::double precision) FILTER (WHERE outcome <= 'timeout'))::bigint AS slip_p99_ns, "
+      "coalesce(sum(planned_ns) FILTER (WHERE outcome = 'ok'), 0)::bigint AS planned_sum_ns, coalesce(max(planned_ns) FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
+      "count(planned_ns) FILTER (WHERE outcome = 'ok') AS planned_rows, "
+      "coalesce(stddev_pop(planned_ns::double precision) FILTER (WHERE outcome = 'ok'), 0) AS planned_stddev_ns, "
+      "coalesce(avg((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS service_mean_ns, "
+      "coalesce(stddev_pop((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS service_stddev_ns, "
+      "count(DISTINCT finished_ns - started_ns) FILTER (WHERE outcome = 'ok') AS distinct_services "
+      "FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2",
+      sweep_id, run_id);
+  facts.ok = row["ok"].as<uint64_t>();
+  facts.failed = row["failed"].as<uint64_t>();
+  facts.timeout = row["timeout"].as<uint64_t>();
+  facts.cancelled = row["cancelled"].as<uint64_t>();
+  facts.skipped = row["skipped"].as<uint64_t>();
+  facts.lost = row["lost"].as<uint64_t>();
+  facts.makespan_ns = row["makespan_ns"].as<int64_t>(0);
+  facts.last_finished_ns = row["last_finished_ns"].as<int64_t>(0);
+  facts.slip_p99_ns = row["slip_p99_ns"].as<int64_t>(0);
+  facts.planned_sum_ns = row["planned_sum_ns"].as<int64_t>();
+  facts.planned_max_ns = row["planned_max_ns"].as<int64_t>();
+  facts.planned_rows = row["planned_rows"].as<uint64_t>();
+  facts.planned_stddev_ns = row["planned_stddev_ns"].as<double>();
+  facts.service_mean_ns = row["service_mean_ns"].as<double>();
+  facts.service_stddev_ns = row["service_stddev_ns"].as<double>();
+  facts.distinct_services = row["distinct_services"].as<uint64_t>();
+  const pqxx::result error = transaction.exec_params(
+      "SELECT error FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', 'timeout') AND error <> '' ORDER BY index LIMIT 1", sweep_id, run_id);
+  if (!error.empty()) facts.first_error = error[0][0].as<std::string>();
+}
+
+// A run that never fired has warmed nothing up.
+bool FirstOfTarget(pqxx::transaction_base& transaction, int64_t run_id) {
+  return transaction
+      .exec_params(
+          "SELECT FROM run r JOIN cell c USING (cell_id) WHERE r.run_id = $1 AND EXISTS ("
+          "  SELECT FROM run e JOIN cell d USING (cell_id) WHERE e.sweep_id = r.sweep_id AND d.target = c.target AND e.run_id < r.run_id AND e.t0_ns IS NOT NULL)",
+          run_id)
+      .empty();
+}
+
+}  // namespace
+
+absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
+  RunFacts facts;
+  const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const absl::StatusOr<int64_t> sweep_id = SweepOf(transaction, run_id);
+    if (!sweep_id.ok()) return sweep_id.status();
+    facts = RunFacts();
+    ReadShares(transaction, *sweep_id, run_id, facts);
+    ReadTriggers(transaction, *sweep_id, run_id, facts);
+    facts.first_of_target = FirstOfTarget(transaction, run_id);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return facts;
+}
+
+absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t run_id) {
+  RunDurations durations;
+  const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const absl::StatusOr<int64_t> sweep_id = SweepOf(transaction, run_id);
+    if (!sweep_id.ok()) return sweep_id.status();
+    durations = RunDurations();
+    durations.slots = transaction.exec_params1("SELECT coalesce(sum(slots), 0) FROM share WHERE run_id = $1", run_id)[0].as<uint32_t>();
+    const pqxx::result rows = transaction.exec_params(
+        "SELECT finished_ns - started_ns FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <= 'timeout' ORDER BY dispatched_ns, index", *sweep_id,
+        run_id);
+    durations.service_ns.reserve(rows.size());
+    for (const auto& row : rows) durations.service_ns.push_back(row[0].as<int64_t>());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return durations;
+}
+
+}  // namespace assay

@@ -1,0 +1,123 @@
+#include "storage/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <pqxx/pqxx>
+
+namespace assay {
+namespace {
+
+constexpr int kRowsPerFetch = 2000;
+
+std::vector<std::string> ColumnNames(const pqxx::result& result) {
+  std::vector<std::string> names;
+  for (pqxx::row_size_type i = 0; i < result.columns(); ++i) names.emplace_back(result.column_name(i));
+  return names;
+}
+
+std::vector<std::optional<std::string>> Values(const pqxx::row& row) {
+  std::vector<std::optional<std::string>> values;
+  values.reserve(row.size());
+  for (const auto& field : row) {
+    if (field.is_null()) {
+      values.emplace_back(std::nullopt);
+    } else {
+      values.emplace_back(std::string(field.c_str(), field.size()));
+    }
+  }
+  return values;
+}
+
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> previous(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) previous[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    std::vector<size_t> current(b.size() + 1, i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+    }
+    previous = std::move(current);
+  }
+  return previous[b.size()];
+}
+
+std::string Nearest(const std::string& view, const std::vector<std::string>& views) {
+  std::string nearest;
+  size_t shortest = std::numeric_limits<size_t>::max();
+  for (const std::string& candidate : views) {
+    const size_t distance = EditDistance(view, candidate);
+    if (distance < shortest) {
+      shortest = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+// The columns, of those that the view has, that put its rows in an order people expect.
+std::string OrderOf(pqxx::transaction_base& transaction, const std::string& view) {
+  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent", "agent_id", "cgroup", "inode", "tick", "index", "at", "event_id", "hook_id", "code"};
+  std::vector<std::string> columns;
+  for (const auto& row : transaction.exec_params(
+           "SELECT attname FROM pg_attribute WHERE attrelid = format('assay.%I', $1::text)::regclass AND attnum > 0 AND NOT attisdropped", view)) {
+    columns.push_back(row[0].as<std::string>());
+  }
+  std::string order;
+  for (const char* column : kOrder) {
+    if (std::find(columns.begin(), columns.end(), column) != columns.end()) order += fmt::format("{}{}", order.empty() ? " ORDER BY " : ", ", column);
+  }
+  return order;
+}
+
+}  // namespace
+
+absl::StatusOr<Table> Query(Connection& connection, const std::string& sql, const std::vector<std::string>& parameters) {
+  Table table;
+  const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) {
+    const pqxx::result result = transaction.exec_params(sql, pqxx::prepare::make_dynamic_params(parameters));
+    table.columns = ColumnNames(result);
+    table.rows.reserve(result.size());
+    for (const auto& row : result) table.rows.push_back(Values(row));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return table;
+}
+
+absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection) {
+  const absl::StatusOr<Table> found = Query(connection,
+                                            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sweep_id' "
+                                            "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition "
+                                            "AND obj_description(c.oid, 'pg_class') IS NOT NULL ORDER BY c.relkind DESC, c.relname");
+  if (!found.ok()) return found.status();
+  std::vector<std::string> names;
+  for (const auto& row : found->rows) names.push_back(row[0].value_or(""));
+  return names;
+}
+
+absl::Status StreamView(Connection& connection, const std::string& view, int64_t sweep_id,
+                        const std::function<bool(const std::vector<std::string>& columns, const std::vector<std::optional<std::string>>& row)>& row) {
+  const absl::StatusOr<std::vector<std::string>> views = SweepViews(connection);
+  if (!views.ok()) return views.status();
+  if (std::find(views->begin(), views->end(), view) == views->end()) {
+    return absl::NotFoundError(fmt::format("there is no view '{}' of sweeps; did you mean '{}'?", view, Nearest(view, *views)));
+  }
+  return connection.Transact([&](pqxx::transaction_base& transaction) {
+    transaction.exec(fmt::format("DECLARE export NO SCROLL CURSOR FOR SELECT * FROM assay.{} WHERE sweep_id = {}{}", transaction.quote_name(view), sweep_id,
+                                 OrderOf(transaction, view)));
+    while (true) {
+      const pqxx::result result = transaction.exec(fmt::format("FETCH {} FROM export", kRowsPerFetch));
+      const std::vector<std::string> columns = ColumnNames(result);
+      for (const auto& one : result) {
+        if (!row(columns, Values(one))) return absl::OkStatus();
+      }
+      if (result.size() < kRowsPerFetch) return absl::OkStatus();
+    }
+  });
+}
+
+}  // namespace assay

@@ -1,0 +1,74 @@
+-- Columns that mean the same wherever they stand. A view's own file may say more of a column; what is said there is kept.
+DO $$
+DECLARE
+  meanings constant jsonb := '{
+    "sweep_id": "Sweep it belongs to",
+    "cell_id": "Cell of the sweep",
+    "run_id": "Run",
+    "block": "Pass over all cells, from 0",
+    "attempt": "Try within cell and block, from 1",
+    "target": "System under test",
+    "params": "Values of the grid''s axes, as the scenario writes them",
+    "verdict": "running, accepted or rejected; comparisons use accepted runs only",
+    "cell": "Parameters of the cell, for people",
+    "position": "Place of the cell in the grid, from 0",
+    "state": "preparing, running, draining or ended",
+    "agent": "Name of the agent",
+    "host": "Host the agent ran on",
+    "agents": "Agents that fired",
+    "slots": "Triggers that could be in flight at once, over all agents",
+    "triggers": "Trigger rows, whatever their outcome",
+    "ok": "Triggers that were ok",
+    "failed": "Triggers that failed",
+    "timeout": "Triggers that were ended by their timeout",
+    "cancelled": "Triggers that were in flight when the run was cancelled",
+    "skipped": "Triggers that never started because their deadline was past",
+    "lost": "Triggers whose agent died before it could tell",
+    "t0": "The run''s common start",
+    "makespan_s": "Last finish less first intended start, seconds",
+    "task_sum_s": "Sum of the measured durations (finished - started) of the triggers that ran, seconds",
+    "ideal_s": "task_sum_s / slots, seconds: a bound that no schedule can beat",
+    "list_schedule_s": "Makespan of the same durations, replayed greedily in order of dispatch on the same slots, seconds",
+    "overhead_percent": "Percent by which the makespan exceeds ideal_s",
+    "overhead_us_per_task": "Makespan less ideal_s, per trigger that ran, microseconds",
+    "throughput_per_s": "Triggers that ran (ok, failed or timed out) per second of makespan",
+    "goodput_per_s": "Ok triggers per second of makespan",
+    "planned_sum_s": "Sum of the nominal lengths, seconds; null where they are not known beforehand",
+    "planned_min_s": "Shortest nominal length, seconds",
+    "planned_max_s": "Longest nominal length, seconds",
+    "response_p50_ms": "Median of finished - intended, milliseconds",
+    "response_p90_ms": "90th percentile of finished - intended, milliseconds",
+    "response_p99_ms": "99th percentile of finished - intended, milliseconds",
+    "response_max_ms": "Longest finished - intended, milliseconds",
+    "service_p50_ms": "Median of finished - started, milliseconds",
+    "service_p90_ms": "90th percentile of finished - started, milliseconds",
+    "service_p99_ms": "99th percentile of finished - started, milliseconds",
+    "service_max_ms": "Longest finished - started, milliseconds",
+    "slip_p50_ms": "Median of started - intended, milliseconds",
+    "slip_p90_ms": "90th percentile of started - intended, milliseconds",
+    "slip_p99_ms": "99th percentile of started - intended, milliseconds",
+    "slip_max_ms": "Longest started - intended, milliseconds",
+    "start_skew_ms": "First dispatch of the last agent less that of the first, milliseconds",
+    "start_skew_bound_ms": "The error of start_skew_ms is at most this, milliseconds: the two largest clock bounds together",
+    "committed_at": "When the run''s last rows were committed",
+    "cgroup": "Path below the cgroup root",
+    "inode": "Identity of the cgroup: a new one is a new series",
+    "tick": "Number of the sampling tick, from 0",
+    "at": "When the interval''s last sample was read",
+    "interval_s": "Time between the two reads, seconds",
+    "gap": "Sampling ticks are missing between the two",
+    "samples": "Samples taken",
+    "gaps": "Sampling ticks that are missing between samples",
+    "sampled_s": "Time between the first and the last sample, seconds"
+  }';
+  item record;
+BEGIN
+  FOR item IN
+    SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+      AND col_description(c.oid, a.attnum) IS NULL AND meanings ? a.attname
+  LOOP
+    EXECUTE format('COMMENT ON COLUMN assay.%I.%I IS %L', item.relname, item.attname, meanings->>item.attname);
+  END LOOP;
+END
+$$;

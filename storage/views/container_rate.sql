@@ -1,0 +1,61 @@
+-- The window is over (sweep, run, agent, cgroup, inode): conditions on those reach the samples themselves.
+CREATE VIEW assay.container_rate AS
+SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
+       a.name AS agent, w.cgroup, w.inode, w.tick,
+       assay.instant(r.t0_ns + w.at_ns) AS at,
+       w.interval_ns / 1e9::double precision AS interval_s,
+       w.tick - w.before_tick > 1 AS gap,
+       assay.rate_per_s(w.before_usage_ns, w.cpu_usage_ns, w.interval_ns) / 1e9 AS cores,
+       assay.rate_per_s(w.before_user_ns, w.cpu_user_ns, w.interval_ns) / 1e9 AS user_cores,
+       assay.rate_per_s(w.before_system_ns, w.cpu_system_ns, w.interval_ns) / 1e9 AS system_cores,
+       assay.rate_per_s(w.before_throttled_ns, w.throttled_ns, w.interval_ns) / 1e9 AS throttled_fraction,
+       greatest(w.memory_current_bytes - coalesce(w.memory_inactive_file_bytes, 0), 0) AS working_set_bytes,
+       w.memory_current_bytes, w.memory_peak_bytes,
+       assay.rate_per_s(w.before_read_bytes, w.io_read_bytes, w.interval_ns) AS io_read_bytes_per_s,
+       assay.rate_per_s(w.before_write_bytes, w.io_write_bytes, w.interval_ns) AS io_write_bytes_per_s,
+       assay.rate_per_s(w.before_read_ops, w.io_read_ops, w.interval_ns) AS io_read_ops_per_s,
+       assay.rate_per_s(w.before_write_ops, w.io_write_ops, w.interval_ns) AS io_write_ops_per_s,
+       w.pids,
+       assay.rate_per_s(w.before_cpu_some_us, w.cpu_some_us, w.interval_ns) / 1e6 AS cpu_some_fraction,
+       assay.rate_per_s(w.before_memory_some_us, w.memory_some_us, w.interval_ns) / 1e6 AS memory_some_fraction,
+       assay.rate_per_s(w.before_io_some_us, w.io_some_us, w.interval_ns) / 1e6 AS io_some_fraction
+FROM (
+  SELECT s.*,
+         (s.read_begin_ns + s.read_end_ns) / 2 AS at_ns,
+         (s.read_begin_ns + s.read_end_ns) / 2 - lag((s.read_begin_ns + s.read_end_ns) / 2) OVER series AS interval_ns,
+         lag(s.tick) OVER series AS before_tick,
+         lag(s.cpu_usage_ns) OVER series AS before_usage_ns,
+         lag(s.cpu_user_ns) OVER series AS before_user_ns,
+         lag(s.cpu_system_ns) OVER series AS before_system_ns,
+         lag(s.throttled_ns) OVER series AS before_throttled_ns,
+         lag(s.io_read_bytes) OVER series AS before_read_bytes,
+         lag(s.io_write_bytes) OVER series AS before_write_bytes,
+         lag(s.io_read_ops) OVER series AS before_read_ops,
+         lag(s.io_write_ops) OVER series AS before_write_ops,
+         lag(s.cpu_some_us) OVER series AS before_cpu_some_us,
+         lag(s.memory_some_us) OVER series AS before_memory_some_us,
+         lag(s.io_some_us) OVER series AS before_io_some_us
+  FROM assay.sample s
+  WINDOW series AS (PARTITION BY s.sweep_id, s.run_id, s.agent_id, s.cgroup, s.inode ORDER BY s.tick)
+) w
+JOIN assay.run r ON r.sweep_id = w.sweep_id AND r.run_id = w.run_id
+JOIN assay.cell c ON c.cell_id = r.cell_id
+JOIN assay.agent a ON a.agent_id = w.agent_id
+WHERE w.before_tick IS NOT NULL;
+COMMENT ON VIEW assay.container_rate IS
+  'What each sampled cgroup used, one row per pair of consecutive samples: rates are counter differences over the time that really passed between the reads';
+COMMENT ON COLUMN assay.container_rate.cores IS 'CPU used in the interval, cores';
+COMMENT ON COLUMN assay.container_rate.user_cores IS 'Of that, in user mode, cores';
+COMMENT ON COLUMN assay.container_rate.system_cores IS 'Of that, in the kernel, cores';
+COMMENT ON COLUMN assay.container_rate.throttled_fraction IS 'Throttled time per second of the interval';
+COMMENT ON COLUMN assay.container_rate.working_set_bytes IS 'Memory at the interval''s end less inactive page cache, bytes';
+COMMENT ON COLUMN assay.container_rate.memory_current_bytes IS 'Memory charged at the interval''s end, page cache included, bytes';
+COMMENT ON COLUMN assay.container_rate.memory_peak_bytes IS 'Highest memory charge since the cgroup was made, bytes';
+COMMENT ON COLUMN assay.container_rate.io_read_bytes_per_s IS 'Read from block devices, bytes per second';
+COMMENT ON COLUMN assay.container_rate.io_write_bytes_per_s IS 'Written to block devices, bytes per second';
+COMMENT ON COLUMN assay.container_rate.io_read_ops_per_s IS 'Reads from block devices per second';
+COMMENT ON COLUMN assay.container_rate.io_write_ops_per_s IS 'Writes to block devices per second';
+COMMENT ON COLUMN assay.container_rate.pids IS 'Processes and threads at the interval''s end';
+COMMENT ON COLUMN assay.container_rate.cpu_some_fraction IS 'Part of the interval in which some task waited for CPU, 0 to 1';
+COMMENT ON COLUMN assay.container_rate.memory_some_fraction IS 'Part of the interval in which some task waited for memory, 0 to 1';
+COMMENT ON COLUMN assay.container_rate.io_some_fraction IS 'Part of the interval in which some task waited for I/O, 0 to 1';

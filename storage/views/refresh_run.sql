@@ -1,0 +1,58 @@
+-- Computes what run_result holds from the rows of one run. list_schedule_s comes from the coordinator and is kept.
+CREATE FUNCTION assay.refresh_run(refreshed_run_id bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  the_run assay.run;
+BEGIN
+  SELECT * INTO STRICT the_run FROM assay.run WHERE run_id = refreshed_run_id;
+  INSERT INTO assay.run_result AS kept
+  SELECT the_run.run_id, s.agents, s.slots, t.triggers, t.ok, t.failed, t.timeout, t.cancelled, t.skipped, t.lost,
+         assay.instant(the_run.t0_ns), t.makespan_s, t.task_sum_s, t.task_sum_s / nullif(s.slots, 0), NULL,
+         (t.ok + t.failed + t.timeout) / nullif(t.makespan_s, 0), t.ok / nullif(t.makespan_s, 0),
+         t.planned_sum_s, t.planned_min_s, t.planned_max_s,
+         t.response[1], t.response[2], t.response[3], t.response[4],
+         t.service[1], t.service[2], t.service[3], t.service[4],
+         t.slip[1], t.slip[2], t.slip[3], t.slip[4],
+         s.start_skew_ms, s.start_skew_bound_ms, s.committed_at
+  FROM (
+    SELECT count(*) FILTER (WHERE slots > 0) AS agents,
+           coalesce(sum(slots), 0) AS slots,
+           (max(first_dispatch_ns) FILTER (WHERE fired > 0) - min(first_dispatch_ns) FILTER (WHERE fired > 0)) / 1e6 AS start_skew_ms,
+           -- Two clocks are compared: the two worst errors may add up.
+           CASE WHEN count(*) FILTER (WHERE fired > 0) = 1 THEN 0 ELSE
+             (SELECT sum(clock_bound_ns) FROM (
+                SELECT clock_bound_ns FROM assay.share WHERE run_id = refreshed_run_id AND fired > 0 ORDER BY clock_bound_ns DESC NULLS LAST LIMIT 2) worst) / 1e6
+           END AS start_skew_bound_ms,
+           max(ended_at) AS committed_at
+    FROM assay.share WHERE run_id = refreshed_run_id
+  ) s, (
+    SELECT count(*) AS triggers,
+           count(*) FILTER (WHERE outcome = 'ok') AS ok,
+           count(*) FILTER (WHERE outcome = 'failed') AS failed,
+           count(*) FILTER (WHERE outcome = 'timeout') AS timeout,
+           count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
+           count(*) FILTER (WHERE outcome = 'skipped') AS skipped,
+           count(*) FILTER (WHERE outcome = 'lost') AS lost,
+           (max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled')) / 1e9::double precision AS makespan_s,
+           sum(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout') / 1e9::double precision AS task_sum_s,
+           sum(planned_ns) / 1e9::double precision AS planned_sum_s,
+           min(planned_ns) / 1e9::double precision AS planned_min_s,
+           max(planned_ns) / 1e9::double precision AS planned_max_s,
+           percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (finished_ns - intended_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS response,
+           percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (finished_ns - started_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS service,
+           percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (started_ns - intended_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS slip
+    FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id
+  ) t
+  ON CONFLICT (run_id) DO UPDATE SET
+    agents = excluded.agents, slots = excluded.slots, triggers = excluded.triggers, ok = excluded.ok, failed = excluded.failed, timeout = excluded.timeout,
+    cancelled = excluded.cancelled, skipped = excluded.skipped, lost = excluded.lost, t0 = excluded.t0, makespan_s = excluded.makespan_s,
+    task_sum_s = excluded.task_sum_s, ideal_s = excluded.ideal_s, list_schedule_s = kept.list_schedule_s, throughput_per_s = excluded.throughput_per_s,
+    goodput_per_s = excluded.goodput_per_s, planned_sum_s = excluded.planned_sum_s, planned_min_s = excluded.planned_min_s, planned_max_s = excluded.planned_max_s,
+    response_p50_ms = excluded.response_p50_ms, response_p90_ms = excluded.response_p90_ms, response_p99_ms = excluded.response_p99_ms,
+    response_max_ms = excluded.response_max_ms, service_p50_ms = excluded.service_p50_ms, service_p90_ms = excluded.service_p90_ms,
+    service_p99_ms = excluded.service_p99_ms, service_max_ms = excluded.service_max_ms, slip_p50_ms = excluded.slip_p50_ms, slip_p90_ms = excluded.slip_p90_ms,
+    slip_p99_ms = excluded.slip_p99_ms, slip_max_ms = excluded.slip_max_ms, start_skew_ms = excluded.start_skew_ms,
+    start_skew_bound_ms = excluded.start_skew_bound_ms, committed_at = excluded.committed_at;
+END
+$$;
+COMMENT ON FUNCTION assay.refresh_run IS
+  'Computes run_result of one run anew from its rows. Percentiles are percentile_cont over triggers that ran (ok, failed, timeout); makespan is the last finish less the first intended start, of those and of cancelled ones';

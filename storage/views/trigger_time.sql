@@ -1,0 +1,34 @@
+CREATE VIEW assay.trigger_time AS
+SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
+       a.name AS agent, t.index,
+       assay.instant(r.t0_ns + t.intended_ns) AS intended_at,
+       assay.instant(r.t0_ns + t.dispatched_ns) AS dispatched_at,
+       assay.instant(r.t0_ns + t.started_ns) AS started_at,
+       assay.instant(r.t0_ns + t.finished_ns) AS finished_at,
+       (t.finished_ns - t.intended_ns) / 1e6::double precision AS response_ms,
+       (t.finished_ns - t.started_ns) / 1e6::double precision AS service_ms,
+       (t.started_ns - t.intended_ns) / 1e6::double precision AS slip_ms,
+       t.planned_ns / 1e6::double precision AS planned_ms,
+       t.outcome, t.exit_code, t.signal, t.cpu_ns / 1e6::double precision AS cpu_ms,
+       t.output, t.output_bytes, t.error
+FROM assay.trigger t
+JOIN assay.run r ON r.sweep_id = t.sweep_id AND r.run_id = t.run_id
+JOIN assay.cell c ON c.cell_id = r.cell_id
+JOIN assay.agent a ON a.agent_id = t.agent_id;
+COMMENT ON VIEW assay.trigger_time IS 'Every trigger with calendar times (T0 plus what the agent''s monotonic clock measured) and its three durations';
+COMMENT ON COLUMN assay.trigger_time.index IS 'Number within the run, from 0';
+COMMENT ON COLUMN assay.trigger_time.intended_at IS 'When it should have started';
+COMMENT ON COLUMN assay.trigger_time.dispatched_at IS 'When the executor took it up';
+COMMENT ON COLUMN assay.trigger_time.started_at IS 'When it really began';
+COMMENT ON COLUMN assay.trigger_time.finished_at IS 'When it ended';
+COMMENT ON COLUMN assay.trigger_time.response_ms IS 'From when it should have started to its end, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.service_ms IS 'From its real begin to its end, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.slip_ms IS 'How late it began, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.planned_ms IS 'Nominal length of a sleep, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.outcome IS 'ok, failed, timeout, cancelled, skipped or lost';
+COMMENT ON COLUMN assay.trigger_time.exit_code IS 'Exit code of a process that exited by itself';
+COMMENT ON COLUMN assay.trigger_time.signal IS 'Signal that ended the process';
+COMMENT ON COLUMN assay.trigger_time.cpu_ms IS 'User and system time of the process, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.output IS 'First and last 4 KiB of stdout and stderr';
+COMMENT ON COLUMN assay.trigger_time.output_bytes IS 'All that it wrote, bytes';
+COMMENT ON COLUMN assay.trigger_time.error IS 'Why it is not ok, in words';

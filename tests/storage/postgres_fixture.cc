@@ -1,0 +1,96 @@
+#include "tests/storage/postgres_fixture.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include <pqxx/pqxx>
+
+#include "storage/connection.h"
+#include "storage/migrator.h"
+#include "storage/private_server.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void Die(const std::string& why) {
+  std::fprintf(stderr, "no PostgreSQL server for the tests: %s\n", why.c_str());
+  std::abort();
+}
+
+// A test program that was killed could not remove its directory; the next one does.
+void RemoveLeftovers(const fs::path& parent, const std::string& prefix) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const int pid = std::atoi(name.c_str() + prefix.size());
+    if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH) fs::remove_all(entry.path(), ignored);
+  }
+}
+
+class Server {
+ public:
+  Server() {
+    const std::string prefix = "assay-test-postgres-";
+    const fs::path parent = fs::temp_directory_path();
+    RemoveLeftovers(parent, prefix);
+    std::string name = (parent / fmt::format("{}{}-XXXXXX", prefix, getpid())).string();
+    if (mkdtemp(name.data()) == nullptr) Die("cannot make " + name);
+    directory_ = name;
+    chmod(directory_.c_str(), 0755);
+    absl::StatusOr<std::unique_ptr<PrivateServer>> server = PrivateServer::Start(directory_);
+    if (!server.ok()) Die(server.status().ToString());
+    server_ = *std::move(server);
+  }
+  ~Server() {
+    server_.reset();
+    std::error_code ignored;
+    fs::remove_all(directory_, ignored);
+  }
+  PrivateServer& server() { return *server_; }
+
+ private:
+  std::string directory_;
+  std::unique_ptr<PrivateServer> server_;
+};
+
+}  // namespace
+
+PrivateServer& TestServer() {
+  static Server server;
+  return server.server();
+}
+
+std::string FreshDatabaseUrl() {
+  static std::atomic<int> count{0};
+  const std::string name = fmt::format("test_{}", ++count);
+  try {
+    pqxx::connection connection(TestServer().url());
+    pqxx::nontransaction session(connection);
+    session.exec("CREATE DATABASE " + name);
+  } catch (const std::exception& e) {
+    Die(e.what());
+  }
+  std::string url = TestServer().url();
+  return url.replace(url.find("/assay?"), std::string("/assay?").size(), "/" + name + "?");
+}
+
+std::string MigratedDatabaseUrl() {
+  std::string url = FreshDatabaseUrl();
+  Connection connection(url, "test");
+  if (const absl::Status migrated = Migrate(connection); !migrated.ok()) Die(migrated.ToString());
+  return url;
+}
+
+}  // namespace assay
