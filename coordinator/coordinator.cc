@@ -77,10 +77,11 @@ absl::Status Coordinator::Start() {
 }
 
 void Coordinator::Stop() {
-  if (stopping_.exchange(true)) return;
+  stopping_ = true;
   tasks_.Close();
   if (thread_.joinable()) thread_.join();
   for (auto& [id, hook] : hooks_) hook.join();
+  hooks_.clear();
   finisher_.reset();
 }
 

@@ -1,0 +1,363 @@
+"""Several hosts: coordinators, agents and databases that die, are cut off and come back. Rows stored = triggers fired, each once."""
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from world import ASSAY, COORDINATOR, PATIENCE_S, Proxy, World, as_server_user, children_of, postgres_bin, wait_for
+
+SLEEPS = """
+name: sleeps
+blocks: {blocks}
+agents: {{select: {{role: load}}, count: {agents}}}
+load: {{closed: {{concurrency: 16}}, triggers: {triggers}}}
+trigger: {{sleep: {{for: {{uniform: [1ms, 10ms]}}}}}}
+sample: {{every: 100ms, cooldown: 200ms, host: true}}
+on_agent_loss: {on_loss}
+"""
+
+
+class Hosts(World):
+    def scenario(self, triggers=4000, agents=2, blocks=1, on_loss="{repeat: 2}"):
+        return self.write("s.yaml", SLEEPS.format(triggers=triggers, agents=agents, blocks=blocks, on_loss=on_loss))
+
+    def fast_lease(self):
+        return ["--lease-ttl", "3s", "--lease-grace", "1s"]
+
+    def assert_each_once(self, sweep, planned):
+        """All accepted runs hold every planned index exactly once, and no run holds one twice."""
+        rows = self.psql(f"select r.run_id, count(*), count(distinct index), count(*) filter (where outcome = 'ok') from assay.run r join assay.trigger t using (run_id) "
+                         f"where r.sweep_id = {sweep} and verdict = 'accepted' group by 1")
+        self.assertTrue(rows)
+        for run, count, distinct, ok in rows:
+            self.assertEqual([int(count), int(distinct), int(ok)], [planned] * 3, f"run {run}")
+        self.assertEqual(self.psql(f"select count(*) from (select 1 from assay.trigger where sweep_id = {sweep} group by run_id, index having count(*) > 1) x"), [["0"]])
+
+    def flags(self, sweep):
+        return {tuple(r) for r in self.psql(f"select code, severity from assay.flag where sweep_id = {sweep}")}
+
+    def test_a_sweep_over_two_agents_from_the_command_line(self):
+        self.database()
+        coordinator = self.coordinator()
+        for name in "ab":
+            self.agent(coordinator.address, name)
+        code, out, err = self.assay("sweep", "start", self.scenario(triggers=500, blocks=2), "--coordinator", coordinator.address, "--watch")
+        self.assertEqual(code, 0, out + err)
+        self.assert_each_once(1, 500)
+        agents = self.agents(coordinator.address)
+        self.assertEqual(sorted(agents), ["a", "b"])
+        for verb in (["sweep", "list"], ["sweep", "show", "1"], ["agents"], ["export", "1", "--format", "csv", "--to", str(self.dir / "out")]):
+            code, out, err = self.assay(*verb, env={"ASSAY_COORDINATOR": coordinator.address})
+            self.assertEqual(code, 0, err)
+        skew = self.psql("select max(start_skew_ms), max(start_skew_bound_ms) from assay.run_summary")[0]
+        self.assertLess(float(skew[0]), 1000)
+        self.assertGreater(float(skew[1]), 0)
+
+    def test_waits_for_agents_and_names_them(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "a")
+        self.agent(coordinator.address, "other", labels=("role=target",))
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=100))
+        watch = self.start([ASSAY, "sweep", "watch", str(sweep), "--coordinator", coordinator.address], "watch")
+        wait_for(lambda: "waiting for 1 more agent with role=load" in watch.text(), "it says for whom it waits")
+        self.agent(coordinator.address, "b")
+        self.assertEqual(watch.wait(), 0, watch.text())
+
+    def test_two_agents_of_one_name_and_of_one_spool(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "a")
+        wait_for(lambda: "a" in self.agents(coordinator.address), "the first is connected")
+        second = self.start([str(pathlib.Path(ASSAY).parents[1] / "agent" / "assay-agent"), "--coordinator", coordinator.address, "--name", "a", "--spool", str(self.dir / "other")], "second")
+        wait_for(lambda: "--name" in second.text(), "the second is told to take another name")
+        third = self.start([str(pathlib.Path(ASSAY).parents[1] / "agent" / "assay-agent"), "--coordinator", coordinator.address, "--name", "c", "--spool", str(self.dir / "spool-a")], "third")
+        self.assertEqual(third.wait(), 1)
+        self.assertIn("--spool", third.text())
+        self.assertIn("in use", third.text())
+
+    def test_an_agent_killed_and_started_again_loses_nothing_it_delivered_and_the_run_is_repeated(self):
+        self.database()
+        coordinator = self.coordinator(flags=self.fast_lease())
+        self.agent(coordinator.address, "a")
+        victim = self.agent(coordinator.address, "b")
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=6000))
+        run = self.wait_run(sweep, "running")
+        wait_for(lambda: int(self.psql(f"select count(*) from assay.trigger where run_id = {run}")[0][0]) > 1000, "rows come in")
+        victim.kill()
+        self.agent(coordinator.address, "b")
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assert_each_once(sweep, 6000)
+        self.assertIn(("agent_lost", "reject"), self.flags(sweep))
+        # What the dead process did not bring home is there as lost: the plan is accounted for to the last trigger.
+        count, distinct, lost = self.psql(f"select count(*), count(distinct index), count(*) filter (where outcome = 'lost') from assay.trigger where run_id = {run}")[0]
+        self.assertEqual((count, distinct), ("6000", "6000"))
+        self.assertGreater(int(lost), 0)
+
+    def test_an_agent_that_never_comes_back_is_given_up_after_its_lease(self):
+        self.database()
+        coordinator = self.coordinator(flags=self.fast_lease())
+        self.agent(coordinator.address, "a")
+        victim = self.agent(coordinator.address, "b")
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=6000, on_loss="accept", agents=1))
+        wait_for(lambda: len(self.psql("select 1 from assay.share")) == 2, "both agents share the run")
+        run = self.wait_run(sweep, "running")
+        victim.kill()
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertIn(("agent_lost", "warning"), self.flags(sweep))
+        self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where run_id = {run}"), [["6000", "6000"]])
+        self.assertEqual(self.psql("select state from assay.share join assay.agent using (agent_id) order by name"), [["ended"], ["lost"]])
+
+    def test_links_cut_again_and_again(self):
+        self.database()
+        coordinator = self.coordinator()
+        proxy = Proxy(coordinator.address)
+        self.addCleanup(proxy.close)
+        for name in "ab":
+            self.agent(proxy.address, name)
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=20000))
+        self.wait_run(sweep, "running")
+        chance = random.Random(7)
+        for _ in range(12):
+            time.sleep(chance.uniform(0.1, 0.5))
+            proxy.cut()
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assert_each_once(sweep, 20000)
+        self.assertEqual(self.psql("select count(*) from assay.run"), [["1"]], "a cut link costs nothing")
+
+    def test_the_coordinator_is_killed_in_mid_run_and_the_sweep_goes_on(self):
+        self.database()
+        coordinator = self.coordinator()
+        port = coordinator.address
+        for name in "ab":
+            self.agent(port, name)
+        sweep = self.start_sweep(port, self.scenario(triggers=15000, blocks=2))
+        self.wait_run(sweep, "running")
+        watch = self.start([ASSAY, "sweep", "watch", str(sweep), "--coordinator", port], "watch")
+        for _ in range(3):
+            time.sleep(0.7)
+            coordinator.kill()
+            time.sleep(0.5)
+            coordinator = self.coordinator(listen=port, flags=())
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assert_each_once(sweep, 15000)
+        self.assertEqual(self.psql("select count(*) from assay.run where verdict = 'accepted'"), [["2"]])
+        self.assertEqual(watch.wait(), 0, watch.text())
+
+    def test_the_database_is_stopped_in_mid_run_and_everything_arrives_when_it_is_back(self):
+        self.database()
+        coordinator = self.coordinator()
+        for name in "ab":
+            self.agent(coordinator.address, name)
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=15000))
+        self.wait_run(sweep, "running")
+        time.sleep(0.5)
+        self.pg.send(signal.SIGINT)
+        self.pg.wait()
+        wait_for(lambda: "trying on" in coordinator.text(), "the coordinator says that it cannot write")
+        time.sleep(1)
+        self.start_database()
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assert_each_once(sweep, 15000)
+        self.assertEqual(self.psql("select count(*) from assay.run"), [["1"]], "an absent database costs nothing")
+
+    def test_backends_are_terminated_at_random(self):
+        self.database()
+        coordinator = self.coordinator()
+        for name in "ab":
+            self.agent(coordinator.address, name)
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=15000))
+        self.wait_run(sweep, "running")
+        for _ in range(25):
+            time.sleep(0.1)
+            self.psql("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'assay-coordinator%'")
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assert_each_once(sweep, 15000)
+
+    def test_a_second_coordinator_waits_and_takes_over(self):
+        self.database()
+        first = self.coordinator(name="first")
+        announce = self.dir / "second.address"
+        second = self.start([COORDINATOR, "--database", self.url, "--listen", "127.0.0.1:0", "--announce", str(announce)], "second")
+        wait_for(lambda: "another coordinator holds" in second.text(), "the second says that it waits")
+        self.assertIn(f"pid {first.pid}", second.text())
+        first.send(signal.SIGTERM)
+        self.assertEqual(first.wait(), 0)
+        wait_for(announce.exists, "the second takes over")
+
+    def test_a_paused_coordinator_cannot_write_after_it_was_replaced(self):
+        self.database()
+        first = self.coordinator(name="first")
+        first.send(signal.SIGSTOP)
+        self.addCleanup(first.send, signal.SIGCONT)
+        self.coordinator(name="second")
+        first.send(signal.SIGCONT)
+        self.assertEqual(first.wait(), 1)
+        self.assertIn("another one has taken", first.text())
+
+    def test_results_that_cannot_be_delivered_stop_the_firing_and_are_flagged(self):
+        self.database()
+        coordinator = self.coordinator()
+        # Null triggers make about 50 bytes each: a small spool is full at once while the table is locked.
+        scenario = self.write("n.yaml", """
+name: nulls
+agents: {count: 1}
+load: {closed: {concurrency: 4}, triggers: 400000}
+trigger: {sleep: {for: 0ms}}
+""")
+        self.agent(coordinator.address, "a", flags=["--spool-limit", "4MiB"])
+        wait_for(lambda: "a" in self.agents(coordinator.address), "the agent is connected")
+        blocker = subprocess.Popen(["psql", "-X", "-q", self.url], stdin=subprocess.PIPE, text=True)
+        self.addCleanup(blocker.kill)
+        sweep = self.start_sweep(coordinator.address, scenario)
+        self.wait_run(sweep, "running")
+        blocker.stdin.write("begin; lock table assay.delivery in exclusive mode; select pg_sleep(3); commit; \\q\n")
+        blocker.stdin.flush()
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        blocker.wait()
+        self.assertIn(("backpressured", "reject"), self.flags(sweep))
+        self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where sweep_id = {sweep}"), [["400000", "400000"]])
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system to fill")
+    def test_the_agents_disk_is_full_and_has_room_again(self):
+        self.database()
+        coordinator = self.coordinator()
+        small = self.dir / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], check=True)
+        ballast = small / "ballast"
+        agent = self.agent(coordinator.address, "a", spool=small / "spool")
+        wait_for(lambda: "a" in self.agents(coordinator.address), "the agent is connected")
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=8000, agents=1))
+        self.wait_run(sweep, "running")
+        with open(ballast, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 65536)
+            except OSError:
+                pass
+        wait_for(lambda: "space" in agent.text() or "full" in agent.text(), "the agent says that its disk is full")
+        ballast.unlink()
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertEqual(self.psql(f"select r.run_id from assay.run r where sweep_id = {sweep} and "
+                                   "(select count(*) from assay.trigger t where t.run_id = r.run_id) <> (select sum(fired) from assay.share s where s.run_id = r.run_id)"), [])
+
+    def test_databases_that_will_not_do(self):
+        self.database()
+        self.psql("create role poor login")
+        cases = [
+            ("postgresql://assay@127.0.0.1:1/assay", "cannot connect"),
+            (self.url.replace("/postgres?", "/absent?"), "does not exist"),
+            (self.url.replace("assay@", "nobody_here@"), "nobody_here"),
+            (self.url.replace("assay@", "poor@"), "permission denied"),
+            ("not a url at all", "postgresql://"),
+        ]
+        for url, words in cases:
+            with self.subTest(url):
+                done = subprocess.run([COORDINATOR, "--database", url, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(words, done.stderr)
+        coordinator = self.coordinator()
+        coordinator.send(signal.SIGTERM)
+        self.assertEqual(coordinator.wait(), 0)
+        self.psql("insert into assay.schema_migration select (jsonb_populate_record(m, '{\"version\": 99, \"name\": \"9999_future\"}')).* from assay.schema_migration m limit 1")
+        done = subprocess.run([COORDINATOR, "--database", self.url, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("newer", done.stderr)
+
+    def test_a_port_in_use_and_bad_flags(self):
+        self.database()
+        first = self.coordinator(name="first")
+        self.psql("create database other")
+        done = subprocess.run([COORDINATOR, "--database", self.url.replace("/postgres?", "/other?"), "--listen", first.address], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(first.address, done.stderr)
+        self.assertIn("--listen", done.stderr)
+        for flags in (["--listen"], ["--database", self.url, "--listen", "nonsense"], ["--database", self.url, "--lease-ttl", "never"], []):
+            done = subprocess.run([COORDINATOR, *flags], capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 2, f"{flags}: {done.stderr}")
+
+    def test_no_coordinator(self):
+        for verb in (["sweep", "list"], ["agents"], ["sweep", "start", self.scenario()]):
+            code, out, err = self.assay(*verb, "--coordinator", "127.0.0.1:1")
+            self.assertEqual(code, 1, out + err)
+            self.assertIn("127.0.0.1:1", err)
+
+    def test_hooks_run_and_a_failing_one_ends_the_sweep(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "a")
+        mark = self.dir / "mark"
+        text = f"""
+name: hooks
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 10}}
+trigger: {{sleep: {{for: 1ms}}}}
+hooks:
+  before_sweep: {{argv: [sh, -c, "echo before >> {mark}"]}}
+  before_run: {{argv: [sh, -c, "echo run $(run) on $(agent) >> {mark}"]}}
+  after_run: {{argv: [sh, -c, "echo after $(run) >> {mark}"], where: coordinator}}
+  after_sweep: {{argv: [sh, -c, "echo end >> {mark}"], where: coordinator}}
+"""
+        sweep = self.start_sweep(coordinator.address, self.write("h.yaml", text))
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertEqual(mark.read_text().splitlines(), ["before", "run 1 on a", "after 1", "end"])
+        bad = self.start_sweep(coordinator.address, self.write("b.yaml", text.replace("echo before >> ", "echo why not; exit 4; #")))
+        self.assertEqual(self.wait_sweep(bad), "failed")
+        self.assertIn("before_sweep", self.psql(f"select failure from assay.sweep where sweep_id = {bad}")[0][0])
+        self.assertEqual(self.psql(f"select count(*) from assay.run where sweep_id = {bad}"), [["0"]])
+        code, out, err = self.assay("sweep", "watch", str(bad), "--coordinator", coordinator.address)
+        self.assertEqual(code, 1, out + err)
+
+    def test_cancel_from_another_terminal(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "a")
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=1000000, agents=1))
+        behind = self.start_sweep(coordinator.address, self.scenario(triggers=100, agents=1))
+        run = self.wait_run(sweep, "running")
+        code, out, err = self.assay("sweep", "rm", str(sweep), "--coordinator", coordinator.address)
+        self.assertEqual(code, 1)
+        self.assertIn("cancel", err)
+        code, out, err = self.assay("sweep", "cancel", str(sweep), "--coordinator", coordinator.address)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.wait_sweep(sweep), "cancelled")
+        self.assertEqual(self.psql(f"select (select sum(fired) from assay.share where run_id = {run}) = count(*) from assay.trigger where run_id = {run}"), [["t"]])
+        self.assertEqual(self.wait_sweep(behind), "finished")
+
+    def test_no_sampling_gap_is_hidden(self):
+        """A stopped agent misses ticks and slips: the run says so."""
+        self.database()
+        coordinator = self.coordinator()
+        agent = self.agent(coordinator.address, "a")
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=8000, agents=1))
+        self.wait_run(sweep, "running")
+        time.sleep(0.3)
+        agent.send(signal.SIGSTOP)
+        time.sleep(1)
+        agent.send(signal.SIGCONT)
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertIn(("sampler_gap", "warning"), self.flags(sweep))
+        self.assertIn("cold", {code for code, _ in self.flags(sweep)})
+
+    def test_an_agent_told_to_stop_says_goodbye_and_delivers(self):
+        self.database()
+        coordinator = self.coordinator(flags=self.fast_lease())
+        agent = self.agent(coordinator.address, "a")
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=100000, agents=1, on_loss="fail"))
+        run = self.wait_run(sweep, "running")
+        time.sleep(0.5)
+        agent.send(signal.SIGTERM)
+        self.assertEqual(agent.wait(), 0, agent.text())
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        fired, rows = self.psql(f"select (select fired from assay.share where run_id = {run}), count(*) filter (where outcome = 'ok') from assay.trigger where run_id = {run}")[0]
+        self.assertEqual(fired, rows)
+        self.assertGreater(int(rows), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,272 @@
+"""Local mode, as a first user meets it: one command, its output, its files, and what it leaves behind."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import unittest
+
+from world import ASSAY, PATIENCE_S, SOURCE, Process, World, children_of, wait_for
+
+SLEEPS = """
+name: sleeps
+blocks: 2
+grid: {tasks: [200, 1000]}
+agents: {select: {role: load}, count: 2}
+load: {closed: {concurrency: 8}, triggers: $(tasks)}
+trigger: {sleep: {for: {uniform: [100us, 2ms]}}}
+sample: {every: 50ms, cooldown: 100ms, host: true, where: {role: target}, cgroups: ["@postgres"]}
+"""
+
+LONG = """
+name: long
+agents: {count: 2}
+load: {closed: {concurrency: 8}, triggers: 100000}
+trigger: {sleep: {for: 20ms}}
+"""
+
+
+class LocalRun(World):
+    def leftovers(self):
+        """Processes of this test that are still there: they all have its directory in their command line."""
+        found = subprocess.run(["pgrep", "-f", str(self.dir / "data")], capture_output=True, text=True, check=False).stdout.split()
+        return [p for p in found if int(p) != os.getpid()]
+
+    def test_a_sweep_from_file_to_rows(self):
+        code, out, err = self.assay("run", self.write("s.yaml", SLEEPS))
+        self.assertEqual(code, 0, out + err)
+        for words in ("4 of 4 runs accepted", "What it means", "Report: ", "assay sql"):
+            self.assertIn(words, out)
+        report = pathlib.Path(out.split("Report: ")[1].split()[0])
+        self.assertIn("tasks=1000", report.read_text())
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(self.sql("select count(*), count(distinct (run_id, index)), count(*) filter (where outcome = 'ok') from trigger"), [["2400", "2400", "2400"]])
+        self.assertEqual(self.sql("select bool_and(intended_ns <= dispatched_ns and dispatched_ns <= started_ns and started_ns <= finished_ns) from trigger"), [["t"]])
+        # Both agents took part in each run; every sleep lasted at least as long as it was to.
+        self.assertEqual(self.sql("select count(*) from share where fired > 0"), [["8"]])
+        self.assertEqual(self.sql("select bool_and(finished_ns - started_ns >= planned_ns) from trigger"), [["t"]])
+        # Samples from before T0 to the end of the cool-down, of the server's cgroup and of the host.
+        self.assertEqual(self.sql("select bool_and(first < 0 and last > 50000000) from (select min(s.read_begin_ns) as first, max(s.read_begin_ns) - "
+                                  "(select max(finished_ns) from trigger t where t.run_id = s.run_id) as last from host_sample s group by s.run_id) x"), [["t"]])
+        self.assertEqual(self.sql("select count(distinct run_id) from sample where cpu_usage_ns > 0"), [["4"]])
+        # The same sweep with one agent sleeps the same: the workload does not depend on who fires it.
+        code, out, err = self.assay("run", self.write("one.yaml", SLEEPS.replace("count: 2", "count: 1")), "--agents", "1")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select count(*) from trigger a join run ra using (run_id) join run rb on rb.sweep_id = 2 and rb.block = ra.block "
+                                  "join cell ca on ca.cell_id = ra.cell_id join cell cb on cb.cell_id = rb.cell_id and cb.params = ca.params "
+                                  "join trigger b on b.run_id = rb.run_id and b.index = a.index where ra.sweep_id = 1 and a.planned_ns = b.planned_ns"), [["2400"]])
+
+    def test_processes_rows_match_what_they_wrote_themselves(self):
+        log = self.dir / "fired.log"
+        scenario = self.write("p.yaml", f"""
+name: processes
+agents: {{count: 2}}
+grid: {{n: [50, 80, 100]}}
+load: {{closed: {{concurrency: $(n)}}, triggers: $(n)}}
+trigger: {{exec: {{argv: [sh, -c, 'echo "$(run) $(index) $(agent)" >> {log}; echo hello $(index); exit $(($(index) % 2))']}}, timeout: 60s}}
+limits: {{failures: 60%}}
+sample: {{every: 100ms, cooldown: 200ms, host: true}}
+""".replace("$(($(index) % 2))", "$$(($(index) % 2))"))
+        code, out, err = self.assay("run", scenario)
+        self.assertEqual(code, 0, out + err)
+        fired = sorted(line for line in log.read_text().split("\n") if line)
+        stored = sorted(f"{run} {index} {agent}" for run, index, agent in self.sql("select run_id, index, name from trigger join agent using (agent_id)"))
+        self.assertEqual(len(fired), 230)
+        self.assertEqual(fired, stored)
+        self.assertEqual(self.sql("select bool_and(exit_code = index % 2 and (outcome = 'ok') = (exit_code = 0) and output = convert_to('hello ' || index || E'\\n', 'UTF8')) from trigger"), [["t"]])
+        self.assertEqual(self.sql("select count(*) from host_sample where agent_cpu_ns > 0 and agent_memory_bytes > 0")[0][0] > "0", True)
+
+    def test_failures_missing_programs_and_stubborn_children_are_rows_not_crashes(self):
+        scenario = self.write("f.yaml", """
+name: bad-days
+agents: {count: 1}
+targets:
+  missing: {trigger: {exec: {argv: [no-such-program-at-all]}}}
+  failing: {trigger: {exec: {argv: [sh, -c, "echo sorry; exit 7"]}}}
+  stubborn: {trigger: {exec: {argv: [sh, -c, "trap '' TERM; sleep 30 & wait; sleep 30"]}, timeout: 200ms}, load: {closed: {concurrency: 4}, triggers: 4}}
+  chatty: {trigger: {exec: {argv: [sh, -c, "head -c 200000000 /dev/zero"]}}, load: {closed: {concurrency: 2}, triggers: 5}}
+load: {closed: {concurrency: 4}, triggers: 20}
+sample: {every: 100ms, cooldown: 100ms, host: true}
+""")
+        code, out, err = self.assay("run", scenario)
+        self.assertEqual(code, 3, out + err)
+        rows = {r[0]: r[1:] for r in self.sql("select c.target, count(*), string_agg(distinct t.outcome::text, ' '), string_agg(distinct coalesce(t.exit_code::text, ''), ' '), "
+                                              "string_agg(distinct coalesce(t.signal::text, ''), ' '), max(t.output_bytes), max(length(t.output)), max(r.verdict), max(t.error) "
+                                              "from trigger t join run r using (run_id) join cell c using (cell_id) group by 1")}
+        self.assertEqual(rows["missing"][:2], ["20", "failed"])
+        self.assertIn("no-such-program-at-all", rows["missing"][-1])
+        self.assertEqual(rows["failing"][:3], ["20", "failed", "7"])
+        self.assertEqual(rows["stubborn"][:2], ["4", "timeout"])
+        self.assertEqual(rows["stubborn"][3], "9")
+        self.assertEqual(rows["chatty"][:2], ["5", "ok"])
+        self.assertEqual(rows["chatty"][4], "200000000")
+        self.assertLess(int(rows["chatty"][5]), 9000)
+        self.assertEqual([rows[t][6] for t in ("missing", "failing", "stubborn", "chatty")], ["rejected"] * 3 + ["accepted"])
+        self.assertEqual(sorted(r[0] for r in self.sql("select distinct code from flag where severity = 'reject'")), ["all_failed"])
+        self.assertLess(int(self.sql("select max(agent_memory_bytes) from host_sample")[0][0]), 150 << 20)
+        self.assertIn("all_failed", out)
+
+    def test_json_lines(self):
+        code, out, err = self.assay("run", self.write("s.yaml", SLEEPS), "--json")
+        self.assertEqual(code, 0, err)
+        lines = [json.loads(line) for line in out.splitlines()]
+        kinds = {line["type"] for line in lines}
+        self.assertLessEqual({"progress", "run", "end"}, kinds)
+        self.assertEqual(sum(line["type"] == "run" for line in lines), 4)
+
+    def test_bad_scenarios_run_nothing(self):
+        cases = {
+            "unknown key": ("name: x\nload: {closed: {concurrency: 1}, trigers: 5}\ntrigger: {sleep: {for: 1ms}}\n", ":2:", "triggers"),
+            "bad unit": ("name: x\nload: {closed: {concurrency: 1}, triggers: 5}\ntrigger: {sleep: {for: 1 parsec}}\n", ":3:", "10ms"),
+            "duplicate": ("name: x\nname: y\nload: {closed: {concurrency: 1}, triggers: 5}\ntrigger: {sleep: {for: 1ms}}\n", ":2:", "name"),
+        }
+        for what, (text, place, mend) in cases.items():
+            with self.subTest(what):
+                path = self.write("bad.yaml", text)
+                code, out, err = self.assay("run", path)
+                self.assertEqual(code, 2, out + err)
+                self.assertIn(path + place, err)
+                self.assertIn(mend, err)
+        huge = self.dir / "huge.yaml"
+        with open(huge, "wb") as file:
+            file.truncate(100 << 20)
+        for words in (["run", str(huge)], ["check", str(huge)], ["run", str(self.dir / "absent.yaml")], ["run"], ["run", "x", "--agents", "none"], ["frobnicate"]):
+            with self.subTest(" ".join(words)):
+                code, out, err = self.assay(*words)
+                self.assertEqual(code, 2, out + err)
+        self.assertFalse((self.dir / "data" / "postgres").exists(), "something was started")
+
+    def test_check_and_schema_run_nothing(self):
+        code, out, err = self.assay("check", self.write("s.yaml", SLEEPS), "--agents", "2")
+        self.assertEqual(code, 0, err)
+        for words in ("tasks=200", "tasks=1000", "4 runs"):
+            self.assertIn(words, out)
+        code, out, err = self.assay("schema")
+        self.assertEqual(code, 0, err)
+        self.assertIn("properties", json.loads(out))
+        self.assertFalse((self.dir / "data").exists())
+
+    def test_the_shipped_scenarios_are_valid(self):
+        for path in sorted((SOURCE / "scenarios").glob("*.yaml")):
+            code, out, err = self.assay("check", str(path))
+            self.assertEqual(code, 0, f"{path}: {err}")
+
+    def test_no_postgresql_binaries(self):
+        empty = self.dir / "empty"
+        empty.mkdir()
+        code, out, err = self.assay("run", self.write("s.yaml", SLEEPS), env={"ASSAY_POSTGRES_BIN": str(empty)})
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("postgresql", err.lower())
+        self.assertIn("apt", err)
+
+    def test_a_data_directory_in_use(self):
+        first = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "first", env={"ASSAY_DATA": str(self.dir / "data")})
+        wait_for(lambda: "triggers" in first.text() or not first.running(), "the first run shows progress")
+        code, out, err = self.assay("sql", "-c", "select 1")
+        self.assertEqual(code, 0, "psql may look in while a sweep runs: " + err)
+        code, out, err = self.assay("run", self.write("s.yaml", SLEEPS))
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("in use", err)
+        self.assertIn("--data", err)
+        first.send(signal.SIGINT)
+        self.assertEqual(first.wait(), 130)
+
+    def test_ctrl_c_once_drains_and_keeps_what_was_measured(self):
+        run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        run.send(signal.SIGINT)
+        self.assertEqual(run.wait(), 130, run.text())
+        self.assertIn("drain", run.text())
+        self.assertEqual(self.leftovers(), [])
+        fired, rows, kinds = self.sql("select (select sum(fired) from share), count(*), string_agg(distinct outcome::text, ' ') from trigger")[0]
+        self.assertEqual(fired, rows)
+        self.assertGreater(int(rows), 0)
+        self.assertEqual(kinds, "ok")
+        self.assertEqual(self.sql("select state from sweep"), [["cancelled"]])
+        self.assertEqual(self.sql("select verdict, code from run join flag using (run_id) where severity = 'reject'"), [["rejected", "cancelled"]])
+
+    def test_ctrl_c_twice_stops_now(self):
+        scenario = LONG.replace("{sleep: {for: 20ms}}", "{exec: {argv: [sleep, '300']}}").replace("100000", "16")
+        run = self.start([ASSAY, "run", self.write("l.yaml", scenario)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        inside = wait_for(lambda: [p for p in children_of(run.pid) if pathlib.Path(f"/proc/{p}/comm").read_text() == "sleep\n"], "processes are fired")
+        run.send(signal.SIGINT)
+        wait_for(lambda: "drain" in run.text(), "it says that it drains")
+        run.send(signal.SIGINT)
+        self.assertEqual(run.wait(), 130, run.text())
+        self.assertEqual([p for p in inside if os.path.exists(f"/proc/{p}")], [])
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(self.sql("select outcome, count(*) from trigger group by 1"), [["cancelled", "8"]])
+
+    def test_the_terminal_is_closed(self):
+        run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        run.send(signal.SIGHUP)
+        self.assertEqual(run.wait(), 130)
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(self.sql("select (select sum(fired) from share) = count(*) from trigger"), [["t"]])
+
+    def test_killed_it_leaves_nothing_behind_and_the_data_is_usable(self):
+        run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        below = children_of(run.pid)
+        self.assertGreater(len(below), 3)
+        run.kill()
+        wait_for(lambda: not [p for p in below if os.path.exists(f"/proc/{p}")], "all its processes end")
+        self.assertGreater(int(self.sql("select count(*) from trigger")[0][0]), 0)
+
+    def test_up_keeps_the_stack_between_sweeps(self):
+        code, out, err = self.assay("up", "--agents", "2")
+        self.assertEqual(code, 0, out + err)
+        self.addCleanup(self.assay, "down")
+        for sweep in (1, 2):
+            code, out, err = self.assay("run", self.write("s.yaml", SLEEPS))
+            self.assertEqual(code, 0, out + err)
+        code, out, err = self.assay("agents")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.count("connected"), 2, out)
+        code, out, err = self.assay("sweep", "list")
+        self.assertEqual(out.count("finished"), 2, out)
+        code, out, err = self.assay("down")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.leftovers(), [])
+        code, out, err = self.assay("sweep", "show", "last")
+        self.assertEqual(code, 0, err)
+        self.assertIn("4 of 4 runs accepted", out)
+
+    def test_exports(self):
+        self.assertEqual(self.assay("run", self.write("s.yaml", SLEEPS))[0], 0)
+        to = self.dir / "out"
+        for form in ("gust", "radps", "csv"):
+            code, out, err = self.assay("export", "1", "--format", form, "--to", str(to))
+            self.assertEqual(code, 0, err)
+        stats = sorted(to.glob("*_docker_stats.csv"))
+        triggers = sorted(to.glob("*_triggers.csv"))
+        self.assertEqual((len(stats), len(triggers)), (4, 4))
+        self.assertEqual(stats[0].read_bytes().split(b"\r\n")[0].decode(),
+                         "run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,block_io,pids")
+        self.assertRegex(stats[0].read_text(), r"\d\.\d\d%,\d+(\.\d+)?MiB / \d+(\.\d+)?GiB,\d+\.\d\d%")
+        lines = triggers[0].read_bytes().split(b"\r\n")
+        self.assertEqual(lines[0].decode(), "run_id,target,trigger_number,started_at,finished_at,duration_ms,exit_code,output")
+        self.assertRegex(triggers[0].name, r"^sleeps_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{6}Z_triggers.csv$")
+        self.assertRegex(lines[1].decode(), r"^sleeps_\S+,sleeps,1,\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}Z,\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}Z,\d+,0,$")
+        radps = (to / "sweep-1_benchmark.csv").read_text().splitlines()
+        self.assertEqual(len(radps), 5)
+        self.assertTrue(radps[0].startswith("run_id,workflow_orchestration_framework,date_and_time,developer,system_name,n_tasks,t_min_sleep,t_max_sleep,t_workflow,"
+                                            "t_sum_task_times,t_sum_task_times_per_unit_of_parallelism,overhead_percentage,overhead_per_task_seconds,"), radps[0])
+        self.assertEqual(len((to / "run_summary.csv").read_text().splitlines()), 5)
+        code, out, err = self.assay("export", "1", "--format", "csv", "--view", "run_sumary", "--to", str(to))
+        self.assertNotEqual(code, 0)
+        self.assertIn("run_summary", err)
+
+    def test_a_removed_sweep_is_gone(self):
+        self.assertEqual(self.assay("run", self.write("s.yaml", SLEEPS))[0], 0)
+        code, out, err = self.assay("sweep", "rm", "1")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.sql("select (select count(*) from trigger), (select count(*) from run), (select count(*) from sweep)"), [["0", "0", "0"]])
+        self.assertNotEqual(self.assay("sweep", "show", "1")[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
