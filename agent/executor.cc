@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/hook_runner.h"
+#include "agent/lease.h"
 #include "agent/memory_of_ended.h"
 #include "agent/share.h"
 #include "agent/stray_reaper.h"
@@ -90,9 +91,9 @@ struct Executor::State {
     }
   }
 
-  void LeaseChanged() {
-    // Ends move shares out only in a later turn, so the map stands still here.
-    for (const auto& [run_id, share] : shares) share->LeaseChanged();
+  void LeaseEnded() {
+    // What ends now moves out of the map in a later turn, so it stands still here.
+    for (const auto& [run_id, share] : shares) share->LeaseEnded();
   }
 
   EventLoop& loop;
@@ -161,7 +162,7 @@ void Executor::TrustLeaseUntil(int64_t monotonic_ns) {
   State& state = *state_;
   state.lease = {.until_ns = monotonic_ns, .last_word_ns = MonotonicNs()};
   state.loop.Cancel(state.lease_timer);
-  state.lease_timer = state.loop.At(monotonic_ns, [&state] { state.LeaseChanged(); });
+  state.lease_timer = state.loop.At(monotonic_ns, [&state] { state.LeaseEnded(); });
 }
 
 void Executor::Stop(bool now, std::function<void()> ended) {

@@ -31,7 +31,7 @@ class MemoryOfEnded {
   }
 
  private:
-  static constexpr size_t kMost = 4096;
+  static constexpr size_t kMost = 1024;
   absl::flat_hash_map<int64_t, Status> statuses_;
   std::deque<int64_t> order_;
 };

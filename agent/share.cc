@@ -3,44 +3,30 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <iterator>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "agent/triggers/registry.h"
 #include "common/clock.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
 
-constexpr int kStartsPerTurn = 256;
-constexpr int64_t kRetryNs = 10'000'000;  // how often a full spool is looked at again
 constexpr int64_t kGraceNs = 2'000'000'000;
-// T0 may be long in coming (other agents prepare); what was sampled longest before it goes first.
-constexpr size_t kMaxEarlySamples = 20'000;
-
-template <typename Samples>
-void DropOldest(Samples& samples) {
-  if (samples.size() > kMaxEarlySamples) samples.erase(samples.begin(), samples.end() - kMaxEarlySamples / 2);
-}
 
 }  // namespace
 
 Share::Share(const v1::ShareSpec& spec, Context context)
     : spec_(spec),
       context_(std::move(context)),
-      pacer_({.first_index = spec.first_index(),
-              .count = spec.count(),
-              .stride = spec.stride(),
-              .slots = spec.slots(),
-              .duration_ns = spec.duration_ns()}),
-      batch_(context_.loop, context_.sink, spec.run_id()) {}
+      batch_(context_.loop, context_.sink, spec.run_id()),
+      samples_(batch_),
+      load_(spec, {context_.loop, context_.sink, context_.lease, batch_, [this] { LeaseRanOut(MonotonicNs()); },
+                   [this] { Fired(); }}) {}
 
 Share::~Share() {
   context_.loop.Cancel(t0_timer_);
-  context_.loop.Cancel(retry_timer_);
   context_.loop.Cancel(end_timer_);
 }
 
@@ -62,20 +48,21 @@ absl::Status Share::Validate() const {
 void Share::Prepare() {
   if (const absl::Status valid = Validate(); !valid.ok()) return Refuse(valid);
   if (spec_.slots() == 0) return Begin();
-  absl::StatusOr<std::unique_ptr<TriggerKind>> kind =
-      MakeTriggerKind({context_.loop, context_.spawner, spec_, context_.agent_name, context_.max_processes,
-                       [this](v1::TriggerRecord&& record) { TriggerEnded(std::move(record)); }});
-  if (!kind.ok()) return Refuse(kind.status());
-  kind_ = *std::move(kind);
-  kind_->Prepare([weak = weak_from_this()](const absl::Status& status) {
-    const std::shared_ptr<Share> self = weak.lock();
-    if (!self) return;
-    if (status.ok()) {
-      self->Begin();
-    } else {
-      self->Refuse(status);
-    }
-  });
+  load_.Prepare({.loop = context_.loop,
+                 .spawner = context_.spawner,
+                 .spec = spec_,
+                 .agent_name = context_.agent_name,
+                 .max_processes = context_.max_processes,
+                 .ended = nullptr},
+                [weak = weak_from_this()](const absl::Status& status) {
+                  const std::shared_ptr<Share> self = weak.lock();
+                  if (!self) return;
+                  if (status.ok()) {
+                    self->Begin();
+                  } else {
+                    self->Refuse(status);
+                  }
+                });
 }
 
 void Share::Refuse(const absl::Status& why) {
@@ -91,7 +78,7 @@ void Share::Begin() {
     auto sink = [&loop = context_.loop, weak = weak_from_this()](std::vector<v1::CgroupSample>&& cgroups,
                                                                  std::vector<v1::HostSample>&& hosts) {
       loop.Post([weak, cgroups = std::move(cgroups), hosts = std::move(hosts)]() mutable {
-        if (const std::shared_ptr<Share> self = weak.lock()) self->Sampled(std::move(cgroups), std::move(hosts));
+        if (const std::shared_ptr<Share> self = weak.lock()) self->samples_.Add(std::move(cgroups), std::move(hosts));
       });
     };
     sampler_ = std::make_shared<Sampler>(context_.sampler, spec_.sampling(), std::move(sink));
@@ -126,112 +113,20 @@ void Share::Run(int64_t t0_ns, const ClockOffset::Estimate& clock) {
   state_ = State::kRunning;
   clock_ = clock;
   t0_ns_ = t0_ns - clock.offset_ns;
-  RebaseSamples();
+  samples_.SetT0(*t0_ns_);
   t0_timer_ = context_.loop.At(*t0_ns_, [this] { ReachT0(); });
 }
 
 void Share::ReachT0() {
-  reached_t0_ = true;
   t0_wall_ns_ = WallNs() - (MonotonicNs() - *t0_ns_);
-  Pump();
+  load_.Begin(*t0_ns_);
 }
 
-void Share::Sampled(std::vector<v1::CgroupSample>&& cgroups, std::vector<v1::HostSample>&& hosts) {
-  std::move(cgroups.begin(), cgroups.end(), std::back_inserter(early_cgroups_));
-  std::move(hosts.begin(), hosts.end(), std::back_inserter(early_hosts_));
-  DropOldest(early_cgroups_);
-  DropOldest(early_hosts_);
-  if (t0_ns_) RebaseSamples();
-}
-
-void Share::RebaseSamples() {
-  const auto add = [this](auto& sample) {
-    sample.set_read_begin_ns(sample.read_begin_ns() - *t0_ns_);
-    sample.set_read_end_ns(sample.read_end_ns() - *t0_ns_);
-    batch_.Add(std::move(sample));
-  };
-  for (v1::CgroupSample& sample : early_cgroups_) add(sample);
-  for (v1::HostSample& sample : early_hosts_) add(sample);
-  early_cgroups_.clear();
-  early_hosts_.clear();
-}
-
-// Starts what is due. Bounded per turn, so that a share of null triggers leaves the loop to the others.
-void Share::Pump() {
-  if (state_ != State::kRunning || !reached_t0_ || pumping_) return;
-  pumping_ = true;
-  int64_t now_ns = 0;
-  for (int started = 0;; ++started) {
-    const int64_t monotonic_ns = MonotonicNs();
-    now_ns = monotonic_ns - *t0_ns_;
-    if (pacer_.Exhausted(now_ns)) break;
-    if (LeaseIsOut(monotonic_ns)) LeaseRanOut(monotonic_ns);
-    if (started % 64 == 0 && HeldBack(now_ns)) break;
-    if (started == kStartsPerTurn) {
-      PumpLater();
-      break;
-    }
-    const std::optional<Pacer::Due> due = pacer_.Next(now_ns);
-    if (!due) break;
-    if (pacer_.started() == 1) first_dispatch_ns_ = now_ns;
-    v1::TriggerRecord record;
-    record.set_index(due->index);
-    record.set_intended_ns(due->intended_ns);
-    record.set_dispatched_ns(now_ns);
-    kind_->Fire(std::move(record));
-  }
-  pumping_ = false;
-  if (pacer_.Exhausted(now_ns) && pacer_.started() == ended_triggers_) Fired();
-}
-
-void Share::PumpLater() {
-  if (std::exchange(pump_posted_, true)) return;
-  context_.loop.Post([weak = weak_from_this()] {
-    const std::shared_ptr<Share> self = weak.lock();
-    if (!self) return;
-    self->pump_posted_ = false;
-    self->Pump();
-  });
-}
-
-// Whether something other than the pacer keeps due triggers from starting: no lease yet, or a full spool. The time that
-// the spool costs is kept.
-bool Share::HeldBack(int64_t now_ns) {
-  const bool full = context_.sink.Full() && pacer_.NextIntendedNs() <= now_ns;
-  CountBackpressure(full, now_ns);
-  if (!full && context_.lease.until_ns) return false;
-  context_.loop.Cancel(retry_timer_);
-  retry_timer_ = context_.loop.At(MonotonicNs() + kRetryNs, [this] { Pump(); });
-  return true;
-}
-
-void Share::CountBackpressure(bool full, int64_t now_ns) {
-  if (full_since_ns_) backpressured_ns_ += now_ns - *full_since_ns_;
-  full_since_ns_ = full ? std::optional(now_ns) : std::nullopt;
-  backpressured_ |= full;
-}
-
-void Share::TriggerEnded(v1::TriggerRecord&& record) {
-  const int64_t t0_ns = *t0_ns_;
-  const int64_t finished_ns = record.finished_ns() - t0_ns;
-  record.set_started_ns(record.started_ns() - t0_ns);
-  record.set_finished_ns(finished_ns);
-  ++ended_triggers_;
-  if (record.outcome() != v1::OK) ++not_ok_;
-  batch_.Add(std::move(record));
-  pacer_.Ended(finished_ns);
-  Pump();
-}
-
-void Share::StopStarting(const std::string& why) {
-  if (!pacer_.Exhausted(MonotonicNs() - *t0_ns_)) {
-    const uint64_t count = spec_.count();
-    Fault(count > 0 ? fmt::format("{}; {} of {} triggers were not started", why, count - pacer_.started(), count)
-                    : why);
-  }
-  pacer_.Stop();
-  context_.loop.Cancel(t0_timer_);
-  reached_t0_ = true;  // nothing waits for it any more
+// To be called before the load is stopped: after that nothing is unstarted any more.
+void Share::FaultUnstarted(const std::string& why) {
+  if (!load_.MayStart()) return;
+  const uint64_t count = spec_.count();
+  Fault(count > 0 ? fmt::format("{}; {} of {} triggers were not started", why, count - load_.started(), count) : why);
 }
 
 void Share::Drain(const std::string& why) {
@@ -239,8 +134,10 @@ void Share::Drain(const std::string& why) {
   if (state_ == State::kPreparing || state_ == State::kReady) Fault(why);
   if (state_ == State::kReady) return End();
   if (state_ != State::kRunning) return;
-  StopStarting(why);
-  Pump();
+  FaultUnstarted(why);
+  load_.Stop();
+  // T0 was still to come: there is nothing to wait for.
+  if (t0_wall_ns_ == 0) Fired();
 }
 
 void Share::Cancel(const std::string& why) {
@@ -253,10 +150,10 @@ void Share::Cancel(const std::string& why) {
       Fault(why);
       return End();
     case State::kRunning:
-      StopStarting(why);
-      Fault(why);
-      if (kind_) kind_->CancelAll(kGraceNs);
-      return Pump();
+      FaultUnstarted(why);
+      Fault(why);  // also where all was started: what is in flight is killed
+      if (t0_wall_ns_ == 0) return End();
+      return load_.Cancel(kGraceNs);
     case State::kFired:
       return End();
     case State::kEnding:
@@ -274,14 +171,13 @@ void Share::Leave(const std::string& why) {
 
 void Share::Fired() {
   state_ = State::kFired;
-  CountBackpressure(false, MonotonicNs() - *t0_ns_);
-  context_.loop.Cancel(retry_timer_);
+  context_.loop.Cancel(t0_timer_);
   batch_.Flush();
   if (end_when_idle_) return End();
   context_.changed();
   if (end_ns_) {
     EndAt(*end_ns_);
-  } else if (ends_alone_ || LeaseIsOut(MonotonicNs())) {
+  } else if (ends_alone_ || context_.lease.IsOut(MonotonicNs())) {
     CooldownAlone();
   }
 }
@@ -294,15 +190,19 @@ void Share::Cooldown(int64_t sample_until_ns, const std::optional<ClockOffset::E
   if (state_ == State::kFired) EndAt(*end_ns_);
 }
 
-void Share::LeaseChanged() {
+void Share::LeaseEnded() {
   const int64_t now_ns = MonotonicNs();
-  if (!LeaseIsOut(now_ns)) return;
   switch (state_) {
     case State::kPreparing:
     case State::kReady:
+      return LeaseRanOut(now_ns);
     case State::kRunning:
+      // All is started: it will have done what it was asked.
+      if (!load_.MayStart()) return;
       LeaseRanOut(now_ns);
-      return Pump();
+      load_.Stop();
+      if (t0_wall_ns_ == 0) Fired();
+      return;
     case State::kFired:
       return CooldownAlone();
     case State::kEnding:
@@ -313,12 +213,10 @@ void Share::LeaseChanged() {
 }
 
 void Share::LeaseRanOut(int64_t now_ns) {
+  ends_alone_ = true;
   const std::string why = fmt::format("lease ran out: no word from the coordinator for {}",
                                       FormatDuration(now_ns - context_.lease.last_word_ns));
-  // All is started: it will have done what it was asked.
-  if (state_ == State::kRunning && pacer_.Exhausted(now_ns - *t0_ns_)) return;
-  ends_alone_ = true;
-  if (state_ == State::kRunning) return StopStarting(why);
+  if (state_ == State::kRunning) return FaultUnstarted(why);
   Fault(why);
   if (state_ == State::kReady) End();
 }
@@ -329,7 +227,7 @@ void Share::CooldownAlone() {
   if (end_ns_) return;
   context_.loop.Cancel(end_timer_);
   end_timer_ = context_.loop.At(MonotonicNs() + spec_.sampling().cooldown_ns(), [this] {
-    if (ends_alone_ || LeaseIsOut(MonotonicNs())) End();
+    if (ends_alone_ || context_.lease.IsOut(MonotonicNs())) End();
   });
 }
 
@@ -345,7 +243,6 @@ void Share::End() {
   if (state_ == State::kEnding || Over()) return;
   state_ = State::kEnding;
   context_.loop.Cancel(t0_timer_);
-  context_.loop.Cancel(retry_timer_);
   context_.loop.Cancel(end_timer_);
   context_.disk.Post([&loop = context_.loop, weak = weak_from_this(), sampler = sampler_] {
     loop.Post([weak, summary = sampler ? sampler->Stop() : Sampler::Summary()] {
@@ -356,18 +253,18 @@ void Share::End() {
 
 void Share::WriteEnd(const Sampler::Summary& summary) {
   v1::ShareEnd end;
-  end.set_fired(ended_triggers_);
+  end.set_fired(load_.ended());
   end.set_sampler_ticks(summary.ticks);
   end.set_missed_ticks(summary.missed_ticks);
-  end.set_backpressured(backpressured_);
-  end.set_backpressured_ns(backpressured_ns_);
+  end.set_backpressured(load_.backpressured());
+  end.set_backpressured_ns(load_.backpressured_ns());
   end.set_error(error_);
   for (const std::string& pattern : summary.unmatched_cgroups) end.add_unmatched_cgroups(pattern);
   // Without a T0 nothing was fired, and readings have no instant to be told from: they are left out.
   if (t0_ns_) {
     end.set_clock_offset_ns(clock_.offset_ns);
     end.set_clock_bound_ns(clock_.bound_ns);
-    end.set_first_dispatch_ns(first_dispatch_ns_);
+    end.set_first_dispatch_ns(load_.first_dispatch_ns());
     if (summary.ticks > 0) end.set_sampled_until_ns(summary.last_tick_ns - *t0_ns_);
     end.set_t0_wall_ns(t0_wall_ns_ != 0 ? t0_wall_ns_ : WallNs() - (MonotonicNs() - *t0_ns_));
   }
@@ -388,33 +285,31 @@ void Share::Fault(const std::string& why) {
 }
 
 v1::ShareStatus Share::Status() const {
+  const auto phase = [this] {
+    switch (state_) {
+      case State::kPreparing:
+        return v1::PREPARING;
+      case State::kReady:
+        return v1::READY;
+      case State::kRunning:
+        return v1::RUNNING;
+      case State::kFired:
+      case State::kEnding:
+        return v1::FIRED;
+      case State::kEnded:
+        return v1::ENDED;
+      case State::kRefused:
+        return v1::REFUSED;
+    }
+    return v1::SHARE_PHASE_UNSPECIFIED;
+  };
   v1::ShareStatus status;
   status.set_run_id(spec_.run_id());
-  status.set_fired(ended_triggers_);
-  status.set_not_ok(not_ok_);
-  status.set_in_flight(pacer_.started() - ended_triggers_);
+  status.set_phase(phase());
+  status.set_fired(load_.ended());
+  status.set_not_ok(load_.not_ok());
+  status.set_in_flight(load_.started() - load_.ended());
   status.set_error(error_);
-  switch (state_) {
-    case State::kPreparing:
-      status.set_phase(v1::PREPARING);
-      break;
-    case State::kReady:
-      status.set_phase(v1::READY);
-      break;
-    case State::kRunning:
-      status.set_phase(v1::RUNNING);
-      break;
-    case State::kFired:
-    case State::kEnding:
-      status.set_phase(v1::FIRED);
-      break;
-    case State::kEnded:
-      status.set_phase(v1::ENDED);
-      break;
-    case State::kRefused:
-      status.set_phase(v1::REFUSED);
-      break;
-  }
   return status;
 }
 

@@ -76,7 +76,8 @@ std::string ChildProgram::Obituary() const {
 }
 
 void ChildProgram::Terminate() {
-  if (!wait_status_) kill(spawned_.pid, SIGTERM);
+  if (!wait_status_ && !terminated_) kill(spawned_.pid, SIGTERM);
+  terminated_ = true;
 }
 
 void ChildProgram::Stop(int64_t patience_ns) {

@@ -31,7 +31,7 @@ class ChildProgram {
   // /d/log/local-1.log: ...".
   std::string Obituary() const;
 
-  void Terminate();                // SIGTERM, no waiting
+  void Terminate();                // SIGTERM, once: to an agent a second one means "now"; no waiting
   void Stop(int64_t patience_ns);  // SIGTERM, waits so long, then kills the whole group
 
  private:
@@ -43,6 +43,7 @@ class ChildProgram {
   const std::string log_path_;
   const int64_t log_begin_;  // where this process's lines begin in the log
   Spawned spawned_;
+  bool terminated_ = false;
   std::optional<int> wait_status_;
 };
 

@@ -1,10 +1,15 @@
 #include "cli/local_stack.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -19,6 +24,7 @@ namespace {
 
 constexpr int64_t kStartPatienceNs = 60'000'000'000;
 constexpr int64_t kStopPatienceNs = 10'000'000'000;
+constexpr int64_t kOrphanPatienceNs = 30'000'000'000;
 constexpr std::chrono::milliseconds kLookEvery(20);
 
 std::string FirstLine(const std::string& path) {
@@ -26,6 +32,35 @@ std::string FirstLine(const std::string& path) {
   std::string line;
   std::getline(in, line);
   return line;
+}
+
+bool IsLocked(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return locked;
+}
+
+// An agent whose Assay was killed still tries to deliver for a while. We hold the data directory, so its spool is ours:
+// it is told to stop now, and what it could not deliver the next agent on that spool does.
+absl::Status EndOrphan(const std::string& spool) {
+  const std::string lock = spool + "/lock";
+  const int64_t deadline_ns = MonotonicNs() + kOrphanPatienceNs;
+  pid_t told = 0;
+  while (IsLocked(lock)) {
+    const pid_t pid = std::atoi(FirstLine(lock).c_str());
+    if (pid > 0 && pid != told && FirstLine(fmt::format("/proc/{}/comm", pid)) == "assay-agent") {
+      told = pid;
+      kill(pid, SIGTERM);
+    }
+    if (MonotonicNs() > deadline_ns) {
+      return absl::FailedPreconditionError(
+          fmt::format("an earlier agent (process {}) still uses {}; end it with kill -KILL {}", pid, spool, pid));
+    }
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -95,6 +130,7 @@ absl::Status LocalStack::StartAgents(const LocalStackOptions& options) {
     const std::string name = fmt::format("local-{}", n);
     const std::string spool = fmt::format("{}/spool/{}", options.data_dir, name);
     if (const absl::Status made = MakeDirectories(spool); !made.ok()) return made;
+    if (const absl::Status ended = EndOrphan(spool); !ended.ok()) return ended;
     std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name",
                                      name,     "--label",       "role=load"};
     if (n == 1) argv.insert(argv.end(), {"--label", "role=target"});

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/exit_code.h"
 #include "cli/table.h"
 #include "common/units.h"
 
@@ -28,6 +29,7 @@ std::string Runs(const v1::SweepProgress& progress) {
 }
 
 std::string Eta(const v1::SweepProgress& progress) {
+  if (HasEnded(progress.sweep())) return progress.sweep().state();
   return progress.eta_ns() < 0 ? "ETA unknown" : "ETA " + FormatDuration(progress.eta_ns());
 }
 
@@ -55,7 +57,7 @@ std::vector<std::string> RenderBlock(const v1::SweepProgress& progress, size_t w
     lines.push_back("  " + Current(progress));
     lines.push_back(fmt::format("  {}, {} in flight, {}", Triggers(progress), Count(progress.in_flight()),
                                 FormatDuration(progress.run_elapsed_ns())));
-  } else if (!progress.doing().empty()) {
+  } else if (!progress.doing().empty() && progress.doing() != progress.sweep().state()) {
     lines.push_back("  " + progress.doing());
   }
   for (const std::string& notice : progress.notices()) lines.push_back("  note: " + notice);
@@ -67,7 +69,7 @@ std::string RenderLine(const v1::SweepProgress& progress) {
   std::string line = fmt::format("sweep {}: {}, {}", progress.sweep().sweep_id(), Runs(progress), Eta(progress));
   if (progress.run_id() != 0) {
     line += fmt::format("; {}: {}", Current(progress), Triggers(progress));
-  } else if (!progress.doing().empty()) {
+  } else if (!progress.doing().empty() && progress.doing() != progress.sweep().state()) {
     line += "; " + progress.doing();
   }
   for (const std::string& notice : progress.notices()) line += "; note: " + notice;

@@ -69,6 +69,17 @@ std::string FurtherCommands(const std::string& data_dir, const std::string& chos
       data, sweep_id);
 }
 
+// What an Assay that was killed left behind goes on first: its finished cells are not run again.
+void TellOfOthers(ControlClient& client, int64_t sweep_id, ProgressPrinter& printer) {
+  const absl::StatusOr<v1::ListSweepsReply> reply = client.ListSweeps();
+  if (!reply.ok()) return;
+  for (const v1::SweepInfo& sweep : reply->sweeps()) {
+    if (sweep.sweep_id() >= sweep_id || HasEnded(sweep)) continue;
+    printer.Notice(fmt::format("sweep {0} ({1}) is unfinished and goes on first; `assay sweep cancel {0}` ends it",
+                               sweep.sweep_id(), sweep.name()));
+  }
+}
+
 ExitCode CodeOf(const Followed& followed) {
   if (followed.interrupted) return kExitInterrupted;
   return followed.status.ok() ? ExitCodeOf(followed.last.sweep()) : kExitFailure;
@@ -119,6 +130,7 @@ int Run(const RunOptions& options) {
   const absl::StatusOr<int64_t> sweep_id = client.StartSweep(request);
   if (!sweep_id.ok()) return Fail(sweep_id.status());
 
+  TellOfOthers(client, *sweep_id, printer);
   FollowOptions follow;
   follow.cancel_on_interrupt = true;
   follow.stack = place->own.get();

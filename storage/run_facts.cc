@@ -102,6 +102,7 @@ absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
     const absl::StatusOr<int64_t> sweep_id = SweepOf(transaction, run_id);
     if (!sweep_id.ok()) return sweep_id.status();
     facts = RunFacts();
+    transaction.exec("SET LOCAL work_mem = '64MB'");  // sorts of 100,000 durations stay in memory
     ReadShares(transaction, *sweep_id, run_id, facts);
     ReadTriggers(transaction, *sweep_id, run_id, facts);
     facts.first_of_target = FirstOfTarget(transaction, run_id);

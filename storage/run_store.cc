@@ -54,10 +54,11 @@ void WriteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_
                           run_id);
 }
 
-// Pages that BRIN has not summarized are read by every query. Autovacuum would come to it, but the next run's end comes first.
+// Pages that BRIN has not summarized are read by every query, and without statistics the planner does not believe in BRIN at all. Autovacuum
+// would see to both, but the next run's end comes first.
 void SummarizeIndexes(pqxx::transaction_base& transaction, int64_t sweep_id) {
   for (const char* table : {"trigger", "sample", "host_sample"}) {
-    transaction.exec(fmt::format("SELECT brin_summarize_new_values('assay.{}_{}_run')", table, sweep_id));
+    transaction.exec(fmt::format("SELECT brin_summarize_new_values('assay.{0}_{1}_run'); ANALYZE assay.{0}_{1} (run_id)", table, sweep_id));
   }
 }
 
@@ -160,6 +161,7 @@ absl::Status SweepStore::EndRun(int64_t run_id, const Ending& ending) {
     CloseShares(transaction, run_id, fired, ending.error);
     if (fired) WriteLostRows(transaction, sweep_id, run_id);
     SummarizeIndexes(transaction, sweep_id);
+    transaction.exec("SET LOCAL work_mem = '64MB'");
     transaction.exec_params("SELECT assay.refresh_run($1)", run_id);
     if (std::isnan(ending.list_schedule_s)) {
       transaction.exec_params("UPDATE run_result SET list_schedule_s = NULL WHERE run_id = $1", run_id);

@@ -702,6 +702,14 @@ TEST(Shipped, EveryScenarioLoads) {
   EXPECT_GE(files, 3);
 }
 
+TEST(Shipped, TheExampleOfTheReferenceLoads) {
+  const std::string page = ReadFile(std::filesystem::path(ASSAY_SOURCE_DIR) / "docs/scenario.md");
+  const size_t begin = page.find("```yaml\n") + 8;
+  const Plan plan = MustLoad(page.substr(begin, page.find("```", begin) - begin));
+  EXPECT_EQ(plan.cells.size(), 6);
+  EXPECT_EQ(plan.spec.blocks(), 5);
+}
+
 TEST(Shipped, TheQuickstartCoversItsSizesInUnderAMinute) {
   const std::filesystem::path path = std::filesystem::path(ASSAY_SOURCE_DIR) / "scenarios/quickstart.yaml";
   const Plan plan = MustLoad(ReadFile(path));

@@ -1,7 +1,10 @@
-// What the agent itself costs: null triggers through loop, share and batches into a sink that only counts, sleeps of
-// 1-10 ms against the list schedule of their nominal lengths, and the memory of 10,000 sleeps in flight.
-// One line of JSON per repetition.
+// What the agent itself costs, in one process: null triggers through loop, share and batches into a sink that only
+// counts; sleeps of 1-10 ms against the list schedule of their nominal lengths; the memory of 10,000 sleeps in flight;
+// and processes beside a bare loop of posix_spawn and wait, in turns. One line of JSON per repetition.
 #include <fmt/format.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +21,8 @@
 
 #include "agent/executor.h"
 #include "common/clock.h"
+
+extern char** environ;
 
 namespace assay {
 namespace {
@@ -151,10 +156,56 @@ void Memory() {
              static_cast<double>(most_bytes) / 1e6, static_cast<double>(before_bytes) / 1e6);
 }
 
+// User and system time of this process and of the children it waited for.
+int64_t CpuNs() {
+  int64_t sum_us = 0;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    getrusage(who, &usage);
+    sum_us +=
+        (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  }
+  return sum_us * 1000;
+}
+
+// Nothing but starting and waiting, with as many in flight: no pipe, no output, no records.
+double BareRate(uint64_t count, uint32_t slots, char* program) {
+  char* argv[] = {program, nullptr};
+  const int64_t begin_ns = MonotonicNs();
+  uint64_t in_flight = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    pid_t pid = 0;
+    if (in_flight == slots) {
+      wait(nullptr);
+      --in_flight;
+    }
+    if (posix_spawnp(&pid, program, nullptr, nullptr, argv, environ) != 0) std::abort();
+    ++in_flight;
+  }
+  while (in_flight-- > 0) wait(nullptr);
+  return static_cast<double>(count) * 1e9 / static_cast<double>(MonotonicNs() - begin_ns);
+}
+
+void Processes(uint64_t count, uint32_t slots, std::string program) {
+  const int64_t begin_ns = CpuNs();
+  const double bare = BareRate(count, slots, program.data());
+  const int64_t between_ns = CpuNs();
+  Count sink;
+  v1::ShareSpec spec = Spec(count, slots);
+  spec.mutable_trigger()->mutable_exec()->add_argv(program);
+  Execute(spec, sink, [](const v1::ShareStatus&) {});
+  const double agent = static_cast<double>(sink.records) * 1e9 / static_cast<double>(sink.last_ns);
+  fmt::print(R"({{"bench": "exec", "in_flight": {}, "bare_per_second": {:.0f}, "agent_per_second": {:.0f}, )"
+             R"("ratio": {:.3f}, "bare_cpu_us_each": {}, "agent_cpu_us_each": {}}})"
+             "\n",
+             slots, bare, agent, agent / bare, (between_ns - begin_ns) / 1000 / static_cast<int64_t>(count),
+             (CpuNs() - between_ns) / 1000 / static_cast<int64_t>(count));
+}
+
 }  // namespace
 }  // namespace assay
 
-// Arguments: repetitions (5), null triggers (1000000), sleeps (10000).
+// Arguments: repetitions (5), null triggers (1000000), sleeps (10000), processes (3000).
 int main(int argc, char** argv) {
   const auto argument = [&](int n, uint64_t otherwise) {
     return argc > n ? std::strtoull(argv[n], nullptr, 10) : otherwise;
@@ -163,5 +214,6 @@ int main(int argc, char** argv) {
   for (uint64_t i = 0; i < argument(1, 5); ++i) {
     assay::NullTriggers(argument(2, 1'000'000));
     assay::Sleeps(argument(3, 10'000));
+    assay::Processes(argument(4, 3'000), 8, "/bin/true");
   }
 }

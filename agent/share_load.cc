@@ -1,0 +1,117 @@
+#include "agent/share_load.h"
+
+#include <utility>
+
+#include "agent/triggers/registry.h"
+#include "common/clock.h"
+
+namespace assay {
+namespace {
+
+constexpr int kStartsPerTurn = 256;
+constexpr int kStartsPerLook = 64;        // at the spool
+constexpr int64_t kRetryNs = 10'000'000;  // how often a full spool is looked at again
+
+}  // namespace
+
+ShareLoad::ShareLoad(const v1::ShareSpec& spec, Context context)
+    : context_(std::move(context)),
+      pacer_({.first_index = spec.first_index(),
+              .count = spec.count(),
+              .stride = spec.stride(),
+              .slots = spec.slots(),
+              .duration_ns = spec.duration_ns()}) {}
+
+ShareLoad::~ShareLoad() { context_.loop.Cancel(pump_timer_); }
+
+void ShareLoad::Prepare(TriggerContext trigger, std::function<void(absl::Status)> done) {
+  trigger.ended = [this](v1::TriggerRecord&& record) { TriggerEnded(std::move(record)); };
+  absl::StatusOr<std::unique_ptr<TriggerKind>> kind = MakeTriggerKind(std::move(trigger));
+  if (!kind.ok()) return done(kind.status());
+  kind_ = *std::move(kind);
+  kind_->Prepare(std::move(done));
+}
+
+void ShareLoad::Begin(int64_t t0_ns) {
+  t0_ns_ = t0_ns;
+  Pump();
+}
+
+void ShareLoad::Stop() {
+  pacer_.Stop();
+  Pump();
+}
+
+void ShareLoad::Cancel(int64_t grace_ns) {
+  pacer_.Stop();
+  if (kind_) kind_->CancelAll(grace_ns);
+  Pump();
+}
+
+bool ShareLoad::MayStart() const { return !pacer_.Exhausted(t0_ns_ ? NowNs() : 0); }
+
+int64_t ShareLoad::NowNs() const { return MonotonicNs() - *t0_ns_; }
+
+// Starts what is due. Bounded per turn, so that a share of null triggers leaves the loop to the others.
+void ShareLoad::Pump() {
+  if (!t0_ns_ || pumping_ || over_) return;
+  pumping_ = true;
+  context_.loop.Cancel(pump_timer_);
+  int64_t now_ns = 0;
+  for (int starts = 0;; ++starts) {
+    now_ns = NowNs();
+    if (pacer_.Exhausted(now_ns)) break;
+    if (context_.lease.IsOut(now_ns + *t0_ns_)) {
+      context_.lease_ran_out();
+      pacer_.Stop();
+      break;
+    }
+    if (starts % kStartsPerLook == 0 && HeldBack(now_ns)) break;
+    if (starts == kStartsPerTurn) {
+      pump_timer_ = context_.loop.At(MonotonicNs(), [this] { Pump(); });
+      break;
+    }
+    const std::optional<Pacer::Due> due = pacer_.Next(now_ns);
+    if (!due) break;
+    if (pacer_.started() == 1) first_dispatch_ns_ = now_ns;
+    v1::TriggerRecord record;
+    record.set_index(due->index);
+    record.set_intended_ns(due->intended_ns);
+    record.set_dispatched_ns(now_ns);
+    kind_->Fire(std::move(record));
+  }
+  pumping_ = false;
+  if (!pacer_.Exhausted(now_ns) || pacer_.started() != ended_) return;
+  over_ = true;
+  CountBackpressure(false, now_ns);
+  context_.ended();
+}
+
+// Whether something other than the pacer keeps due triggers from starting: no lease yet, or a full spool. Nobody tells
+// when that is over, so it is looked at again.
+bool ShareLoad::HeldBack(int64_t now_ns) {
+  const bool full = context_.sink.Full() && pacer_.NextIntendedNs() <= now_ns;
+  CountBackpressure(full, now_ns);
+  if (!full && context_.lease.until_ns) return false;
+  pump_timer_ = context_.loop.At(MonotonicNs() + kRetryNs, [this] { Pump(); });
+  return true;
+}
+
+void ShareLoad::CountBackpressure(bool full, int64_t now_ns) {
+  if (full_since_ns_) backpressured_ns_ += now_ns - *full_since_ns_;
+  full_since_ns_ = full ? std::optional(now_ns) : std::nullopt;
+  backpressured_ |= full;
+}
+
+void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
+  const int64_t finished_ns = record.finished_ns() - *t0_ns_;
+  record.set_started_ns(record.started_ns() - *t0_ns_);
+  record.set_finished_ns(finished_ns);
+  ++ended_;
+  if (record.outcome() != v1::OK) ++not_ok_;
+  context_.batch.Add(std::move(record));
+  pacer_.Ended(finished_ns);
+  Pump();
+}
+
+}  // namespace assay
