@@ -55,7 +55,8 @@ v1::Hello MakeHello(const Agent::Options& options, const std::string& incarnatio
   const HostLimits limits = HostLimits::Read(options.sampler.proc_root, layout);
   v1::Capacity* capacity = hello.mutable_capacity();
   capacity->set_cpus(std::max(1U, std::thread::hardware_concurrency()));
-  capacity->set_memory_bytes(static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  capacity->set_memory_bytes(static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                             static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
   capacity->set_max_processes(options.max_processes);
   capacity->set_max_open_files(static_cast<uint32_t>(std::min<uint64_t>(limits.open_files, UINT32_MAX)));
   hello.set_cgroup_layout(std::string(layout.Name()));
@@ -91,9 +92,9 @@ struct Agent::State {
   int64_t ended_ns = 0;
 
   std::atomic<bool> leaving = false;
-  std::atomic<bool> ended = false;               // leaving, and every share has ended
-  std::atomic<bool> last_report_made = false;    // one that says so was made
-  std::atomic<bool> last_report_heard = false;   // and answered
+  std::atomic<bool> ended = false;              // leaving, and every share has ended
+  std::atomic<bool> last_report_made = false;   // one that says so was made
+  std::atomic<bool> last_report_heard = false;  // and answered
 
   // The reporter's thread waits for the loop to fill a report, but not for a loop that has stopped.
   std::mutex mutex;
@@ -104,14 +105,16 @@ struct Agent::State {
 void Agent::State::Connect(const std::string& incarnation) {
   executor = std::make_unique<Executor>(
       loop, *spool,
-      Executor::Options{.agent_name = options.name, .sampler = options.sampler, .max_processes = options.max_processes}, [this] {
+      Executor::Options{.agent_name = options.name, .sampler = options.sampler, .max_processes = options.max_processes},
+      [this] {
         if (control != nullptr) control->ReportNow();
       });
   channel = MakeChannel(options.coordinator);
   ControlLink::Callbacks callbacks;
   callbacks.fill = [this](v1::Report& report) { Fill(report); };
   callbacks.welcome = [this](const v1::Welcome& welcome) { return Welcomed(welcome); };
-  callbacks.desired = [this](v1::Desired&& desired, std::optional<ClockOffset::Estimate> clock, int64_t trust_lease_until_ns) {
+  callbacks.desired = [this](v1::Desired&& desired, std::optional<ClockOffset::Estimate> clock,
+                             int64_t trust_lease_until_ns) {
     Desired(std::move(desired), clock, trust_lease_until_ns);
   };
   callbacks.refused_at_first = [this](const std::string& reason) {
@@ -123,7 +126,8 @@ void Agent::State::Connect(const std::string& incarnation) {
     });
   };
   control = std::make_unique<ControlLink>(
-      channel, ControlLink::Options{.coordinator = options.coordinator, .hello = MakeHello(options, incarnation)}, std::move(callbacks));
+      channel, ControlLink::Options{.coordinator = options.coordinator, .hello = MakeHello(options, incarnation)},
+      std::move(callbacks));
 }
 
 void Agent::State::Fill(v1::Report& report) {
@@ -159,18 +163,21 @@ absl::Status Agent::State::Welcomed(const v1::Welcome& welcome) {
       Stop(/*now=*/true);
     });
     return absl::FailedPreconditionError(
-        fmt::format("the coordinator at {} now serves another Assay database ({}): this agent ends its shares and stops; what it has "
+        fmt::format("the coordinator at {} now serves another Assay database ({}): this agent ends its shares and "
+                    "stops; what it has "
                     "measured stays in {}; start it again to work for the other database",
                     options.coordinator, welcome.cluster_id(), options.spool_directory));
   }
   if (!status.ok()) return status;
   if (results == nullptr) {
-    results = std::make_unique<ResultsLink>(channel, *spool, ResultsLink::Options{.agent = options.name, .cluster_id = welcome.cluster_id()});
+    results = std::make_unique<ResultsLink>(
+        channel, *spool, ResultsLink::Options{.agent = options.name, .cluster_id = welcome.cluster_id()});
   }
   return absl::OkStatus();
 }
 
-void Agent::State::Desired(v1::Desired&& desired, std::optional<ClockOffset::Estimate> clock, int64_t trust_lease_until_ns) {
+void Agent::State::Desired(v1::Desired&& desired, std::optional<ClockOffset::Estimate> clock,
+                           int64_t trust_lease_until_ns) {
   if (last_report_made && trust_lease_until_ns != 0) last_report_heard = true;
   loop.Post([this, desired = std::make_shared<v1::Desired>(std::move(desired)), clock, trust_lease_until_ns] {
     if (trust_lease_until_ns != 0) executor->TrustLeaseUntil(trust_lease_until_ns);
@@ -185,7 +192,8 @@ void Agent::State::Stop(bool now) {
   leaving = true;
   if (ended && now) return Finish();
   if (!ended) {
-    spdlog::info(now ? "stopping now: what is in flight is killed" : "stopping: no more triggers are started; once more to stop now");
+    spdlog::info(now ? "stopping now: what is in flight is killed"
+                     : "stopping: no more triggers are started; once more to stop now");
     executor->Stop(now, [this] {
       if (finished || ended.exchange(true)) return;
       control->ReportNow();
@@ -215,20 +223,22 @@ void Agent::State::Finish() {
   control->Stop();
   if (results != nullptr) results->Stop();
   if (const Spool::Undelivered left = spool->undelivered(); left.batches > 0) {
-    spdlog::warn("{} batches ({}) are not delivered; they stay in {} and are sent when an agent is started with this spool", left.batches,
-                 FormatBytes(left.bytes), options.spool_directory);
+    spdlog::warn(
+        "{} batches ({}) are not delivered; they stay in {} and are sent when an agent is started with this spool",
+        left.batches, FormatBytes(left.bytes), options.spool_directory);
   }
   loop.Stop();
 }
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(EventLoop& loop, Options options) {
   const std::string incarnation = NewIncarnation();
-  auto spool = Spool::Open({.directory = options.spool_directory, .limit_bytes = options.spool_limit_bytes, .incarnation = incarnation});
+  auto spool = Spool::Open(
+      {.directory = options.spool_directory, .limit_bytes = options.spool_limit_bytes, .incarnation = incarnation});
   if (!spool.ok()) return spool.status();
   auto state = std::make_unique<State>(loop, std::move(options));
   state->spool = *std::move(spool);
-  spdlog::info("agent '{}' (version {}, incarnation {}), coordinator {}, spool {}", state->options.name, kVersion, incarnation,
-               state->options.coordinator, state->options.spool_directory);
+  spdlog::info("agent '{}' (version {}, incarnation {}), coordinator {}, spool {}", state->options.name, kVersion,
+               incarnation, state->options.coordinator, state->options.spool_directory);
   state->Connect(incarnation);
   return std::unique_ptr<Agent>(new Agent(std::move(state)));
 }

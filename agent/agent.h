@@ -31,11 +31,13 @@ class Agent {
   static absl::StatusOr<std::unique_ptr<Agent>> Start(EventLoop& loop, Options options);
   ~Agent();
 
-  // Starts no more triggers. Unless `now`, what is in flight may end and results are delivered for up to 10 s; with `now`, also after a
-  // first Stop, what is in flight is killed and nothing is waited for. At the end the loop is stopped.
+  // Starts no more triggers. Unless `now`, what is in flight may end and results are delivered for up to 10 s; with
+  // `now`, also after a first Stop, what is in flight is killed and nothing is waited for. At the end the loop is
+  // stopped.
   void Stop(bool now);
 
-  // After the loop has stopped. 0: told to stop; 1: the coordinator now serves another database; 2: protocol version refused.
+  // After the loop has stopped. 0: told to stop; 1: the coordinator now serves another database; 2: protocol version
+  // refused.
   int exit_code() const;
 
  private:

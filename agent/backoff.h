@@ -7,8 +7,8 @@
 
 namespace assay {
 
-// How long to wait before the next try to connect: doubles from 0.2 s to 2 s, each time by a factor of 0.5 to 1, so that the agents
-// of a restarted coordinator do not come all at once. Not thread-safe.
+// How long to wait before the next try to connect: doubles from 0.2 s to 2 s, each time by a factor of 0.5 to 1, so
+// that the agents of a restarted coordinator do not come all at once. Not thread-safe.
 class Backoff {
  public:
   std::chrono::milliseconds Next() {

@@ -34,7 +34,8 @@ constexpr int64_t kBurstIntervalMs = 4;
 constexpr int64_t kSilenceNs = 5'000'000'000;
 constexpr size_t kMaxUnanswered = 256;
 
-// "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:7420: Failed to connect to remote host: Connection refused"
+// "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:7420: Failed to connect to remote host:
+// Connection refused"
 std::string ShortReason(const grpc::Status& status) {
   const std::string& text = status.error_message();
   if (status.ok() || text.empty()) return "it closed the connection";
@@ -225,8 +226,8 @@ bool ControlLink::State::TakeWelcome(const v1::Welcome& welcome) {
   lease_ttl_ns = int64_t{welcome.lease_ttl_ms()} * kMsNs;
   welcomed = true;
   notice.Clear();
-  spdlog::info("{} to the coordinator at {} (database {}, term {})", ever_welcomed ? "connected again" : "connected", options.coordinator,
-               welcome.cluster_id(), welcome.term());
+  spdlog::info("{} to the coordinator at {} (database {}, term {})", ever_welcomed ? "connected again" : "connected",
+               options.coordinator, welcome.cluster_id(), welcome.term());
   ever_welcomed = true;
   return true;
 }
@@ -247,7 +248,8 @@ void ControlLink::State::Refused(const std::string& reason) {
 }
 
 void ControlLink::State::Waiting(const std::string& reason) {
-  if (notice.Due("waiting", MonotonicNs())) spdlog::warn("waiting for the coordinator at {} ({})", options.coordinator, reason);
+  if (notice.Due("waiting", MonotonicNs()))
+    spdlog::warn("waiting for the coordinator at {} ({})", options.coordinator, reason);
 }
 
 void ControlLink::State::Break() {

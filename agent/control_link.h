@@ -18,8 +18,8 @@ class Channel;
 
 namespace assay {
 
-// Tells the coordinator what this agent holds and hears what it should hold: one thread reports, one reads. Connects again for ever,
-// with a backoff. Estimates the coordinator's clock from the exchanges.
+// Tells the coordinator what this agent holds and hears what it should hold: one thread reports, one reads. Connects
+// again for ever, with a backoff. Estimates the coordinator's clock from the exchanges.
 class ControlLink {
  public:
   struct Options {
@@ -31,7 +31,8 @@ class ControlLink {
   struct Callbacks {
     // Adds all that the agent holds.
     std::function<void(v1::Report&)> fill;
-    // The first answer of a connection, before any desired state. An error ends the connection; the link says why and tries on.
+    // The first answer of a connection, before any desired state. An error ends the connection; the link says why and
+    // tries on.
     std::function<absl::Status(const v1::Welcome&)> welcome;
     // `trust_lease_until_ns`: monotonic; 0 if this message answers no report of ours.
     std::function<void(v1::Desired&&, std::optional<ClockOffset::Estimate>, int64_t trust_lease_until_ns)> desired;
@@ -41,8 +42,8 @@ class ControlLink {
   ControlLink(std::shared_ptr<grpc::Channel> channel, Options options, Callbacks callbacks);
   ~ControlLink();  // Stop
 
-  void ReportNow();  // any thread: something has changed that should not wait for the next interval
-  void Stop();       // any thread but the link's own
+  void ReportNow();        // any thread: something has changed that should not wait for the next interval
+  void Stop();             // any thread but the link's own
   bool connected() const;  // the present connection was welcomed
   std::optional<ClockOffset::Estimate> clock() const;
 

@@ -44,13 +44,15 @@ HostFinding Controllers(const CgroupLayout& layout) {
   std::vector<std::string> present = layout.v2_controllers;
   for (const auto& [controller, mount] : layout.v1) present.push_back(controller);
   std::vector<std::string> missing;
-  for (const auto& [v2_name, v1_name] : {std::pair{"cpu", "cpuacct"}, std::pair{"memory", "memory"}, std::pair{"io", "blkio"}, std::pair{"pids", "pids"}}) {
+  for (const auto& [v2_name, v1_name] : {std::pair{"cpu", "cpuacct"}, std::pair{"memory", "memory"},
+                                         std::pair{"io", "blkio"}, std::pair{"pids", "pids"}}) {
     const auto has = [&](const char* name) { return std::find(present.begin(), present.end(), name) != present.end(); };
     if (!has(v2_name) && !has(v1_name)) missing.emplace_back(v2_name);
   }
   if (missing.empty()) return {"controllers", State::kGood, fmt::format("{}", fmt::join(present, " ")), ""};
   return {"controllers", State::kLess, fmt::format("not there: {}", fmt::join(missing, " ")),
-          "their columns will be empty; enable them (cgroup_enable= on the kernel's command line, or cgroup.subtree_control)"};
+          "their columns will be empty; enable them (cgroup_enable= on the kernel's command line, or "
+          "cgroup.subtree_control)"};
 }
 
 HostFinding Pressure(const std::string& proc_root) {
@@ -66,7 +68,8 @@ HostFinding Docker(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path) || !fs::exists(path)) {
-    return {"Docker", State::kLess, fmt::format("no socket at {}", path), "needed only to find containers by name; start Docker if you use it"};
+    return {"Docker", State::kLess, fmt::format("no socket at {}", path),
+            "needed only to find containers by name; start Docker if you use it"};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -74,19 +77,23 @@ HostFinding Docker(const std::string& path) {
   const int error = errno;
   if (fd >= 0) close(fd);
   if (result == 0) return {"Docker", State::kGood, fmt::format("{} can be used", path), ""};
-  return {"Docker", State::kLess, fmt::format("{}: {}", path, std::strerror(error)),
-          error == EACCES ? "add this user to the group docker, or run the agent as root" : "start Docker if you use it"};
+  return {
+      "Docker", State::kLess, fmt::format("{}: {}", path, std::strerror(error)),
+      error == EACCES ? "add this user to the group docker, or run the agent as root" : "start Docker if you use it"};
 }
 
 std::vector<HostFinding> Limits(const std::string& proc_root, const CgroupLayout& layout) {
   const HostLimits limits = HostLimits::Read(proc_root, layout);
-  const auto text = [](uint64_t value) { return value == HostLimits::kNone ? std::string("unlimited") : std::to_string(value); };
+  const auto text = [](uint64_t value) {
+    return value == HostLimits::kNone ? std::string("unlimited") : std::to_string(value);
+  };
   const bool few = limits.max_processes < kFewProcesses;
   HostFinding files{"open files", State::kGood, text(limits.open_files), ""};
-  HostFinding processes{"processes", State::kGood,
-                        fmt::format("{} exec triggers in flight (bound by {}; user {}, pid_max {}, cgroup {})", limits.max_processes,
-                                    limits.bound_by, text(limits.user_processes), text(limits.pid_max), text(limits.cgroup_pids)),
-                        ""};
+  HostFinding processes{
+      "processes", State::kGood,
+      fmt::format("{} exec triggers in flight (bound by {}; user {}, pid_max {}, cgroup {})", limits.max_processes,
+                  limits.bound_by, text(limits.user_processes), text(limits.pid_max), text(limits.cgroup_pids)),
+      ""};
   if (few) {
     processes.state = State::kLess;
     processes.mend = limits.bound_by == "open files" ? "raise the hard limit (ulimit -Hn, LimitNOFILE= in systemd)"
@@ -100,16 +107,18 @@ std::vector<HostFinding> Clock(const std::string& sys_root) {
   std::ifstream(sys_root + "/devices/system/clocksource/clocksource0/current_clocksource") >> source;
   std::vector<HostFinding> findings;
   const bool slow = source == "hpet" || source == "acpi_pm" || source == "jiffies" || source == "refined-jiffies";
-  findings.push_back({"clock source", slow ? State::kLess : State::kGood, source.empty() ? "not told by this kernel" : source,
-                      slow ? "reading this clock is slow and costs the agent; boot with clocksource=tsc if the hardware allows" : ""});
+  findings.push_back(
+      {"clock source", slow ? State::kLess : State::kGood, source.empty() ? "not told by this kernel" : source,
+       slow ? "reading this clock is slow and costs the agent; boot with clocksource=tsc if the hardware allows" : ""});
   timex about{};
   const int state = adjtimex(&about);
   if (state < 0) {
     findings.push_back({"wall clock", State::kLess, fmt::format("its state cannot be read: {}", std::strerror(errno)),
                         "only the displayed times of day depend on it; intervals do not"});
   } else if (state == TIME_ERROR || (about.status & STA_UNSYNC) != 0) {
-    findings.push_back({"wall clock", State::kLess, "not synchronized",
-                        "run chrony or systemd-timesyncd; only the displayed times of day depend on it, intervals do not"});
+    findings.push_back(
+        {"wall clock", State::kLess, "not synchronized",
+         "run chrony or systemd-timesyncd; only the displayed times of day depend on it, intervals do not"});
   } else {
     const bool loose = about.maxerror > kLooseClockUs;
     findings.push_back({"wall clock", loose ? State::kLess : State::kGood,
@@ -122,7 +131,8 @@ std::vector<HostFinding> Clock(const std::string& sys_root) {
 HostFinding SpoolDirectory(const std::string& directory) {
   fs::path existing = directory;
   std::error_code error;
-  while (!existing.empty() && !fs::exists(existing, error) && existing != existing.parent_path()) existing = existing.parent_path();
+  while (!existing.empty() && !fs::exists(existing, error) && existing != existing.parent_path())
+    existing = existing.parent_path();
   const HostFinding missing{"spool", State::kMissing, fmt::format("{} cannot be written", directory),
                             "give --spool a directory on a local disk that this user may write"};
   if (existing.empty()) return missing;
@@ -135,12 +145,13 @@ HostFinding SpoolDirectory(const std::string& directory) {
   } else if (!fs::is_directory(existing, error) || access(existing.c_str(), W_OK | X_OK) != 0) {
     return missing;
   }
-  struct statvfs space{};
+  struct statvfs space {};
   if (statvfs(existing.c_str(), &space) != 0 || space.f_blocks == 0) return missing;
   const uint64_t free_bytes = space.f_bavail * space.f_frsize;
   const bool little = free_bytes < kLittleSpace;
-  return {"spool", little ? State::kLess : State::kGood, fmt::format("{}, {} free", directory, FormatBytes(free_bytes)),
-          little ? "results wait there while the coordinator is away: free some space, or give --spool another disk" : ""};
+  return {
+      "spool", little ? State::kLess : State::kGood, fmt::format("{}, {} free", directory, FormatBytes(free_bytes)),
+      little ? "results wait there while the coordinator is away: free some space, or give --spool another disk" : ""};
 }
 
 std::string Quoted(std::string_view text) {
@@ -185,7 +196,8 @@ std::vector<HostFinding> CheckHost(const HostCheckOptions& options) {
 }
 
 bool CanRun(const std::vector<HostFinding>& findings) {
-  return std::none_of(findings.begin(), findings.end(), [](const HostFinding& f) { return f.state == State::kMissing; });
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const HostFinding& f) { return f.state == State::kMissing; });
 }
 
 std::string FormatTable(const std::vector<HostFinding>& findings) {

@@ -23,7 +23,8 @@ uint64_t NumberIn(const std::string& path) {
 
 uint64_t Soft(int resource) {
   rlimit limit{};
-  if (getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return HostLimits::kNone;
+  if (getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return HostLimits::kNone;
   return limit.rlim_cur;
 }
 
@@ -38,7 +39,8 @@ uint64_t SmallestPidsMax(const std::string& proc_root, const CgroupLayout& layou
     const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
     std::string path = line.substr(second + 1);
     std::string hierarchy = controllers.empty() ? layout.v2 : "";
-    if (const auto pids = layout.v1.find("pids"); controllers == "pids" && pids != layout.v1.end()) hierarchy = pids->second;
+    if (const auto pids = layout.v1.find("pids"); controllers == "pids" && pids != layout.v1.end())
+      hierarchy = pids->second;
     if (hierarchy.empty()) continue;
     while (!path.empty() && path != "/") {
       smallest = std::min(smallest, NumberIn(hierarchy + path + "/pids.max"));
@@ -59,7 +61,8 @@ HostLimits HostLimits::Read(const std::string& proc_root, const CgroupLayout& la
   limits.pid_max = NumberIn(proc_root + "/sys/kernel/pid_max");
   limits.cgroup_pids = SmallestPidsMax(proc_root, layout);
 
-  const uint64_t by_files = limits.open_files > kOwnDescriptors ? (limits.open_files - kOwnDescriptors) / kDescriptorsPerProcess : 1;
+  const uint64_t by_files =
+      limits.open_files > kOwnDescriptors ? (limits.open_files - kOwnDescriptors) / kDescriptorsPerProcess : 1;
   uint64_t most = UINT32_MAX;
   const auto bound = [&](uint64_t value, const char* what) {
     if (value < most) {

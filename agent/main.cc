@@ -33,9 +33,11 @@ constexpr int kExitUsage = 2;
 constexpr const char* kFooter =
     "Example:\n"
     "  assay-agent --coordinator bench-head:7420 --name node-17 --label role=load\n\n"
-    "Ctrl-C or SIGTERM once: starts nothing more, lets what is in flight end, delivers results for up to 10 s; twice: stops now.\n"
+    "Ctrl-C or SIGTERM once: starts nothing more, lets what is in flight end, delivers results for up to 10 s; twice: "
+    "stops now.\n"
     "Results that were not delivered stay in the spool and are sent by the next agent that is started with it.\n\n"
-    "Exit codes: 0 told to stop (--check: an agent can run here); 1 cannot run, or the coordinator's database was exchanged;\n"
+    "Exit codes: 0 told to stop (--check: an agent can run here); 1 cannot run, or the coordinator's database was "
+    "exchanged;\n"
     "2 bad usage, or the coordinator speaks another protocol version.";
 
 struct Flags {
@@ -76,7 +78,8 @@ std::optional<std::pair<std::string, std::string>> KeyAndValue(const std::string
 
 bool GoodName(std::string_view name) {
   return !name.empty() && name.size() <= 128 && name.front() != '.' && name.front() != '-' &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; });
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; });
 }
 
 // Signals come as reads of a descriptor, so that nothing runs in a handler. Before any thread: they inherit the mask.
@@ -122,22 +125,35 @@ int Run(const Agent::Options& options) {
 int Main(int argc, char** argv) {
   const pid_t parent = getppid();
   Flags flags;
-  CLI::App app("Assay agent: fires the triggers of benchmark runs on this host, samples its cgroups, and streams the results to the coordinator.",
-               "assay-agent");
+  CLI::App app(
+      "Assay agent: fires the triggers of benchmark runs on this host, samples its cgroups, and streams the results to "
+      "the coordinator.",
+      "assay-agent");
   app.footer(kFooter);
   app.set_version_flag("--version", fmt::format("assay-agent {} (protocol {})", kVersion, kProtocolVersion));
-  app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")->envname("ASSAY_COORDINATOR")->capture_default_str();
+  app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")
+      ->envname("ASSAY_COORDINATOR")
+      ->capture_default_str();
   app.add_option("--name", flags.name, "Name of this agent, unique in the cluster (default: the host's name)");
-  app.add_option("--label", flags.labels, "key=value that scenarios choose agents by; may be repeated, also with the same key")->take_all()->allow_extra_args(false);
+  app.add_option("--label", flags.labels,
+                 "key=value that scenarios choose agents by; may be repeated, also with the same key")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_option("--spool", flags.spool,
                  "Directory where results wait for the coordinator (default: /var/lib/assay/spool/NAME as root, else "
                  "$XDG_STATE_HOME/assay/spool/NAME)");
   app.add_option("--spool-limit", flags.spool_limit, "No triggers are started above 80 % of it")->capture_default_str();
-  app.add_option("--cgroup", flags.cgroups, "NAME=PATH below the cgroup root: lets a scenario sample it as @NAME; may be repeated")->take_all()->allow_extra_args(false);
+  app.add_option("--cgroup", flags.cgroups,
+                 "NAME=PATH below the cgroup root: lets a scenario sample it as @NAME; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_option("--cgroup-root", flags.cgroup_root, "Where cgroups are mounted")->capture_default_str();
-  app.add_option("--proc-root", flags.proc_root, "Where proc is mounted, e.g. the host's in a container")->capture_default_str();
-  app.add_option("--max-processes", flags.max_processes, "Processes in flight at once (default: computed from this host's limits)");
-  app.add_flag("--exit-with-parent", flags.exit_with_parent, "Stop (as by SIGTERM) when the process that started this one ends");
+  app.add_option("--proc-root", flags.proc_root, "Where proc is mounted, e.g. the host's in a container")
+      ->capture_default_str();
+  app.add_option("--max-processes", flags.max_processes,
+                 "Processes in flight at once (default: computed from this host's limits)");
+  app.add_flag("--exit-with-parent", flags.exit_with_parent,
+               "Stop (as by SIGTERM) when the process that started this one ends");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
@@ -183,8 +199,10 @@ int Main(int argc, char** argv) {
   options.sampler.proc_root = flags.proc_root;
   for (const std::string& cgroup : flags.cgroups) {
     const auto pair = KeyAndValue(cgroup);
-    if (!pair) return Usage(fmt::format("--cgroup '{}': write NAME=PATH, such as db=/system.slice/postgresql.service", cgroup));
-    if (!options.sampler.aliases.insert(*pair).second) return Usage(fmt::format("--cgroup {} is given twice", pair->first));
+    if (!pair)
+      return Usage(fmt::format("--cgroup '{}': write NAME=PATH, such as db=/system.slice/postgresql.service", cgroup));
+    if (!options.sampler.aliases.insert(*pair).second)
+      return Usage(fmt::format("--cgroup {} is given twice", pair->first));
   }
 
   RaiseOpenFiles();

@@ -7,7 +7,8 @@
 
 namespace assay {
 
-// Keeps a log readable while something is wrong for long: a message is due when it is new, then again every 30 s. Not thread-safe.
+// Keeps a log readable while something is wrong for long: a message is due when it is new, then again every 30 s. Not
+// thread-safe.
 class Notice {
  public:
   bool Due(std::string_view text, int64_t now_ns) {

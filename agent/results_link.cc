@@ -115,7 +115,8 @@ void ResultsLink::State::Connect() {
   const std::string reason = status.error_message().empty() ? "it closed the connection" : status.error_message();
   // While nothing waits, the control link's word about the coordinator is enough.
   if (left.batches > 0 && notice.Due(reason, MonotonicNs())) {
-    spdlog::warn("results: the coordinator takes none at the moment ({}); {} batches wait in the spool", reason, left.batches);
+    spdlog::warn("results: the coordinator takes none at the moment ({}); {} batches wait in the spool", reason,
+                 left.batches);
   }
 }
 
@@ -178,7 +179,8 @@ void ResultsLink::State::Take(const v1::Ack& ack) {
   changed.notify_all();
 }
 
-// Other streams go on; a refusal of all, or of this process's own stream, ends the connection, and another is tried later.
+// Other streams go on; a refusal of all, or of this process's own stream, ends the connection, and another is tried
+// later.
 void ResultsLink::State::Refused(const std::string& stream, const std::string& reason) {
   bool all = false;
   {
@@ -186,7 +188,8 @@ void ResultsLink::State::Refused(const std::string& stream, const std::string& r
     refused_ns = MonotonicNs();
     all = stream.empty() || stream == own_stream;
     if (notice.Due(stream + reason, MonotonicNs())) {
-      spdlog::error("results: {} not taken by the coordinator: {}", stream.empty() ? "none are" : "those of stream " + stream + " are", reason);
+      spdlog::error("results: {} not taken by the coordinator: {}",
+                    stream.empty() ? "none are" : "those of stream " + stream + " are", reason);
     }
   }
   if (all) Break();

@@ -13,8 +13,8 @@ class Channel;
 
 namespace assay {
 
-// Delivers the spool to the coordinator: one thread writes, one reads the acknowledgements. Connects again for ever, with a
-// backoff; after each connect the coordinator says, per stream, where to go on.
+// Delivers the spool to the coordinator: one thread writes, one reads the acknowledgements. Connects again for ever,
+// with a backoff; after each connect the coordinator says, per stream, where to go on.
 class ResultsLink {
  public:
   struct Options {

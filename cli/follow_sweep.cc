@@ -112,7 +112,9 @@ class Follower {
       died_ = true;
     }
     if (options_.stack->broken()) {
-      followed_.status = absl::InternalError("the local stack has broken down; what was measured until then is kept");
+      followed_.status = absl::InternalError(
+          "the local stack has broken down; what was measured is kept, and the sweep goes on when the stack is started "
+          "again");
       followed_.left = true;
       done_ = true;
       return;

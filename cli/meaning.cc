@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "cli/table.h"
@@ -40,7 +41,7 @@ std::optional<Family> WidestFamily(const std::vector<CellResult>& cells) {
     std::vector<std::string> rest;
     if (!cell.target.empty()) rest.push_back(cell.target);
     for (const auto& [name, value] : cell.params) {
-      if (value != fmt::format("{:.0f}", cell.triggers->median)) rest.push_back(name + "=" + value);
+      if (value != fmt::format("{:.0f}", cell.triggers->median)) rest.push_back(fmt::format("{}={}", name, value));
     }
     Family& family = families[fmt::format("{}", fmt::join(rest, " "))];
     family.label = fmt::format("{}", fmt::join(rest, " "));
@@ -107,7 +108,8 @@ std::string UsageSentence(const ViewRows& rows) {
     return SpreadOf(a.second.cores)->median < SpreadOf(b.second.cores)->median;
   });
   std::string text =
-      fmt::format("{} used {} cores in the median run (peak {}) and at most {} of memory", busiest->first,
+      fmt::format("{} used {} cores in the median run (peak {}) and at most {} of memory",
+                  busiest->first == "/" ? "The root cgroup (all of the host)" : busiest->first,
                   FormatNumber(SpreadOf(busiest->second.cores)->median), FormatNumber(busiest->second.cores_peak),
                   FormatBytes(static_cast<uint64_t>(busiest->second.memory_peak_bytes)));
   if (by_cgroup.size() > 1) text += fmt::format("; it is the busiest of {} sampled cgroups", by_cgroup.size());
@@ -119,18 +121,21 @@ std::string LeftOutSentence(const Outcome& outcome) {
   size_t count = 0;
   for (const v1::RunResult& run : outcome.results) {
     if (run.verdict() == "accepted" || ++count > kRunsNamed) continue;
-    std::vector<std::string> codes;
+    std::set<std::string> codes;
     for (const v1::FlagInfo& flag : run.flags()) {
-      if (flag.severity() == "reject") codes.push_back(flag.code());
+      if (flag.severity() == "reject") codes.insert(flag.code());
     }
     left_out.push_back(
         fmt::format("run {} ({})", run.run_id(),
                     codes.empty() ? std::string("cancelled") : fmt::format("{}", fmt::join(codes, ", "))));
   }
   if (count == 0 && outcome.results.empty()) return "No run has ended.";
-  if (count == 0) return fmt::format("All {} runs were accepted; none is left out.", outcome.results.size());
-  std::string text =
-      fmt::format("{} of {} runs are left out: {}", count, outcome.results.size(), fmt::join(left_out, ", "));
+  if (count == 0)
+    return outcome.results.size() == 1
+               ? "The only run was accepted."
+               : fmt::format("All {} runs were accepted; none is left out.", outcome.results.size());
+  std::string text = fmt::format("{} of {} runs {} left out: {}", count, outcome.results.size(),
+                                 count == 1 ? "is" : "are", fmt::join(left_out, ", "));
   if (count > kRunsNamed) text += fmt::format(" and {} more", count - kRunsNamed);
   return text + "; their rows are kept.";
 }
@@ -151,7 +156,9 @@ std::vector<std::string> FlagLines(const std::vector<v1::RunResult>& results) {
     for (const v1::FlagInfo& flag : run.flags()) {
       const int rank = flag.severity() == "reject" ? 0 : flag.severity() == "warning" ? 1 : 2;
       Kind& kind = kinds[{rank, flag.severity(), flag.code()}];
-      kind.runs.push_back(std::to_string(run.run_id()));
+      // A run may carry it several times, once per agent.
+      if (kind.runs.empty() || kind.runs.back() != std::to_string(run.run_id()))
+        kind.runs.push_back(std::to_string(run.run_id()));
       if (kind.example.empty()) kind.example = flag.detail();
     }
   }

@@ -27,9 +27,10 @@ absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id);
 
 // What stands under the table of cells.
 inline constexpr const char* kTableNote =
-    "Median [least..most] over the accepted runs. Overhead %: over the sum of the tasks divided by the slots. us/task: "
-    "over the list\n"
-    "schedule, the best that any scheduler could do with these tasks in this order.";
+    "Median [least..most] over the accepted runs. Overhead %: over the sum of the measured tasks divided by the "
+    "slots.\n"
+    "us/task over list: makespan beyond the list schedule (the measured tasks, each on the slot that is free first), "
+    "per task.";
 
 // Table, meaning and flags, for people.
 std::string OutcomeText(const Outcome& outcome);

@@ -14,6 +14,7 @@ namespace assay {
 namespace {
 
 constexpr size_t kBarWidth = 20;
+constexpr size_t kReasonsShown = 3;
 
 std::string Count(uint64_t count) { return FormatCount(static_cast<double>(count)); }
 
@@ -86,12 +87,19 @@ std::string RenderResult(const v1::RunResult& run) {
   // Known for sleeps only; protobuf has no null, so 0 and NaN both say "unknown".
   if (std::isfinite(run.overhead_percent()) && run.overhead_percent() != 0)
     line += fmt::format(", overhead {} %", FormatNumber(run.overhead_percent()));
+  // One agent more is one flag more: each kind once, and the reasons of the first few.
   std::vector<std::string> flags;
-  for (const v1::FlagInfo& flag : run.flags()) flags.push_back(fmt::format("{} ({})", flag.code(), flag.severity()));
-  if (!flags.empty()) line += fmt::format("  flags: {}", fmt::join(flags, ", "));
   for (const v1::FlagInfo& flag : run.flags()) {
-    if (flag.severity() == "reject") line += fmt::format("\n    {}: {}", flag.code(), flag.detail());
+    std::string text = fmt::format("{} ({})", flag.code(), flag.severity());
+    if (std::find(flags.begin(), flags.end(), text) == flags.end()) flags.push_back(std::move(text));
   }
+  if (!flags.empty()) line += fmt::format("  flags: {}", fmt::join(flags, ", "));
+  size_t reasons = 0;
+  for (const v1::FlagInfo& flag : run.flags()) {
+    if (flag.severity() != "reject" || ++reasons > kReasonsShown) continue;
+    line += fmt::format("\n    {}: {}", flag.code(), flag.detail());
+  }
+  if (reasons > kReasonsShown) line += fmt::format("\n    and {} more", reasons - kReasonsShown);
   return line;
 }
 

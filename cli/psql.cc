@@ -12,13 +12,12 @@
 
 #include "storage/postgres_programs.h"
 
-extern char** environ;
-
 namespace assay {
 namespace {
 
 std::vector<char*> Pointers(std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   return pointers;

@@ -60,8 +60,10 @@ std::string UsageTable(const ViewRows& rows) {
   for (size_t row = 0; row < rows.size(); ++row) {
     std::vector<std::string> cells;
     for (const std::string& column : columns) {
+      const std::string text = rows.Text(row, column);
       const std::optional<double> number = rows.Number(row, column);
-      cells.push_back(number ? FormatNumber(*number, 4) : rows.Text(row, column));
+      const bool fraction = number && text.find_first_of(".e") != std::string::npos;
+      cells.push_back(fraction ? FormatNumber(*number, 4) : text);
     }
     table.AddRow(std::move(cells));
   }

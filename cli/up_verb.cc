@@ -21,8 +21,6 @@
 #include "cli/program_path.h"
 #include "cli/verb.h"
 
-extern char** environ;
-
 namespace assay {
 namespace {
 

@@ -201,6 +201,8 @@ void Coordinator::Advance() {
     status = Store(*write);
     if (status.ok()) scheduler_.Written(*write, SteadyWallNs());
   }
+  // Another state than we thought (a user's cancel came first) heals when its news arrives; a term that is over does not.
+  if (status.code() == absl::StatusCode::kFailedPrecondition) status = lease_.Renew().code() == absl::StatusCode::kFailedPrecondition ? status : absl::AbortedError(std::string(status.message()));
   if (status.code() == absl::StatusCode::kFailedPrecondition) {
     stopping_ = true;
     fatal_(status);

@@ -59,15 +59,18 @@ absl::Status ExportTriggers(Connection& connection, const std::string& run_id, c
 absl::Status ExportStats(Connection& connection, const std::string& run_id, const std::string& name, const std::string& target, int64_t t0_ns, const ExportSink& sink) {
   const absl::StatusOr<Table> rows = Query(connection,
                                            "SELECT s.read_end_ns, s.cgroup, s.inode, s.cpu_usage_ns, s.memory_current_bytes, s.memory_inactive_file_bytes, s.io_read_bytes, "
-                                           "s.io_write_bytes, s.pids, (SELECT max(h.memory_total_bytes) FROM assay.host_sample h WHERE h.run_id = s.run_id AND h.agent_id = s.agent_id) "
-                                           "FROM assay.sample s WHERE s.run_id = $1 ORDER BY s.tick, s.cgroup",
+                                           "s.io_write_bytes, s.pids, (SELECT max(h.memory_total_bytes) FROM assay.host_sample h WHERE h.run_id = s.run_id AND h.agent_id = s.agent_id), "
+                                           "a.host, s.agent_id FROM assay.sample s JOIN assay.agent a USING (agent_id) WHERE s.run_id = $1 ORDER BY s.tick, s.agent_id, s.cgroup",
                                            {run_id});
   if (!rows.ok()) return rows.status();
   const std::string file = name + "_docker_stats.csv";
   if (!sink(file, kStatsHeader)) return absl::CancelledError("the export was stopped");
   std::map<std::string, std::pair<int64_t, int64_t>> before;  // series -> instant and CPU counter
+  std::map<std::string, std::string> reader;                  // series -> the agent whose readings are taken
   for (const Row& row : rows->rows) {
-    const std::string series = fmt::format("{} {}", *row[1], *row[2]);
+    const std::string series = fmt::format("{} {} {}", *row[10], *row[1], *row[2]);
+    // Two agents of one host read the same cgroup: `docker stats` would have shown it once.
+    if (reader.emplace(series, *row[11]).first->second != *row[11]) continue;
     const int64_t at_ns = Integer(row[0]);
     std::string cpu = "--";
     if (const auto last = before.find(series); row[3] && last != before.end() && at_ns > last->second.first) {

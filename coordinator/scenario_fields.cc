@@ -101,9 +101,9 @@ absl::Status ReadLoad(const YamlNode& node, v1::Load& message) {
 absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
   message.set_timeout_ns(DurationNs(Find(node, "timeout"), kDefaultHookTimeoutNs));
   const YamlNodePtr where = Find(node, "where");
-  if (where == nullptr || where->IsScalar()) {
+  if (where != nullptr && where->IsScalar()) {
     message.set_on_coordinator(true);
-  } else {
+  } else if (where != nullptr) {
     *message.mutable_where() = Labels(*where);
   }
   return ReadProcess(node, message);

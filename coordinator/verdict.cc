@@ -118,6 +118,9 @@ void JudgeSlip(const RunFacts& f, const v1::Limits& limits, Judgement& judgement
 
 void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble& trouble, Judgement& judgement) {
   if (!cell.has_sampling()) return;
+  if (std::none_of(f.shares.begin(), f.shares.end(), [](const RunFacts::Share& s) { return s.samples; })) {
+    judgement.Add("not_sampled", "warning", "the scenario asks for samples, but no connected agent has the labels of sample.where");
+  }
   for (const RunFacts::Share& s : f.shares) {
     if (!s.samples || s.lost) continue;
     if (s.missed_ticks > 0) {

@@ -9,6 +9,9 @@ namespace assay {
 absl::Status SweepStore::CreateHook(HookRow& hook) {
   return connection_.Transact([&](pqxx::transaction_base& transaction) {
     hook.state = "running";
+    // One that was made by a commit whose answer was lost: it was never started.
+    transaction.exec_params("DELETE FROM hook WHERE sweep_id = $1 AND run_id IS NOT DISTINCT FROM nullif($2::bigint, 0) AND kind = $3 AND place = $4 AND state = 'running'",
+                            hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where));
     hook.hook_id = transaction
                        .exec_params1("INSERT INTO hook (sweep_id, run_id, kind, place) VALUES ($1, nullif($2::bigint, 0), $3, $4) RETURNING hook_id", hook.sweep_id,
                                      hook.run_id, hook.kind, ValidText(hook.where))[0]

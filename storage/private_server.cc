@@ -288,6 +288,8 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(const std::s
     server->socket_dir_is_temporary_ = true;
   }
   if (const absl::Status made = MakeServerDirectory(server->socket_dir_, owner); !made.ok()) return made;
+  // Left behind by a killed server; like postmaster.pid, the lock may name a process that lives by now, or one that is not yet buried.
+  for (const char* leftover : {"/.s.PGSQL.5432", "/.s.PGSQL.5432.lock"}) fs::remove(server->socket_dir_ + leftover, error);
 
   const std::string log = directory + "/postgres.log";
   if (fs::file_size(log, error) > kLogLimitBytes && !error) fs::resize_file(log, 0, error);

@@ -113,6 +113,8 @@ absl::Status SweepStore::CreateRun(RunRow& run) {
     run.state = "preparing";
     run.verdict = "running";
     run.t0_ns = 0;
+    // One that was made by a commit whose answer was lost: nobody was told of it.
+    transaction.exec_params("DELETE FROM run WHERE cell_id = $1 AND block = $2 AND attempt = $3 AND state = 'preparing'", run.cell_id, run.block, run.attempt);
     run.run_id = transaction
                      .exec_params1("INSERT INTO run (sweep_id, cell_id, block, attempt) VALUES ($1, $2, $3, $4) RETURNING run_id", run.sweep_id, run.cell_id, run.block,
                                    run.attempt)[0]

@@ -260,6 +260,15 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertNotEqual(code, 0)
         self.assertIn("run_summary", err)
 
+    def test_the_schema_document_is_made_from_the_comments(self):
+        made = self.dir / "schema.md"
+        done = subprocess.run([str(SOURCE / "docs" / "generate"), str(made)], capture_output=True, text=True, check=False, env={**os.environ, "ASSAY": ASSAY})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = made.read_text()
+        for name in ("run_summary", "cell_summary", "overhead", "container_usage", "comparison", "scaling", "flags", "progress", "trigger", "sample", "host_sample"):
+            self.assertIn(f"### {name}\n", text)
+        self.assertEqual([line for line in text.splitlines() if line.endswith("|  |")], [], "columns without a comment")
+
     def test_a_removed_sweep_is_gone(self):
         self.assertEqual(self.assay("run", self.write("s.yaml", SLEEPS))[0], 0)
         code, out, err = self.assay("sweep", "rm", "1")

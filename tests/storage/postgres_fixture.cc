@@ -65,6 +65,21 @@ class Server {
   std::unique_ptr<PrivateServer> server_;
 };
 
+void Execute(const std::string& url, const std::string& sql) {
+  try {
+    pqxx::connection connection(url);
+    pqxx::nontransaction(connection).exec(sql);
+  } catch (const std::exception& e) {
+    Die(e.what());
+  }
+}
+
+std::string UrlOf(const std::string& database) {
+  const std::string assay = "/assay?";
+  std::string url = TestServer().url();
+  return url.replace(url.find(assay), assay.size(), "/" + database + "?");
+}
+
 }  // namespace
 
 PrivateServer& TestServer() {
@@ -75,21 +90,22 @@ PrivateServer& TestServer() {
 std::string FreshDatabaseUrl() {
   static std::atomic<int> count{0};
   const std::string name = fmt::format("test_{}", ++count);
-  try {
-    pqxx::connection connection(TestServer().url());
-    pqxx::nontransaction session(connection);
-    session.exec("CREATE DATABASE " + name);
-  } catch (const std::exception& e) {
-    Die(e.what());
-  }
-  std::string url = TestServer().url();
-  return url.replace(url.find("/assay?"), std::string("/assay?").size(), "/" + name + "?");
+  Execute(TestServer().url(), "CREATE DATABASE " + name);
+  return UrlOf(name);
 }
 
 std::string MigratedDatabaseUrl() {
-  std::string url = FreshDatabaseUrl();
-  Connection connection(url, "test");
-  if (const absl::Status migrated = Migrate(connection); !migrated.ok()) Die(migrated.ToString());
+  static const bool made = [] {
+    Execute(TestServer().url(), "CREATE DATABASE migrated");
+    Connection connection(UrlOf("migrated"), "test");
+    if (const absl::Status migrated = Migrate(connection); !migrated.ok()) Die(migrated.ToString());
+    return true;
+  }();
+  static std::atomic<int> count{0};
+  const std::string name = fmt::format("test_migrated_{}", ++count);
+  if (made) Execute(TestServer().url(), fmt::format("CREATE DATABASE {} TEMPLATE migrated", name));
+  const std::string url = UrlOf(name);
+  Execute(url, "UPDATE assay.meta SET cluster_id = gen_random_uuid()::text");
   return url;
 }
 

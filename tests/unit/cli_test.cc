@@ -321,6 +321,23 @@ TEST(ProgressTest, Results) {
             "    failures: 3 % of the triggers failed, limit 1 %");
 }
 
+TEST(ProgressTest, AFlagOfEveryAgentIsNotALineOfEveryAgent) {
+  v1::RunResult run = Rejected();
+  for (int i = 0; i < 9; ++i) *run.add_flags() = run.flags(0);
+  const std::string text = RenderResult(run);
+  EXPECT_THAT(text, HasSubstr("  flags: failures (reject)\n"));
+  EXPECT_THAT(text, EndsWith("\n    and 7 more"));
+  EXPECT_THAT(FlagLines({run}), ElementsAre(StartsWith("reject failures: 1 run (18): ")));
+}
+
+TEST(ProgressTest, AnEndedSweepHasNoEta) {
+  v1::SweepProgress progress = Going();
+  progress.set_run_id(0);
+  progress.mutable_sweep()->set_state("cancelled");
+  progress.set_doing("cancelled");
+  EXPECT_EQ(RenderLine(progress), "sweep 3: 3/12 runs, cancelled");
+}
+
 // What reaches a descriptor that is no terminal.
 std::string Printed(ProgressPrinter::Style style, const std::function<void(ProgressPrinter&)>& use) {
   std::FILE* file = std::tmpfile();
@@ -493,7 +510,7 @@ TEST(MeaningTest, FlatOverheadAndWhatIsLeftOut) {
       ElementsAre(
           "Overhead over the list schedule (sleep=1ms): 4.50 us per task at 1,000 tasks, 4.20 us at 16,000: flat.",
           "No cgroup was sampled in an accepted run.",
-          "1 of 4 runs are left out: run 13 (failures); their rows are kept."));
+          "1 of 4 runs is left out: run 13 (failures); their rows are kept."));
 }
 
 TEST(MeaningTest, TheBusiestCgroupIsTold) {

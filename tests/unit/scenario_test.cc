@@ -72,7 +72,7 @@ load: {closed: {concurrency: 16}, triggers: $(tasks), duration: 60s}
 trigger: {sleep: {for: $(sleep)}, timeout: 30s}
 hooks:
   before_sweep: {argv: [./prepare, "$(agent)"], where: {role: target}, timeout: 5s}
-  after_sweep: {argv: [./done]}
+  after_sweep: {argv: [./done], where: coordinator}
   before_run: {argv: [./reset, "$(run)", "$(tasks)"], env: {A: "$(block)"}, cwd: /tmp, where: coordinator}
   after_run: {argv: [./tidy, "$(run)"], where: coordinator}
 sample: {every: 250ms, cooldown: 2s, host: false, where: {role: target}, cgroups: ["/system.slice/*", "@postgres"]}

@@ -73,7 +73,8 @@ class SpoolTest : public ::testing::Test {
   }
   ~SpoolTest() override { fs::remove_all(directory_); }
 
-  std::unique_ptr<Spool> OpenSpool(const std::string& incarnation, uint64_t limit_bytes = 1 << 30, const std::string& cluster = kCluster) {
+  std::unique_ptr<Spool> OpenSpool(const std::string& incarnation, uint64_t limit_bytes = 1 << 30,
+                                   const std::string& cluster = kCluster) {
     auto spool = Spool::Open({.directory = directory_, .limit_bytes = limit_bytes, .incarnation = incarnation});
     EXPECT_TRUE(spool.ok()) << spool.status();
     if (!spool.ok()) return nullptr;
@@ -273,7 +274,8 @@ TEST_F(SpoolTest, AnOpenShareIsRememberedWhenItsStartIsGone) {
   EXPECT_EQ(mark.share_end().fired(), 300u);
 }
 
-// After a power failure the coordinator may have more than the disk: the mark takes the first number that is free there.
+// After a power failure the coordinator may have more than the disk: the mark takes the first number that is free
+// there.
 TEST_F(SpoolTest, TheCrashMarkComesBehindWhatTheCoordinatorHas) {
   AppendAndDie("old", {Start(2), Records(2, 4)});
   auto spool = OpenSpool("new");
@@ -426,7 +428,8 @@ TEST_F(SpoolTest, TwoAgentsCannotShareASpool) {
   auto spool = OpenSpool("one");
   const auto second = Spool::Open({.directory = directory_, .limit_bytes = 1 << 20, .incarnation = "two"});
   ASSERT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
-  EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use by another assay-agent (pid " + std::to_string(getpid()) + ")"));
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr("in use by another assay-agent (pid " + std::to_string(getpid()) + ")"));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(directory_));
   spool.reset();
   EXPECT_TRUE(Spool::Open({.directory = directory_, .limit_bytes = 1 << 20, .incarnation = "two"}).ok());
@@ -434,7 +437,8 @@ TEST_F(SpoolTest, TwoAgentsCannotShareASpool) {
 
 TEST_F(SpoolTest, ADirectoryThatCannotBeMadeIsNamed) {
   std::ofstream(directory_ + "/file") << "x";
-  const auto spool = Spool::Open({.directory = directory_ + "/file/spool", .limit_bytes = 1 << 20, .incarnation = "one"});
+  const auto spool =
+      Spool::Open({.directory = directory_ + "/file/spool", .limit_bytes = 1 << 20, .incarnation = "one"});
   EXPECT_FALSE(spool.ok());
   EXPECT_THAT(std::string(spool.status().message()), HasSubstr("/file/spool"));
   EXPECT_THAT(std::string(spool.status().message()), HasSubstr("--spool"));

@@ -149,6 +149,8 @@ TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
   f.facts.shares[1].sampled_until_ns = 1050 * kMs;
   f.facts.shares[1].unmatched_cgroups = {"/docker/*"};
   EXPECT_EQ(f.Flags(), Codes{"cgroup_missing:warning"});
+  for (RunFacts::Share& share : f.facts.shares) share.samples = false;
+  EXPECT_EQ(f.Flags(), Codes{"not_sampled:warning"});
 }
 
 TEST(Verdict, CachedResultsAreRejected) {

@@ -1,0 +1,293 @@
+#include "storage/result_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <pqxx/pqxx>
+
+#include "storage/table.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ResultWriterTest : public StoreTest {
+ protected:
+  ResultWriterTest() : sweep_(MakeSweep(4, {{"t", "{}"}})), run_(StartedRun(sweep_, 0, 0, {a_}, 10)) { Open("s", a_); }
+
+  v1::Batch Triggers(uint64_t first, uint64_t count) {
+    v1::Batch batch = NextBatch("s", run_.run_id);
+    for (uint64_t i = first; i < first + count; ++i) AddTrigger(batch, i, 0, 1, 2);
+    return batch;
+  }
+
+  SweepRow sweep_;
+  RunRow run_;
+};
+
+TEST_F(ResultWriterTest, StoresEveryFieldOfATrigger) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  AddTrigger(batch, 0, -5, 3, 7);
+  batch.mutable_triggers(0)->set_planned_ns(0);
+  AddTrigger(batch, 1, 10, 11, 12, v1::FAILED);
+  v1::TriggerRecord* process = batch.mutable_triggers(1);
+  process->set_dispatched_ns(10);
+  process->set_has_exit(true);
+  process->set_exit_code(3);
+  process->set_cpu_ns(1234);
+  process->set_output(std::string("\0\\\n\t\xff", 5));
+  process->set_output_bytes(99999);
+  process->set_error("exited with 3\tand \\N\r\n");
+  AddTrigger(batch, 2, 20, 0, 0, v1::SKIPPED);
+  AddTrigger(batch, 3, 30, 31, 32, v1::TIMEOUT);
+  batch.mutable_triggers(3)->set_has_exit(true);
+  batch.mutable_triggers(3)->set_signal(9);
+  AddTrigger(batch, 4, 40, 41, 42, v1::CANCELLED);
+  EXPECT_EQ(WriteOk({batch}).rows, 5u);
+
+  const absl::StatusOr<Table> table = Query(connection_,
+                                            "SELECT concat_ws('|', index, intended_ns, coalesce(started_ns::text, 'null'), coalesce(finished_ns::text, 'null'), "
+                                            "coalesce(planned_ns::text, 'null'), outcome, coalesce(exit_code::text, 'null'), coalesce(signal::text, 'null'), "
+                                            "coalesce(cpu_ns::text, 'null'), coalesce(output_bytes::text, 'null')) FROM trigger ORDER BY index");
+  ASSERT_TRUE(table.ok()) << table.status();
+  std::vector<std::string> rows;
+  for (const auto& row : table->rows) rows.push_back(*row[0]);
+  EXPECT_THAT(rows, ElementsAre("0|-5|3|7|0|ok|null|null|null|null", "1|10|11|12|null|failed|3|null|1234|99999", "2|20|null|null|null|skipped|null|null|null|null",
+                                "3|30|31|32|null|timeout|null|9|null|0", "4|40|41|42|null|cancelled|null|null|null|null"));
+  EXPECT_EQ(Value("SELECT encode(output, 'hex') FROM trigger WHERE index = 1"), "005c0a09ff");
+  EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 1"), "exited with 3\tand \\N\r\n");
+  EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 0"), "null");
+  EXPECT_EQ(Count("trigger WHERE sweep_id = " + std::to_string(sweep_.sweep_id) + " AND run_id = " + std::to_string(run_.run_id) + " AND agent_id = " + std::to_string(a_)),
+            5);
+}
+
+TEST_F(ResultWriterTest, StoresSamplesWithNullForWhatTheKernelHasNot) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  v1::CgroupSample* sample = batch.add_cgroup_samples();
+  sample->set_tick(4);
+  sample->set_read_begin_ns(-100);
+  sample->set_read_end_ns(-50);
+  sample->set_cgroup("/a/b");
+  sample->set_inode(77);
+  sample->set_cpu_usage_ns(5);
+  sample->set_memory_peak_bytes(-1);
+  sample->set_io_full_us(6);
+  v1::HostSample* host = batch.add_host_samples();
+  host->set_tick(4);
+  host->set_cpus(2);
+  host->set_cpu_steal_ns(-1);
+  host->set_sampler_cpu_ns(9);
+  EXPECT_EQ(WriteOk({batch}).rows, 2u);
+  EXPECT_EQ(Value("SELECT concat_ws('|', tick, read_begin_ns, read_end_ns, cgroup, inode, cpu_usage_ns, coalesce(memory_peak_bytes::text, 'null'), io_full_us) FROM sample"),
+            "4|-100|-50|/a/b|77|5|null|6");
+  EXPECT_EQ(Value("SELECT concat_ws('|', tick, cpus, coalesce(cpu_steal_ns::text, 'null'), sampler_cpu_ns) FROM host_sample"), "4|2|null|9");
+}
+
+TEST_F(ResultWriterTest, DuplicatesAreSkippedAndGapsReported) {
+  const v1::Batch one = Triggers(0, 2);
+  const v1::Batch two = Triggers(2, 2);
+  const v1::Batch three = Triggers(4, 2);
+  ResultWriter::Written written = WriteOk({one, one});
+  EXPECT_EQ(written.rows, 2u);
+  ASSERT_EQ(written.streams.size(), 1u);
+  EXPECT_EQ(written.streams[0].through_seq, 1u);
+  EXPECT_FALSE(written.streams[0].gap);
+
+  written = WriteOk({three});
+  EXPECT_TRUE(written.streams[0].gap);
+  EXPECT_EQ(written.streams[0].through_seq, 1u);
+  EXPECT_EQ(written.rows, 0u);
+
+  written = WriteOk({one, two, three});
+  EXPECT_EQ(written.rows, 4u);
+  EXPECT_EQ(written.streams[0].through_seq, 3u);
+  EXPECT_EQ(Count("trigger"), 6);
+  EXPECT_EQ(Value("SELECT count(DISTINCT index) FROM trigger"), "6");
+  EXPECT_EQ(writer_.OpenStream("s", a_).value(), 3u) << "where an agent goes on after a reconnect";
+}
+
+TEST_F(ResultWriterTest, RefusesStreamsItDoesNotKnow) {
+  v1::Batch batch = NextBatch("nobody's", run_.run_id);
+  EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(writer_.OpenStream("s", b_).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(writer_.OpenStream("", a_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A trigger on the watermark's table kills the writer's backend at the moment that is named; the retry must store every row once.
+TEST_F(ResultWriterTest, ABackendKilledBeforeTheCommitStoresNothingAndTheRetryAll) {
+  ASSERT_EQ(Execute("CREATE TABLE public.killed (n int);"
+                    "CREATE FUNCTION public.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                    "IF nextval('public.kills') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$;"
+                    "CREATE SEQUENCE public.kills;"
+                    "CREATE CONSTRAINT TRIGGER kill_at_commit AFTER UPDATE ON assay.delivery DEFERRABLE INITIALLY DEFERRED "
+                    "FOR EACH ROW EXECUTE FUNCTION public.kill_once()"),
+            absl::OkStatus());
+  const v1::Batch batch = Triggers(0, 10);
+  EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Count("trigger"), 0);
+  EXPECT_EQ(WriteOk({batch}).rows, 10u);
+  EXPECT_EQ(Count("trigger"), 10);
+}
+
+TEST_F(ResultWriterTest, ABackendKilledAfterTheCommitMakesTheRetryADuplicate) {
+  const v1::Batch batch = Triggers(0, 10);
+  WriteOk({batch});
+  Connection killer(url_, "killer");
+  ASSERT_EQ(killer.Transact([](pqxx::transaction_base& transaction) {
+    transaction.exec("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'test' AND datname = current_database()");
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
+  // The answer to the commit was lost: the caller offers the same batch again, at first on the broken connection.
+  EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kUnavailable);
+  const ResultWriter::Written again = WriteOk({batch});
+  EXPECT_EQ(again.rows, 0u);
+  EXPECT_EQ(again.streams[0].through_seq, 1u);
+  EXPECT_EQ(Count("trigger"), 10);
+}
+
+TEST_F(ResultWriterTest, TextThatPostgresWouldRefuseDoesNotBlockTheBatch) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  AddTrigger(batch, 0, 0, 1, 2, v1::FAILED);
+  batch.mutable_triggers(0)->set_error(std::string("a\0b\xff\xc3(\xed\xa0\x80", 9));
+  AddTrigger(batch, 1, 0, 1, 2);
+  batch.add_cgroup_samples()->set_cgroup("/bad\xfe\tname\\");
+  batch.mutable_share_end()->set_error("\xff");
+  batch.mutable_share_end()->add_unmatched_cgroups("/x\"y\\z,{\xff}");
+  EXPECT_EQ(WriteOk({batch}).rows, 3u);
+  const std::string mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 0"), "a" + mark + "b" + mark + mark + "(" + mark + mark + mark);
+  EXPECT_EQ(Value("SELECT cgroup FROM sample"), "/bad" + mark + "\tname\\");
+  EXPECT_EQ(Value("SELECT unmatched_cgroups[1] FROM share"), "/x\"y\\z,{" + mark + "}");
+}
+
+TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
+  v1::Batch begin = NextBatch("s", run_.run_id);
+  begin.mutable_share_start()->set_count(10);
+  WriteOk({begin});
+  EXPECT_EQ(Value("SELECT begun_at IS NOT NULL FROM share"), "t");
+  v1::Batch batch = Triggers(0, 10);
+  v1::ShareEnd* end = batch.mutable_share_end();
+  end->set_fired(10);
+  end->set_sampler_ticks(7);
+  end->set_missed_ticks(1);
+  end->set_backpressured(true);
+  end->set_backpressured_ns(5);
+  end->set_clock_offset_ns(-6);
+  end->set_clock_bound_ns(8);
+  end->set_first_dispatch_ns(9);
+  end->set_sampled_until_ns(11);
+  end->set_t0_wall_ns(kT0Ns + kMs);
+  const ResultWriter::Written written = WriteOk({batch});
+  ASSERT_EQ(written.ended_shares.size(), 1u);
+  EXPECT_EQ(written.ended_shares[0].run_id, run_.run_id);
+  EXPECT_EQ(written.ended_shares[0].agent_id, a_);
+  EXPECT_EQ(written.ended_shares[0].end.fired(), 10u);
+  EXPECT_EQ(Value("SELECT concat_ws('|', state, fired, crashed, sampler_ticks, missed_ticks, backpressured, backpressured_ns, clock_offset_ns, clock_bound_ns, "
+                  "first_dispatch_ns, sampled_until_ns, error) FROM share"),
+            "ended|10|f|7|1|t|5|-6|8|9|11|");
+  EXPECT_EQ(Value("SELECT wall_offset_ms FROM agent_clock"), "1");
+  EXPECT_FALSE(*store_.LoseShare(run_.run_id, a_, "too late")) << "its end had been committed";
+}
+
+TEST_F(ResultWriterTest, LostTriggersGetRowsAndLateRowsTakeTheirPlace) {
+  const RunRow run = StartedRun(sweep_, 0, 1, {a_, b_}, 5);
+  Open("t", b_);
+  v1::Batch a = NextBatch("s", run.run_id);
+  for (uint64_t i = 0; i < 5; ++i) AddTrigger(a, i, 0, 1, 2);
+  a.mutable_share_end()->set_fired(5);
+  v1::Batch b_first = NextBatch("t", run.run_id);
+  AddTrigger(b_first, 5, 0, 1, 2);
+  WriteOk({a, b_first});
+  EXPECT_TRUE(*store_.LoseShare(run.run_id, b_, "no report"));
+  const SweepStore::Ending rejected = {.verdict = "rejected", .flags = {{"agent_lost", "reject", "b"}}, .list_schedule_s = 1, .error = ""};
+  ASSERT_EQ(store_.EndRun(run.run_id, rejected), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT concat_ws('|', triggers, ok, lost, verdict, flags) FROM run_summary WHERE run_id = " + std::to_string(run.run_id)), "10|6|4|rejected|{agent_lost}");
+  EXPECT_EQ(Value("SELECT string_agg(index || ':' || agent_id, ' ' ORDER BY index) FROM trigger WHERE outcome = 'lost'"),
+            "6:" + std::to_string(b_) + " 7:" + std::to_string(b_) + " 8:" + std::to_string(b_) + " 9:" + std::to_string(b_));
+
+  v1::Batch b_late = NextBatch("t", run.run_id);
+  AddTrigger(b_late, 6, 0, 1, 2);
+  AddTrigger(b_late, 7, 0, 1, 2);
+  b_late.mutable_share_end()->set_fired(3);
+  b_late.mutable_share_end()->set_error("its lease ran out");
+  const ResultWriter::Written written = WriteOk({b_late});
+  EXPECT_THAT(written.late_runs, ElementsAre(run.run_id));
+  EXPECT_EQ(Value("SELECT state || fired FROM share WHERE agent_id = " + std::to_string(b_) + " AND run_id = " + std::to_string(run.run_id)), "lost3");
+  ASSERT_EQ(store_.EndRun(run.run_id, rejected), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(run.run_id, rejected), absl::OkStatus()) << "may be repeated";
+  EXPECT_EQ(Value("SELECT concat_ws('|', triggers, ok, lost) FROM run_summary WHERE run_id = " + std::to_string(run.run_id)), "10|8|2");
+  EXPECT_EQ(Value("SELECT count(DISTINCT index) FROM trigger WHERE run_id = " + std::to_string(run.run_id)), "10");
+  EXPECT_EQ(Count("flag"), 1);
+}
+
+TEST_F(ResultWriterTest, CrashedSharesLoseTheirRestAndDrainedOnesDoNot) {
+  const RunRow run = StartedRun(sweep_, 0, 1, {a_, b_}, 5);
+  Open("t", b_);
+  v1::Batch drained = NextBatch("s", run.run_id);
+  AddTrigger(drained, 0, 0, 1, 2);
+  drained.mutable_share_end()->set_fired(1);
+  drained.mutable_share_end()->set_error("drained");
+  v1::Batch crashed = NextBatch("t", run.run_id);
+  AddTrigger(crashed, 7, 0, 1, 2);
+  crashed.mutable_share_end()->set_fired(1);
+  crashed.mutable_share_end()->set_crashed(true);
+  WriteOk({drained, crashed});
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT string_agg(index::text, ' ' ORDER BY index) FROM trigger WHERE outcome = 'lost'"), "5 6 8 9");
+}
+
+TEST_F(ResultWriterTest, StridedSharesLoseTheIndicesThatWereTheirs) {
+  RunRow run = MakeRun(sweep_, 0, 1, {a_}, 0);
+  ASSERT_EQ(Execute("UPDATE share SET first_index = 1, stride = 3, count = 4 WHERE run_id = " + std::to_string(run.run_id)), absl::OkStatus());
+  ASSERT_EQ(store_.StartRun(run.run_id, kT0Ns), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT string_agg(index::text, ' ' ORDER BY index) FROM trigger WHERE run_id = " + std::to_string(run.run_id)), "1 4 7 10")
+      << "a share that is still leased when its run ends is lost";
+}
+
+TEST_F(ResultWriterTest, RowsOfARemovedSweepAreDiscardedAndAcknowledged) {
+  ASSERT_EQ(store_.SetSweepState(sweep_.sweep_id, "cancelled", ""), absl::OkStatus());
+  ASSERT_EQ(store_.RemoveSweep(sweep_.sweep_id), absl::OkStatus());
+  v1::Batch batch = Triggers(0, 3);
+  batch.mutable_share_end()->set_fired(3);
+  const ResultWriter::Written written = WriteOk({batch});
+  EXPECT_EQ(written.rows, 0u);
+  EXPECT_EQ(written.discarded_rows, 3u);
+  EXPECT_EQ(written.streams[0].through_seq, 1u);
+  EXPECT_THAT(written.ended_shares, IsEmpty());
+  EXPECT_EQ(Count("trigger"), 0);
+}
+
+TEST_F(ResultWriterTest, SeveralStreamsAndSweepsInOneFlush) {
+  const SweepRow other = MakeSweep(1, {{"t", "{}"}});
+  const RunRow other_run = StartedRun(other, 0, 0, {b_}, 3);
+  Open("t", b_);
+  v1::Batch theirs = NextBatch("t", other_run.run_id);
+  for (uint64_t i = 0; i < 3; ++i) AddTrigger(theirs, i, 0, 1, 2);
+  std::vector<v1::Batch> batches = {Triggers(0, 2), theirs, Triggers(2, 2)};
+  const ResultWriter::Written written = WriteOk(batches);
+  EXPECT_EQ(written.rows, 7u);
+  ASSERT_EQ(written.streams.size(), 2u);
+  EXPECT_EQ(Count("trigger WHERE sweep_id = " + std::to_string(sweep_.sweep_id)), 4);
+  EXPECT_EQ(Count("trigger WHERE sweep_id = " + std::to_string(other.sweep_id)), 3);
+}
+
+TEST_F(ResultWriterTest, LargeFlushesGoOutInSeveralChunks) {
+  constexpr uint64_t kMany = 20'000;
+  const RunRow run = StartedRun(sweep_, 0, 1, {a_}, kMany);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  for (uint64_t i = 0; i < kMany; ++i) {
+    AddTrigger(batch, i, 0, 1, 2);
+    if (i % 2 == 0) batch.mutable_triggers(static_cast<int>(i))->set_error("line\nline");
+  }
+  EXPECT_EQ(WriteOk({batch}).rows, kMany);
+  EXPECT_EQ(Value("SELECT concat_ws('|', count(*), count(DISTINCT index), sum(index), count(error)) FROM trigger WHERE run_id = " + std::to_string(run.run_id)),
+            "20000|20000|199990000|10000");
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,251 @@
+#include "storage/sweep_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include <pqxx/pqxx>
+
+#include "storage/table.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using SweepStoreTest = StoreTest;
+
+TEST_F(SweepStoreTest, ReadsBackWhatItStored) {
+  SweepRow sweep = MakeSweep(3, {{"sleep", R"({"tasks": 10})"}, {"sleep", R"({"tasks": 20})"}});
+  SweepRow other;
+  other.spec.set_name("other");
+  other.sets = {"tasks=[1,2]", R"(quote="a\b",{x})"};
+  other.scenario_yaml = "name: other\n";
+  ASSERT_EQ(store_.CreateSweep(other), absl::OkStatus());
+  ASSERT_EQ(store_.SetSweepState(sweep.sweep_id, "running", ""), absl::OkStatus());
+
+  const absl::StatusOr<std::vector<SweepRow>> sweeps = store_.UnfinishedSweeps();
+  ASSERT_TRUE(sweeps.ok()) << sweeps.status();
+  ASSERT_EQ(sweeps->size(), 2u);
+  const SweepRow& first = (*sweeps)[0];
+  EXPECT_EQ(first.sweep_id, sweep.sweep_id);
+  EXPECT_EQ(first.state, "running");
+  EXPECT_EQ(first.spec.SerializeAsString(), sweep.spec.SerializeAsString());
+  ASSERT_EQ(first.cells.size(), 2u);
+  EXPECT_EQ(first.cells[1].cell_id, sweep.cells[1].cell_id);
+  EXPECT_EQ(first.cells[1].position, 1u);
+  EXPECT_EQ(first.cells[1].params, R"({"tasks": 20})");
+  EXPECT_EQ(first.cells[1].spec.target(), "sleep");
+  EXPECT_EQ((*sweeps)[1].sets, other.sets);
+  EXPECT_EQ((*sweeps)[1].scenario_yaml, "name: other\n");
+  EXPECT_EQ(Value("SELECT seed FROM sweep WHERE sweep_id = " + std::to_string(sweep.sweep_id)), "18446744073709551615");
+}
+
+TEST_F(SweepStoreTest, GoesThroughTheStatesOfASweepAndNoOtherWay) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const int64_t id = sweep.sweep_id;
+  EXPECT_EQ(store_.SetSweepState(id, "finished", "").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.SetSweepState(id, "running", ""), absl::OkStatus());
+  EXPECT_EQ(store_.SetSweepState(id, "running", ""), absl::OkStatus());
+  EXPECT_EQ(store_.RequestCancel(id, false), absl::OkStatus());
+  EXPECT_EQ(store_.RequestCancel(id, true), absl::OkStatus());
+  EXPECT_EQ(store_.RequestCancel(id, false), absl::OkStatus());
+  EXPECT_TRUE(store_.UnfinishedSweeps()->at(0).cancel_now) << "a stop is not taken back";
+  EXPECT_EQ(store_.RemoveSweep(id).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.SetSweepState(id, "cancelled", ""), absl::OkStatus());
+  EXPECT_TRUE(store_.UnfinishedSweeps()->empty());
+  EXPECT_EQ(store_.SetSweepState(id, "running", "").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.RequestCancel(id, false).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.RequestCancel(id + 1, false).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_.RemoveSweep(id), absl::OkStatus());
+  EXPECT_EQ(store_.RemoveSweep(id).code(), absl::StatusCode::kNotFound);
+
+  const SweepRow failing = MakeSweep(1, {{"t", "{}"}});
+  EXPECT_EQ(store_.SetSweepState(failing.sweep_id, "failed", "the hook exited with 1"), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT failure FROM progress WHERE sweep_id = " + std::to_string(failing.sweep_id)), "the hook exited with 1");
+}
+
+TEST_F(SweepStoreTest, GoesThroughTheStatesOfARun) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  RunRow run = MakeRun(sweep, 0, 0, {a_, b_}, 5);
+  EXPECT_EQ(store_.DrainRun(run.run_id).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.StartRun(run.run_id, kT0Ns), absl::OkStatus());
+  EXPECT_EQ(store_.StartRun(run.run_id, kT0Ns), absl::OkStatus());
+  EXPECT_EQ(store_.DrainRun(run.run_id), absl::OkStatus());
+  EXPECT_EQ(store_.StartRun(run.run_id, kT0Ns).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.StartRun(run.run_id + 1, kT0Ns).code(), absl::StatusCode::kNotFound);
+
+  const absl::StatusOr<RunRow> read = store_.GetRun(run.run_id);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->state, "draining");
+  EXPECT_EQ(read->verdict, "running");
+  EXPECT_EQ(read->t0_ns, kT0Ns);
+  ASSERT_EQ(read->shares.size(), 2u);
+  EXPECT_EQ(read->shares[1].agent, "b");
+  EXPECT_EQ(read->shares[1].first_index, 5u);
+  EXPECT_EQ(read->shares[1].state, "leased");
+
+  EXPECT_TRUE(*store_.LoseShare(run.run_id, b_, "no report for 10 s"));
+  EXPECT_TRUE(*store_.LoseShare(run.run_id, b_, "no report for 20 s")) << "asked again";
+  EXPECT_EQ(store_.LoseShare(run.run_id + 1, b_, "").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_.GetRun(run.run_id + 1).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_.RunsOfSweep(sweep.sweep_id)->size(), 1u);
+}
+
+TEST_F(SweepStoreTest, TheDatabaseItselfRefusesImpossibleStates) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 5);
+  for (const char* impossible : {
+           "UPDATE sweep SET state = 'paused'",
+           "UPDATE sweep SET state = 'running'",
+           "UPDATE sweep SET state = 'finished'",
+           "UPDATE sweep SET state = 'failed', ended_at = now()",
+           "UPDATE sweep SET cancel_now = true",
+           "UPDATE run SET t0_ns = NULL",
+           "UPDATE run SET verdict = 'accepted'",
+           "UPDATE run SET state = 'ended', ended_at = now()",
+           "UPDATE run SET state = 'ended', verdict = 'rejected'",
+           "UPDATE run SET state = 'preparing'",
+           "UPDATE run SET state = 'ended', verdict = 'rejected', ended_at = now(), t0_ns = NULL",
+           "UPDATE share SET state = 'ended'",
+           "UPDATE share SET state = 'lost'",
+           "UPDATE share SET lost_at = now()",
+           "UPDATE share SET fired = 1",
+           "UPDATE share SET ended_at = now(), fired = 1, error = ''",
+           "UPDATE flag SET severity = 'grave'; INSERT INTO flag SELECT sweep_id, run_id, 'x', 'grave', '' FROM run",
+           "INSERT INTO run (sweep_id, cell_id, block, attempt) SELECT sweep_id, cell_id, block, attempt FROM run",
+       }) {
+    const absl::Status status = Execute(impossible);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << impossible << ": " << status;
+    EXPECT_THAT(std::string(status.message()), ::testing::AnyOf(HasSubstr("23514"), HasSubstr("23505"))) << impossible;
+  }
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  RunRow again = run;
+  again.attempt = 2;
+  again.shares.clear();
+  ASSERT_EQ(store_.CreateRun(again), absl::OkStatus());
+  ASSERT_EQ(store_.StartRun(again.run_id, kT0Ns), absl::OkStatus());
+  const absl::Status second = store_.EndRun(again.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""});
+  EXPECT_THAT(std::string(second.message()), HasSubstr("run_one_accepted")) << "a cell has one accepted run per block";
+}
+
+TEST_F(SweepStoreTest, ARunThatNeverFiredEndsWithItsReason) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = MakeRun(sweep, 0, 0, {a_, b_}, 5);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = nan, .error = "a refused: no such program"}), absl::OkStatus());
+  EXPECT_EQ(Count("trigger"), 0);
+  EXPECT_EQ(Value("SELECT error FROM run_summary"), "a refused: no such program");
+  EXPECT_EQ(Value("SELECT string_agg(state || fired, ' ') FROM share"), "ended0 ended0");
+  EXPECT_EQ(Value("SELECT left_out_why FROM cell_summary"), "{\"run " + std::to_string(run.run_id) + ": a refused: no such program\"}");
+  EXPECT_EQ(Value("SELECT list_schedule_s FROM run_summary"), "null");
+}
+
+TEST_F(SweepStoreTest, RemovingASweepLeavesTheOthers) {
+  const SweepRow gone = MakeSweep(1, {{"t", "{}"}});
+  const SweepRow kept = MakeSweep(1, {{"t", "{}"}});
+  Open("s", a_);
+  v1::Batch first = NextBatch("s", StartedRun(gone, 0, 0, {a_}, 1).run_id);
+  AddTrigger(first, 0, 0, 0, 1);
+  v1::Batch second = NextBatch("s", StartedRun(kept, 0, 0, {a_}, 1).run_id);
+  AddTrigger(second, 0, 0, 0, 1);
+  WriteOk({first, second});
+  SweepStore::HookRow hook;
+  hook.sweep_id = gone.sweep_id;
+  hook.kind = "before_sweep";
+  ASSERT_EQ(store_.CreateHook(hook), absl::OkStatus());
+  ASSERT_EQ(store_.SetSweepState(gone.sweep_id, "cancelled", ""), absl::OkStatus());
+  ASSERT_EQ(store_.RemoveSweep(gone.sweep_id), absl::OkStatus());
+  EXPECT_EQ(Count("trigger"), 1);
+  EXPECT_EQ(Count("run"), 1);
+  EXPECT_EQ(Count("hook"), 0);
+  EXPECT_EQ(Count("pg_class WHERE relnamespace = 'assay'::regnamespace AND relname ~ '_" + std::to_string(gone.sweep_id) + "$'"), 0);
+}
+
+TEST_F(SweepStoreTest, RemovingASweepGivesUpBehindALongQueryInsteadOfHoldingUpEveryWriter) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  ASSERT_EQ(store_.SetSweepState(sweep.sweep_id, "cancelled", ""), absl::OkStatus());
+  Connection reader(url_, "reader");
+  const absl::Status read = reader.Transact([&](pqxx::transaction_base& transaction) {
+    transaction.exec("SELECT count(*) FROM trigger");
+    const absl::Status removed = store_.RemoveSweep(sweep.sweep_id);
+    EXPECT_EQ(removed.code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(removed.message()), HasSubstr("try again"));
+    return absl::OkStatus();
+  });
+  ASSERT_EQ(read, absl::OkStatus());
+  EXPECT_EQ(Count("sweep"), 1);
+  EXPECT_EQ(store_.RemoveSweep(sweep.sweep_id), absl::OkStatus());
+}
+
+TEST_F(SweepStoreTest, KeepsHooksAndEvents) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = MakeRun(sweep, 0, 0, {a_}, 1);
+  SweepStore::HookRow hook;
+  hook.sweep_id = sweep.sweep_id;
+  hook.run_id = run.run_id;
+  hook.kind = "before_run";
+  hook.where = "a";
+  ASSERT_EQ(store_.CreateHook(hook), absl::OkStatus());
+  EXPECT_EQ(store_.HooksOfSweep(sweep.sweep_id)->at(0).state, "running");
+  hook.state = "failed";
+  hook.exit_code = 3;
+  hook.error = std::string("bad\0text\xff", 9);
+  hook.output = std::string("\0\x01\xff", 3);
+  hook.elapsed_ns = 5 * kMs;
+  ASSERT_EQ(store_.EndHook(hook), absl::OkStatus());
+  const SweepStore::HookRow read = store_.HooksOfSweep(sweep.sweep_id)->at(0);
+  EXPECT_EQ(read.state, "failed");
+  EXPECT_EQ(read.run_id, run.run_id);
+  EXPECT_EQ(read.exit_code, 3);
+  EXPECT_EQ(read.error, "bad\xEF\xBF\xBDtext\xEF\xBF\xBD");
+  EXPECT_EQ(read.output, hook.output);
+  EXPECT_EQ(read.elapsed_ns, 5 * kMs);
+  hook.hook_id += 1;
+  EXPECT_EQ(store_.EndHook(hook).code(), absl::StatusCode::kNotFound);
+
+  ASSERT_EQ(store_.LogEvent(0, 0, "agent_away", "a is away since 3 s"), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT kind || coalesce(sweep_id::text, ' -') FROM event"), "agent_away -");
+}
+
+TEST_F(SweepStoreTest, AgentsKeepTheirIdentity) {
+  EXPECT_EQ(store_.UpsertAgent("a", "moved", "[]", "{}").value(), a_);
+  EXPECT_EQ(Value("SELECT host FROM agent WHERE name = 'a'"), "moved");
+  EXPECT_NE(a_, b_);
+}
+
+TEST_F(SweepStoreTest, StreamsViewsAndNamesTheNearest) {
+  const SweepRow sweep = MakeSweep(1, {{"t", R"({"tasks": 1})"}, {"t", R"({"tasks": 2})"}});
+  MakeSweep(1, {{"t", "{}"}});
+  std::vector<std::string> seen;
+  ASSERT_EQ(StreamView(connection_, "cell_summary", sweep.sweep_id,
+                       [&](const auto& columns, const auto& row) {
+                         EXPECT_EQ(columns[0], "sweep_id");
+                         seen.push_back(row[2].value_or("null"));
+                         return true;
+                       }),
+            absl::OkStatus());
+  EXPECT_THAT(seen, ElementsAre("0", "1"));
+  int rows = 0;
+  ASSERT_EQ(StreamView(connection_, "cell", sweep.sweep_id, [&](const auto&, const auto&) { return ++rows < 1; }), absl::OkStatus());
+  EXPECT_EQ(rows, 1) << "stops when told to";
+
+  const absl::Status unknown = StreamView(connection_, "run_sumary", sweep.sweep_id, [](const auto&, const auto&) { return true; });
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("'run_summary'"));
+  EXPECT_EQ(StreamView(connection_, "agent", sweep.sweep_id, [](const auto&, const auto&) { return true; }).code(), absl::StatusCode::kNotFound);
+
+  const std::vector<std::string> views = SweepViews(connection_).value();
+  for (const char* name : {"run_summary", "cell_summary", "overhead", "container_usage", "container_rate", "host_usage", "comparison", "scaling", "flags", "progress",
+                           "agent_clock", "trigger_time", "radps_benchmark", "trigger", "sample", "host_sample", "share", "run"}) {
+    EXPECT_THAT(views, ::testing::Contains(name));
+    EXPECT_EQ(StreamView(connection_, name, sweep.sweep_id, [](const auto&, const auto&) { return true; }), absl::OkStatus()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace assay
