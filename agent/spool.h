@@ -17,6 +17,7 @@
 
 #include "agent/batch_sink.h"
 #include "agent/spool_stream.h"
+#include "agent/spool_writer.h"
 #include "assay/v1/agent.pb.h"
 
 namespace assay {

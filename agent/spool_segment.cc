@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -17,8 +15,6 @@
 
 namespace assay {
 namespace {
-
-using google::protobuf::internal::WireFormatLite;
 
 static_assert(std::endian::native == std::endian::little, "spool files are little-endian");
 
@@ -56,42 +52,6 @@ bool WholeRecord(std::string_view file, uint64_t offset, uint64_t seq, std::stri
 }
 
 }  // namespace
-
-BatchOutline BatchOutline::Of(const v1::Batch& batch) {
-  return {.run_id = batch.run_id(),
-          .triggers = static_cast<uint64_t>(batch.triggers_size()),
-          .starts_share = batch.has_share_start(),
-          .ends_share = batch.has_share_end()};
-}
-
-bool BatchOutline::Read(std::string_view serialized, BatchOutline& outline) {
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(serialized.data()),
-                                            static_cast<int>(serialized.size()));
-  outline = {};
-  while (const uint32_t tag = in.ReadTag()) {
-    const int field = WireFormatLite::GetTagFieldNumber(tag);
-    if (field == v1::Batch::kRunIdFieldNumber &&
-        WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_VARINT) {
-      uint64_t value = 0;
-      if (!in.ReadVarint64(&value)) return false;
-      outline.run_id = static_cast<int64_t>(value);
-      continue;
-    }
-    if (field == v1::Batch::kTriggersFieldNumber) ++outline.triggers;
-    if (field == v1::Batch::kShareStartFieldNumber) outline.starts_share = true;
-    if (field == v1::Batch::kShareEndFieldNumber) outline.ends_share = true;
-    if (!WireFormatLite::SkipField(&in, tag)) return false;
-  }
-  return in.ConsumedEntireMessage();
-}
-
-void OpenShares::Apply(const BatchOutline& outline) {
-  if (outline.starts_share) triggers_by_run_.emplace(outline.run_id, 0);
-  const auto share = triggers_by_run_.find(outline.run_id);
-  if (share == triggers_by_run_.end()) return;
-  share->second += outline.triggers;
-  if (outline.ends_share) triggers_by_run_.erase(share);
-}
 
 absl::Status FileError(int error, std::string_view doing, std::string_view path) {
   // EFBIG is a limit on the size of files: to the agent it is a disk that takes no more.

@@ -38,7 +38,7 @@ std::optional<Spread> SpreadOf(std::vector<double> values) {
 
 std::string FormatSpread(const std::optional<Spread>& spread) {
   if (!spread) return "-";
-  const std::string median = FormatNumber(spread->median);
+  std::string median = FormatNumber(spread->median);
   if (spread->min == spread->max) return median;
   return fmt::format("{} [{}..{}]", median, FormatNumber(spread->min), FormatNumber(spread->max));
 }

@@ -8,8 +8,8 @@
 #include "cli/progress_printer.h"
 #include "cli/scenario_file.h"
 #include "cli/verb.h"
-#include "coordinator/plan_text.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/plan_text.h"
+#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 namespace {

@@ -32,8 +32,8 @@ absl::Status ExportFiles::Take(const v1::ExportChunk& chunk) {
         "the coordinator sent a file named '{}', which is no plain name; nothing is written there", chunk.file()));
   }
   if (file_ == nullptr || chunk.file() != name_) {
-    if (const absl::Status closed = Close(); !closed.ok()) return closed;
-    if (const absl::Status made = MakeDirectories(directory_); !made.ok()) return made;
+    if (absl::Status closed = Close(); !closed.ok()) return closed;
+    if (absl::Status made = MakeDirectories(directory_); !made.ok()) return made;
     name_ = chunk.file();
     bytes_ = 0;
     file_ = std::fopen((CurrentPath() + ".new").c_str(), "wb");
@@ -51,7 +51,7 @@ absl::Status ExportFiles::Close() {
   file_ = nullptr;
   const std::string fresh = CurrentPath() + ".new";
   if (!closed || rename(fresh.c_str(), CurrentPath().c_str()) != 0) {
-    const absl::Status status = WriteError(CurrentPath());
+    absl::Status status = WriteError(CurrentPath());
     unlink(fresh.c_str());
     return status;
   }

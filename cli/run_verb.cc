@@ -14,7 +14,7 @@
 #include "cli/report.h"
 #include "cli/scenario_file.h"
 #include "cli/verb.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 namespace {

@@ -6,7 +6,7 @@
 #include "cli/exit_code.h"
 #include "cli/progress_printer.h"
 #include "cli/verb.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 

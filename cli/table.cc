@@ -55,6 +55,7 @@ std::string TextTable::Plain() const {
   };
   add_line(titles_);
   std::vector<std::string> rules;
+  rules.reserve(widths.size());
   for (const size_t width : widths) rules.emplace_back(width, '-');
   add_line(rules);
   for (const auto& row : rows_) add_line(row);

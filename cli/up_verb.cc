@@ -54,6 +54,7 @@ absl::StatusOr<pid_t> StartSupervisor(const LocalStackOptions& options, const st
       OwnPath(),  "up",          "--supervise", "--data", options.data_dir, "--agents", std::to_string(options.agents),
       "--listen", options.listen};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 

@@ -12,7 +12,7 @@
 #include "assay/v1/control.grpc.pb.h"
 #include "common/rpc.h"
 #include "coordinator/export.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/scenario_loader.h"
 #include "coordinator/sweep_report.h"
 
 namespace assay {

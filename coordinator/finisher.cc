@@ -8,7 +8,7 @@
 #include <limits>
 #include <utility>
 
-#include "coordinator/plan.h"
+#include "coordinator/scenario/plan.h"
 #include "storage/run_facts.h"
 #include "storage/table.h"
 

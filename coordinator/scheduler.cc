@@ -8,7 +8,7 @@
 #include "common/counter_random.h"
 #include "common/protocol.h"
 #include "common/units.h"
-#include "coordinator/plan.h"
+#include "coordinator/scenario/plan.h"
 
 namespace assay {
 namespace {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/plan_text.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/plan_text.h"
+#include "coordinator/scenario/scenario_loader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -1,4 +1,4 @@
-#include "coordinator/plan.h"
+#include "coordinator/scenario/plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 #include <numeric>
 
 #include "common/counter_random.h"
-#include "coordinator/plan_text.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/plan_text.h"
+#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 namespace {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "common/counter_random.h"
-#include "coordinator/nearest_name.h"
-#include "coordinator/plan_text.h"
-#include "coordinator/scenario_loader.h"
+#include "coordinator/scenario/nearest_name.h"
+#include "coordinator/scenario/plan_text.h"
+#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 namespace {

@@ -1,0 +1,54 @@
+#ifndef ASSAY_COORDINATOR_SCENARIO_PLAN_H_
+#define ASSAY_COORDINATOR_SCENARIO_PLAN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assay/v1/scenario.pb.h"
+
+namespace assay {
+
+// A scenario after loading: everything resolved, nothing left to look up. The plan is a pure function of (scenario,
+// seed).
+struct PlannedCell {
+  uint32_t position = 0;    // in the grid, from 0
+  std::string label;        // "tasks=1000 sleep=1ms..10ms", for people
+  std::string params_json;  // the axes' values as one JSON object, for run.params; durations in SI seconds are NOT
+                            // converted: as written
+  v1::CellSpec spec;
+};
+
+struct Plan {
+  v1::SweepSpec spec;
+  std::vector<PlannedCell> cells;
+  std::vector<std::string> warnings;  // what is allowed but probably not meant, with its place
+};
+
+// The order of cells in one block: positions, shuffled by (seed, block).
+std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells);
+
+// The part of a run for each of n agents.
+struct ShareRange {
+  uint64_t first_index = 0;
+  uint64_t count = 0;  // 0 if bounded by duration only, or if slots is 0
+  uint64_t stride = 1;
+  uint32_t slots = 0;  // may be 0 when there are more agents than slots
+};
+
+// Splits a cell's load over n agents: slots as evenly as possible, and contiguous index ranges whose work is
+// proportional to the slots. For sleeps the work is the sum of their drawn lengths (known beforehand, so no agent ends
+// early by bad luck); else the count. Bounded by duration only: agent a fires a, a+S, a+2S, ... with S the number of
+// agents that fire.
+std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uint32_t agents);
+
+// The shortest possible time of one run, ns: greedy list schedule of the known sleeps on all slots (0 for processes),
+// plus cool-down.
+int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key);
+
+// Greedy list schedule: each duration goes, in order, to the slot that is free first. Returns the makespan. slots >= 1.
+int64_t ListScheduleNs(const std::vector<int64_t>& durations_ns, uint32_t slots);
+
+}  // namespace assay
+
+#endif  // ASSAY_COORDINATOR_SCENARIO_PLAN_H_

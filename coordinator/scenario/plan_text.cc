@@ -1,0 +1,137 @@
+#include "coordinator/scenario/plan_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "common/counter_random.h"
+#include "common/units.h"
+#include "coordinator/scenario/json_text.h"
+
+namespace assay {
+namespace {
+
+struct CellBound {
+  int64_t shortest_ns = 0;  // of the run in the first block; other blocks draw other sleeps from the same distribution
+  uint64_t agent_min = 0;   // triggers per agent that fires
+  uint64_t agent_max = 0;
+  uint32_t firing = 0;
+};
+
+struct PlanBound {
+  std::vector<CellBound> cells;
+  uint64_t triggers = 0;  // in all blocks; of runs bounded by duration: not counted
+  double shortest_s = 0;  // of all blocks
+};
+
+PlanBound BoundOf(const Plan& plan, uint32_t agents) {
+  PlanBound bound;
+  for (const PlannedCell& cell : plan.cells) {
+    const uint64_t key = RunKey(plan.spec.seed(), cell.spec.key(), 0);
+    CellBound of_cell{ShortestRunNs(cell.spec, key), std::numeric_limits<uint64_t>::max(), 0, 0};
+    for (const ShareRange& share : SplitRun(cell.spec, key, agents)) {
+      if (share.slots == 0) continue;
+      ++of_cell.firing;
+      of_cell.agent_min = std::min(of_cell.agent_min, share.count);
+      of_cell.agent_max = std::max(of_cell.agent_max, share.count);
+    }
+    bound.triggers += cell.spec.load().triggers() * plan.spec.blocks();
+    bound.shortest_s += static_cast<double>(of_cell.shortest_ns) * 1e-9 * plan.spec.blocks();
+    bound.cells.push_back(of_cell);
+  }
+  return bound;
+}
+
+std::string Counted(uint64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
+std::string Seconds(double s) {
+  return s < 9e9 ? FormatDuration(static_cast<int64_t>(s * 1e9)) : fmt::format("{:.0f} years", s / (365.25 * 86400));
+}
+
+std::string SelectorText(const v1::Selector& selector) {
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : selector.labels()) labels.push_back(fmt::format("{}={}", key, value));
+  std::sort(labels.begin(), labels.end());
+  return fmt::format("{}", fmt::join(labels, " "));
+}
+
+std::string TriggersText(const v1::Load& load) {
+  if (load.triggers() == 0) return FormatDuration(load.duration_ns());
+  if (load.duration_ns() == 0) return fmt::format("{}", load.triggers());
+  return fmt::format("{} or {}", load.triggers(), FormatDuration(load.duration_ns()));
+}
+
+std::string PerAgentText(const v1::Load& load, const CellBound& cell) {
+  if (load.triggers() == 0) return "-";
+  return cell.agent_min == cell.agent_max ? fmt::format("{}", cell.agent_min)
+                                          : fmt::format("{}..{}", cell.agent_min, cell.agent_max);
+}
+
+}  // namespace
+
+std::string DescribePlan(const Plan& plan, uint32_t agents) {
+  constexpr size_t kMaxLines = 100;
+  const uint32_t firing = agents == 0 ? plan.spec.agents_min() : agents;
+  const PlanBound bound = BoundOf(plan, firing);
+  const uint64_t runs = uint64_t{plan.spec.blocks()} * plan.cells.size();
+  std::string out = plan.spec.name() + (plan.spec.about().empty() ? "" : ": " + plan.spec.about()) + "\n";
+  const std::string labels = SelectorText(plan.spec.agents());
+  out += fmt::format("  plan      {} x {} = {}, {}, seed {}\n", Counted(plan.cells.size(), "cell"),
+                     Counted(plan.spec.blocks(), "block"), Counted(runs, "run"),
+                     bound.triggers == 0 ? "bounded by time" : Counted(bound.triggers, "trigger"), plan.spec.seed());
+  out += fmt::format("  agents    at least {}{}; shown for {}\n", plan.spec.agents_min(),
+                     labels.empty() ? "" : " with " + labels, firing);
+  out += fmt::format("  shortest  {}: sleeps, bounds on time and cool-downs; starts and processes come on top\n",
+                     Seconds(bound.shortest_s));
+
+  size_t width = 4;
+  const size_t shown = std::min(plan.cells.size(), kMaxLines);
+  for (size_t i = 0; i < shown; ++i) width = std::max(width, plan.cells[i].label.size());
+  width = std::min<size_t>(width, 70);
+  out += fmt::format("\n  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", "cell", width, "triggers", "per agent", "slots",
+                     "shortest run");
+  for (size_t i = 0; i < shown; ++i) {
+    const v1::Load& load = plan.cells[i].spec.load();
+    out += fmt::format("  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width, TriggersText(load),
+                       PerAgentText(load, bound.cells[i]), load.closed().concurrency(),
+                       FormatDuration(bound.cells[i].shortest_ns));
+  }
+  if (shown < plan.cells.size()) out += fmt::format("  ... and {} more\n", plan.cells.size() - shown);
+  for (const std::string& warning : plan.warnings) out += fmt::format("\nwarning: {}", warning);
+  if (!plan.warnings.empty()) out += "\n";
+  return out;
+}
+
+std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
+  const uint32_t firing = agents == 0 ? plan.spec.agents_min() : agents;
+  const PlanBound bound = BoundOf(plan, firing);
+  std::string cells;
+  for (size_t i = 0; i < plan.cells.size(); ++i) {
+    const PlannedCell& cell = plan.cells[i];
+    const CellBound& of_cell = bound.cells[i];
+    cells += fmt::format(
+        R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
+        i == 0 ? "" : ", ", JsonQuoted(cell.label), JsonQuoted(cell.spec.target()), cell.params_json,
+        cell.spec.load().triggers(), static_cast<double>(cell.spec.load().duration_ns()) * 1e-9,
+        cell.spec.load().closed().concurrency(), of_cell.firing);
+    cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}}})",
+                         of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9);
+  }
+  std::string warnings;
+  for (const std::string& warning : plan.warnings) warnings += (warnings.empty() ? "" : ", ") + JsonQuoted(warning);
+  std::string labels;
+  for (const auto& [key, value] : plan.spec.agents().labels()) {
+    labels += fmt::format("{}{}: {}", labels.empty() ? "" : ", ", JsonQuoted(key), JsonQuoted(value));
+  }
+  return fmt::format(
+      R"({{"name": {}, "seed": {}, "cells": {}, "blocks": {}, "runs": {}, "triggers": {}, "agents_min": {}, "agents_select": {{{}}}, )"
+      R"("agents": {}, "shortest_s": {}, "warnings": [{}], "plan": [{}]}})",
+      JsonQuoted(plan.spec.name()), plan.spec.seed(), plan.cells.size(), plan.spec.blocks(),
+      uint64_t{plan.spec.blocks()} * plan.cells.size(), bound.triggers, plan.spec.agents_min(), labels, firing,
+      bound.shortest_s, warnings, cells);
+}
+
+}  // namespace assay

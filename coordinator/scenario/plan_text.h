@@ -1,0 +1,21 @@
+#ifndef ASSAY_COORDINATOR_SCENARIO_PLAN_TEXT_H_
+#define ASSAY_COORDINATOR_SCENARIO_PLAN_TEXT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "coordinator/scenario/plan.h"
+
+namespace assay {
+
+// What a sweep will do, for people: cells, blocks, runs, triggers in all and per agent, the shortest possible time, a
+// line per cell (the first of them where there are many), warnings. `agents`: how many will fire; 0 takes the
+// scenario's minimum.
+std::string DescribePlan(const Plan& plan, uint32_t agents);
+
+// The same as one JSON object, with every cell. Durations in seconds.
+std::string DescribePlanJson(const Plan& plan, uint32_t agents);
+
+}  // namespace assay
+
+#endif  // ASSAY_COORDINATOR_SCENARIO_PLAN_TEXT_H_

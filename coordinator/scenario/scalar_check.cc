@@ -1,0 +1,129 @@
+#include "coordinator/scenario/scalar_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+
+#include "common/template.h"
+#include "common/units.h"
+#include "coordinator/scenario/nearest_name.h"
+#include "coordinator/scenario/scenario_words.h"
+
+namespace assay {
+namespace {
+
+std::string KindOf(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::kNull:
+      return "empty";
+    case YamlNode::Kind::kScalar:
+      return Quoted(node.text);
+    case YamlNode::Kind::kSequence:
+      return "a list";
+    case YamlNode::Kind::kMap:
+      return "a map";
+  }
+  return "";
+}
+
+// What may be left once grid values are put in.
+absl::Status CheckRuntimeNames(const YamlNode& node, uint32_t allowed, std::string_view path) {
+  struct Known {
+    std::string_view name;
+    uint32_t bit;
+    std::string_view where;
+  };
+  constexpr std::array<Known, 5> kKnown{
+      {{"agent", kNameAgent, "in trigger.exec and in hooks"},
+       {"run", kNameRun, "in trigger.exec and in hooks around a run"},
+       {"block", kNameBlock, "in trigger.exec and in hooks around a run"},
+       {"index", kNameIndex, "in trigger.exec: it differs from trigger to trigger"},
+       {"target", 0, "in the parts that make a cell: trigger, load, sample, hooks around a run"}}};
+  for (const std::string& name : TemplateNames(node.text)) {
+    const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.name == name; });
+    if (known == kKnown.end()) {
+      return NodeError(node, fmt::format("{} cannot refer to $({}): it is the same for all cells", Called(path), name),
+                       "write the value itself; for a literal $( write $$(");
+    }
+    if ((known->bit & allowed) == 0) {
+      return NodeError(node, fmt::format("{} cannot refer to $({})", Called(path), name),
+                       fmt::format("$({}) is known only {}", name, known->where));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInteger(const YamlNode& node, const Rule& rule, std::string_view path) {
+  int64_t value = 0;
+  const char* end = node.text.data() + node.text.size();
+  const auto [stop, error] = std::from_chars(node.text.data(), end, value);
+  const bool whole = stop == end && !node.text.empty();
+  if (whole && node.quoted) {
+    return NodeError(node, fmt::format("{} cannot be a text", Called(path)), "remove the quotes");
+  }
+  if (whole && (error == std::errc::result_out_of_range || value < rule.min || value > rule.max)) {
+    return WrongValue(node, rule, path, fmt::format("is out of range: {}", FlowText(node)));
+  }
+  if (!whole || error != std::errc()) return WrongValue(node, rule, path, fmt::format("cannot be {}", KindOf(node)));
+  return absl::OkStatus();
+}
+
+absl::Status CheckDuration(const YamlNode& node, const Rule& rule, std::string_view path) {
+  const absl::StatusOr<int64_t> ns = ParseDurationNs(node.text);
+  if (!ns.ok()) return WrongValue(node, rule, path, fmt::format("cannot be {}: that is not a duration", KindOf(node)));
+  if (*ns < rule.min || *ns > rule.max)
+    return WrongValue(node, rule, path, fmt::format("is out of range: {}", FlowText(node)));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool HasReference(std::string_view text) { return text.find("$(") != std::string_view::npos; }
+
+std::string Called(std::string_view path) { return path.empty() ? "the scenario" : std::string(path); }
+
+absl::Status WrongValue(const YamlNode& node, const Rule& rule, std::string_view path, std::string_view problem) {
+  return NodeError(node, fmt::format("{} {}", Called(path), problem), fmt::format("write {}", Wanted(rule)));
+}
+
+absl::Status WrongType(const YamlNode& node, const Rule& rule, std::string_view path) {
+  return WrongValue(node, rule, path, fmt::format("cannot be {}", KindOf(node)));
+}
+
+absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_view path, CheckPhase phase) {
+  if (!node.IsScalar()) return WrongType(node, rule, path);
+  if (HasReference(node.text)) {
+    if (phase == CheckPhase::kAsWritten) return absl::OkStatus();
+    if (absl::Status status = CheckRuntimeNames(node, rule.runtime_names, path); !status.ok()) return status;
+  }
+  const std::string& text = node.text;
+  switch (rule.kind) {
+    case ValueKind::kName:
+      return IsName(text) ? absl::OkStatus() : WrongType(node, rule, path);
+    case ValueKind::kCgroup:
+      return text.size() > 1 && (text.front() == '/' || text.front() == '@') ? absl::OkStatus()
+                                                                             : WrongType(node, rule, path);
+    case ValueKind::kWord: {
+      if (std::find(rule.words.begin(), rule.words.end(), text) != rule.words.end()) return absl::OkStatus();
+      const auto nearest = NearestName(text, {rule.words.begin(), rule.words.end()});
+      return nearest ? NodeError(node, fmt::format("{} cannot be {}", Called(path), KindOf(node)),
+                                 fmt::format("did you mean '{}'?", *nearest))
+                     : WrongType(node, rule, path);
+    }
+    case ValueKind::kInteger:
+      return CheckInteger(node, rule, path);
+    case ValueKind::kDuration:
+      return CheckDuration(node, rule, path);
+    case ValueKind::kFraction:
+      return ParseFraction(text).ok() ? absl::OkStatus() : WrongType(node, rule, path);
+    case ValueKind::kBoolean:
+      return !node.quoted && (text == "true" || text == "false") ? absl::OkStatus() : WrongType(node, rule, path);
+    default:
+      return absl::OkStatus();
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,234 @@
+#include "coordinator/scenario/scenario_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace assay {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kSecond = 1'000 * kMs;
+constexpr int64_t kHour = 3'600 * kSecond;
+constexpr int64_t kDay = 24 * kHour;
+
+Rule Integer(int64_t min, int64_t max) { return {.kind = ValueKind::kInteger, .min = min, .max = max}; }
+Rule Duration(int64_t min, int64_t max) { return {.kind = ValueKind::kDuration, .min = min, .max = max}; }
+Rule Template(uint32_t names) { return {.kind = ValueKind::kTemplate, .runtime_names = names}; }
+Rule ListOf(const Rule& item, int64_t min, int64_t max) {
+  return {.kind = ValueKind::kList, .min = min, .max = max, .item = &item};
+}
+Rule MapOf(const Shape& shape) { return {.kind = ValueKind::kMap, .shape = &shape}; }
+Rule TextMapOf(const Rule& item) { return {.kind = ValueKind::kTextMap, .item = &item}; }
+Rule Either(const Rule& scalar, const Rule& map) {
+  return {.kind = ValueKind::kEither, .item = &scalar, .other = &map};
+}
+
+const Rule kText{.kind = ValueKind::kText};
+const Rule kName{.kind = ValueKind::kName};
+const Rule kBoolean{.kind = ValueKind::kBoolean};
+const Rule kFraction{.kind = ValueKind::kFraction};
+const Rule kLabels = TextMapOf(kText);
+const Rule kCoordinatorWord{.kind = ValueKind::kWord, .words = {"coordinator"}};
+const Rule kHookWhere = Either(kCoordinatorWord, kLabels);
+const Rule kTimeout = Duration(kMs, 365 * kDay);
+
+// Sleeps.
+const Rule kSleepFixed = Duration(0, kDay);
+const Rule kSleepPair = ListOf(kSleepFixed, 2, 2);
+const Rule kSleepMean = Duration(1, kDay);
+const Rule kSleepList = ListOf(kSleepFixed, 1, 10'000);
+const Shape kSleepShape{
+    .fields = {{"uniform", &kSleepPair, "[shortest, longest]; every length between them is as likely", false, true},
+               {"exponential", &kSleepMean, "the mean length", false, true},
+               {"list", &kSleepList, "lengths; trigger i takes element i modulo their number", false, true}},
+    .atomic = true,
+    .choice_required = true};
+const Rule kSleepDrawn = MapOf(kSleepShape);
+const Rule kSleepLength = Either(kSleepFixed, kSleepDrawn);
+const Shape kSleepTrigger{.fields = {{"for", &kSleepLength, "a length, or how lengths are drawn", true}}};
+const Rule kSleep = MapOf(kSleepTrigger);
+
+// Processes.
+constexpr uint32_t kTriggerNames = kNameAgent | kNameRun | kNameBlock | kNameIndex;
+const Rule kExecText = Template(kTriggerNames);
+const Rule kExecArgv = ListOf(kExecText, 1, 1'000);
+const Rule kExecEnv = TextMapOf(kExecText);
+const Shape kExecShape{.fields = {{"argv", &kExecArgv, "program and arguments, started without a shell", true},
+                                  {"env", &kExecEnv, "added to the agent's own environment"},
+                                  {"cwd", &kExecText, "directory to start in; default: the agent's"},
+                                  {"stdin", &kExecText, "what the process reads; default: /dev/null"}}};
+const Rule kExec = MapOf(kExecShape);
+
+const Shape kTriggerShape{.fields = {{"sleep", &kSleep, "waits, and does nothing", false, true},
+                                     {"exec", &kExec, "a process", false, true},
+                                     {"container", nullptr, "", false, true},
+                                     {"http", nullptr, "", false, true},
+                                     {"grpc", nullptr, "", false, true},
+                                     {"driver", nullptr, "", false, true},
+                                     {"sql", nullptr, "", false, true},
+                                     {"timeout", &kTimeout, "a trigger that takes longer is ended; default: none"}},
+                          .choice_required = true};
+const Rule kTrigger = MapOf(kTriggerShape);
+
+// Load.
+const Rule kConcurrency = Integer(1, 1'000'000);
+const Shape kClosedShape{
+    .fields = {{"concurrency", &kConcurrency, "triggers in flight over all agents together", true}}};
+const Rule kClosed = MapOf(kClosedShape);
+const Rule kTriggers = Integer(1, 100'000'000);
+const Rule kLoadDuration = Duration(kMs, 365 * kDay);
+const Shape kLoadShape{.fields = {{"closed", &kClosed, "a new trigger starts when one ends", false, true},
+                                  {"open", nullptr, "", false, true},
+                                  {"triggers", &kTriggers, "how many are fired in a run"},
+                                  {"duration", &kLoadDuration, "no trigger starts later than this after T0"}},
+                       .choice_required = true};
+const Rule kLoad = MapOf(kLoadShape);
+
+// Hooks.
+Shape HookShape(const Rule& text, const Rule& argv, const Rule& env) {
+  return {.fields = {{"argv", &argv, "program and arguments, started without a shell; it must exit 0", true},
+                     {"env", &env, "added to the environment"},
+                     {"cwd", &text, "directory to start in"},
+                     {"timeout", &kTimeout, "it fails when it takes longer; default: 60s"},
+                     {"where", &kHookWhere, "coordinator, or labels: on every agent that has them (default: every agent that fires)"}}};
+}
+const Rule kSweepHookText = Template(kNameAgent);
+const Rule kSweepHookArgv = ListOf(kSweepHookText, 1, 1'000);
+const Rule kSweepHookEnv = TextMapOf(kSweepHookText);
+const Shape kSweepHookShape = HookShape(kSweepHookText, kSweepHookArgv, kSweepHookEnv);
+const Rule kSweepHook = MapOf(kSweepHookShape);
+const Rule kRunHookText = Template(kNameAgent | kNameRun | kNameBlock);
+const Rule kRunHookArgv = ListOf(kRunHookText, 1, 1'000);
+const Rule kRunHookEnv = TextMapOf(kRunHookText);
+const Shape kRunHookShape = HookShape(kRunHookText, kRunHookArgv, kRunHookEnv);
+const Rule kRunHook = MapOf(kRunHookShape);
+const Field kBeforeRun{"before_run", &kRunHook, "before every run, when its agents are chosen"};
+const Field kAfterRun{"after_run", &kRunHook, "after every run"};
+const Shape kHooksShape{.fields = {{"before_sweep", &kSweepHook, "once, before the first run"},
+                                   {"after_sweep", &kSweepHook, "once, after the last run"},
+                                   kBeforeRun,
+                                   kAfterRun}};
+const Rule kHooks = MapOf(kHooksShape);
+const Shape kRunHooksShape{.fields = {kBeforeRun, kAfterRun}};
+const Rule kRunHooks = MapOf(kRunHooksShape);
+
+// Sampling.
+const Rule kEvery = Duration(10 * kMs, kHour);
+const Rule kCooldown = Duration(0, kHour);
+const Rule kCgroup{.kind = ValueKind::kCgroup};
+const Rule kCgroups = ListOf(kCgroup, 0, 1'000);
+const Shape kSampleShape{
+    .fields = {{"every", &kEvery, "time between two samples; default: 1s"},
+               {"cooldown", &kCooldown, "sampling goes on this long after the last trigger; default: 5s"},
+               {"host", &kBoolean, "sample the host too; default: true"},
+               {"where", &kLabels, "labels; default: the agents that fire"},
+               {"cgroups", &kCgroups, "path globs below the cgroup root, or @alias"},
+               {"containers", nullptr, ""},
+               {"compose", nullptr, ""},
+               {"units", nullptr, ""},
+               {"pods", nullptr, ""}}};
+const Rule kSample = MapOf(kSampleShape);
+
+// Cells and targets.
+const Field kTriggerField{"trigger", &kTrigger, "what is fired", true};
+const Field kLoadField{"load", &kLoad, "how much, and how fast", true};
+const Field kSampleField{"sample", &kSample, "what is sampled; absent: nothing"};
+const Shape kCellShape{
+    .fields = {kTriggerField, kLoadField, kSampleField, {"hooks", &kRunHooks, "commands around a run"}}};
+const Rule kCell = MapOf(kCellShape);
+const Rule kAxes{.kind = ValueKind::kAxes};
+const Field kGridField{"grid", &kAxes, "axes; cells are their product. Those in zip move together"};
+const Shape kTargetShape{.fields = {{"trigger", &kTrigger, "what is fired at this target"},
+                                    {"load", &kLoad, "what differs for this target"},
+                                    kSampleField,
+                                    {"hooks", &kRunHooks, "commands around this target's runs"},
+                                    kGridField,
+                                    {"setup", nullptr, ""},
+                                    {"teardown", nullptr, ""},
+                                    {"completion", nullptr, ""},
+                                    {"collect", nullptr, ""}}};
+const Rule kTarget = MapOf(kTargetShape);
+const Rule kTargets{.kind = ValueKind::kTargets, .item = &kTarget};
+
+// The sweep.
+const Rule kSeed = Integer(0, INT64_MAX);
+const Rule kBlocks = Integer(1, 10'000);
+const Rule kCellLimit = Integer(1, 100'000);
+const Shape kCellsShape{.fields = {{"limit", &kCellLimit, "a larger grid is refused; default: 500"}}};
+const Rule kCells = MapOf(kCellsShape);
+const Rule kAgentCount = Integer(1, 10'000);
+const Shape kAgentsShape{.fields = {{"select", &kLabels, "labels that an agent must have; default: every agent"},
+                                    {"count", &kAgentCount, "the sweep waits for at least this many; default: 1"}}};
+const Rule kAgents = MapOf(kAgentsShape);
+const Rule kLossWord{.kind = ValueKind::kWord, .words = {"fail", "accept"}};
+const Rule kRepeat = Integer(0, 100);
+const Shape kLossShape{.fields = {{"repeat", &kRepeat, "try the run again, at most this often", true}}, .atomic = true};
+const Rule kLossMap = MapOf(kLossShape);
+const Rule kOnAgentLoss = Either(kLossWord, kLossMap);
+const Rule kLimitDuration = Duration(0, kDay);
+const Shape kLimitsShape{.fields = {{"failures", &kFraction, "triggers that are not ok, of all"},
+                                    {"slip_p99", &kLimitDuration, "99th percentile of how late triggers started"},
+                                    {"start_skew", &kLimitDuration, "between the first dispatches of the agents"}}};
+const Rule kLimits = MapOf(kLimitsShape);
+
+const Shape kScenarioShape{
+    .fields = {{"name", &kName, "of the scenario; the target's name where there are no targets", true},
+               {"about", &kText, "what it is for, in words"},
+               {"seed", &kSeed, "order of cells and lengths of sleeps follow from it; default: 1"},
+               {"blocks", &kBlocks, "each runs every cell once, in its own shuffled order; default: 1"},
+               kGridField,
+               {"cells", &kCells, "bound on the number of cells"},
+               {"agents", &kAgents, "who fires"},
+               {"load", &kLoad, "how much, and how fast"},
+               {"trigger", &kTrigger, "what is fired"},
+               {"targets", &kTargets, "several systems under the same load; each gives what differs"},
+               {"hooks", &kHooks, "commands around the sweep and its runs"},
+               kSampleField,
+               {"on_agent_loss", &kOnAgentLoss, "what becomes of a run whose agent died; default: {repeat: 2}"},
+               {"limits", &kLimits, "a run beyond one of them is rejected"},
+               {"compare", nullptr, ""}}};
+const Rule kScenario = MapOf(kScenarioShape);
+
+// Depth first; the first place where the key is known and supported.
+bool FindPath(const Rule& rule, std::string_view key, std::string& path) {
+  if (rule.kind == ValueKind::kEither) return FindPath(*rule.other, key, path);
+  if (rule.kind != ValueKind::kMap) return false;
+  if (const Field* field = FindField(*rule.shape, key); field != nullptr && field->rule != nullptr) return true;
+  for (const Field& field : rule.shape->fields) {
+    if (field.rule == nullptr) continue;
+    std::string below = path.empty() ? std::string(field.key) : fmt::format("{}.{}", path, field.key);
+    if (FindPath(*field.rule, key, below)) {
+      path = below;
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+const Rule& ScenarioRule() { return kScenario; }
+const Rule& CellRule() { return kCell; }
+const Rule& TargetRule() { return kTarget; }
+
+const Field* FindField(const Shape& shape, std::string_view key) {
+  const auto found =
+      std::find_if(shape.fields.begin(), shape.fields.end(), [&](const Field& field) { return field.key == key; });
+  return found == shape.fields.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> SupportedKeys(const Shape& shape) {
+  std::vector<std::string> keys;
+  for (const Field& field : shape.fields) {
+    if (field.rule != nullptr) keys.emplace_back(field.key);
+  }
+  return keys;
+}
+
+std::string PathOfKey(std::string_view key) {
+  std::string path;
+  return FindPath(kScenario, key, path) ? path : "";
+}
+
+}  // namespace assay

@@ -1,0 +1,290 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "storage/run_facts.h"
+#include "storage/table.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+
+class ViewsTest : public StoreTest {
+ protected:
+  double Number(const std::string& column, const std::string& from) {
+    const std::string text = Value(fmt::format("SELECT {} FROM {}", column, from));
+    EXPECT_NE(text, "null") << column;
+    return text == "null" ? std::nan("") : std::stod(text);
+  }
+
+  // Two agents of 2 slots; a fires 0..2, b fires 3..5; planned 10 ms each. In ms:
+  //   index  intended started finished outcome
+  //   0      0        1       11       ok
+  //   1      0        2       14       ok
+  //   2      11       13      21       failed
+  //   3      0        0       20       ok
+  //   4      0        4       24       timeout
+  //   5      20       -       -        skipped
+  RunRow SmallRun(const SweepRow& sweep, size_t cell, uint32_t block, const std::string& suffix) {
+    RunRow run = StartedRun(sweep, cell, block, {a_, b_}, 3);
+    const std::string a_stream = "a" + suffix;
+    const std::string b_stream = "b" + suffix;
+    Open(a_stream, a_);
+    Open(b_stream, b_);
+    v1::Batch a = NextBatch(a_stream, run.run_id);
+    AddTrigger(a, 0, 0, 1 * kMs, 11 * kMs);
+    AddTrigger(a, 1, 0, 2 * kMs, 14 * kMs);
+    AddTrigger(a, 2, 11 * kMs, 13 * kMs, 21 * kMs, v1::FAILED);
+    a.mutable_triggers(2)->set_error("exited with 1");
+    for (auto& trigger : *a.mutable_triggers()) trigger.set_planned_ns(10 * kMs);
+    a.mutable_triggers(0)->set_planned_ns(8 * kMs);
+    a.mutable_share_end()->set_fired(3);
+    a.mutable_share_end()->set_first_dispatch_ns(1 * kMs);
+    a.mutable_share_end()->set_clock_bound_ns(kMs / 4);
+    v1::Batch b = NextBatch(b_stream, run.run_id);
+    AddTrigger(b, 3, 0, 0, 20 * kMs);
+    AddTrigger(b, 4, 0, 4 * kMs, 24 * kMs, v1::TIMEOUT);
+    AddTrigger(b, 5, 20 * kMs, 0, 0, v1::SKIPPED);
+    b.mutable_share_end()->set_fired(3);
+    b.mutable_share_end()->set_first_dispatch_ns(3 * kMs);
+    b.mutable_share_end()->set_clock_bound_ns(kMs / 2);
+    b.mutable_share_end()->add_unmatched_cgroups("/none/*");
+    WriteOk({a, b});
+    return run;
+  }
+};
+
+TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
+  const SweepRow sweep = MakeSweep(2, {{"sleep", R"({"tasks": 6})"}});
+  const RunRow run = SmallRun(sweep, 0, 0, "1");
+  EXPECT_EQ(Value("SELECT concat_ws('|', verdict, coalesce(makespan_s::text, 'null'), coalesce(ok::text, 'null'), t0) FROM run_summary"),
+            "running|null|null|2023-11-14 22:13:20+00")
+      << "a running run has no results yet";
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {{"failures", "warning", "1 of 6"}, {"cold", "info", "first"}}, .list_schedule_s = 0.0225, .error = ""}),
+            absl::OkStatus());
+  EXPECT_EQ(Value("SELECT concat_ws('|', sweep_id = " + std::to_string(sweep.sweep_id) +
+                  ", block, attempt, target, params, verdict, agents, slots, triggers, ok, failed, timeout, cancelled, skipped, lost, t0, flags) FROM run_summary"),
+            "t|0|1|sleep|{\"tasks\": 6}|accepted|2|4|6|3|1|1|0|1|0|2023-11-14 22:13:20+00|{cold,failures}");
+  const double task_sum_s = 0.010 + 0.012 + 0.008 + 0.020 + 0.020;
+  EXPECT_DOUBLE_EQ(Number("makespan_s", "run_summary"), 0.024);
+  EXPECT_DOUBLE_EQ(Number("task_sum_s", "run_summary"), task_sum_s);
+  EXPECT_DOUBLE_EQ(Number("ideal_s", "run_summary"), task_sum_s / 4);
+  EXPECT_DOUBLE_EQ(Number("list_schedule_s", "run_summary"), 0.0225);
+  EXPECT_NEAR(Number("overhead_percent", "run_summary"), 100 * (0.024 - task_sum_s / 4) / (task_sum_s / 4), 1e-9);
+  EXPECT_NEAR(Number("overhead_us_per_task", "run_summary"), 1e6 * (0.024 - task_sum_s / 4) / 5, 1e-6);
+  EXPECT_NEAR(Number("throughput_per_s", "run_summary"), 5 / 0.024, 1e-9);
+  EXPECT_NEAR(Number("goodput_per_s", "run_summary"), 3 / 0.024, 1e-9);
+  // Responses 10, 11, 14, 20, 24; services 8, 10, 12, 20, 20; slips 0, 1, 2, 2, 4.
+  EXPECT_DOUBLE_EQ(Number("response_p50_ms", "run_summary"), 14);
+  EXPECT_NEAR(Number("response_p90_ms", "run_summary"), 20 + 0.6 * 4, 1e-9);
+  EXPECT_NEAR(Number("response_p99_ms", "run_summary"), 20 + 0.96 * 4, 1e-9);
+  EXPECT_DOUBLE_EQ(Number("response_max_ms", "run_summary"), 24);
+  EXPECT_DOUBLE_EQ(Number("service_p50_ms", "run_summary"), 12);
+  EXPECT_DOUBLE_EQ(Number("service_max_ms", "run_summary"), 20);
+  EXPECT_DOUBLE_EQ(Number("slip_p50_ms", "run_summary"), 2);
+  EXPECT_NEAR(Number("slip_p90_ms", "run_summary"), 2 + 0.6 * 2, 1e-9);
+  EXPECT_DOUBLE_EQ(Number("start_skew_ms", "run_summary"), 2);
+  EXPECT_DOUBLE_EQ(Number("start_skew_bound_ms", "run_summary"), 0.75);
+  EXPECT_EQ(Value("SELECT committed_at BETWEEN now() - interval '1 hour' AND now() FROM run_summary"), "t");
+
+  EXPECT_NEAR(Number("overhead_per_wave_s", "overhead"), (0.024 - task_sum_s / 4) / (5 / 4.0), 1e-12);
+  EXPECT_NEAR(Number("overhead_over_list_us_per_task", "overhead"), 1e6 * (0.024 - 0.0225) / 5, 1e-6);
+  EXPECT_NEAR(Number("overhead_over_list_percent", "overhead"), 100 * 0.0015 / 0.0225, 1e-9);
+  EXPECT_EQ(Value("SELECT string_agg(code || severity || detail, ' ' ORDER BY code) FROM flags"), "coldinfofirst failureswarning1 of 6");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', agent, clock_bound_ms, first_dispatch_ms), ' ' ORDER BY agent) FROM agent_clock"), "a|0.25|1 b|0.5|3");
+  EXPECT_EQ(Value("SELECT concat_ws('|', agent, started_at, finished_at, response_ms, service_ms, slip_ms, planned_ms, outcome, error) FROM trigger_time WHERE index = 2"),
+            "a|2023-11-14 22:13:20.013+00|2023-11-14 22:13:20.021+00|10|8|2|10|failed|exited with 1");
+}
+
+TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
+  const SweepRow sweep = MakeSweep(2, {{"sleep", "{}"}});
+  const RunRow run = SmallRun(sweep, 0, 0, "1");
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  ASSERT_EQ(facts->shares.size(), 2u);
+  EXPECT_EQ(facts->shares[0].agent, "a");
+  EXPECT_EQ(facts->shares[0].planned, 3u);
+  EXPECT_EQ(facts->shares[0].rows, 3u);
+  EXPECT_EQ(facts->shares[0].fired, 3u);
+  EXPECT_EQ(facts->shares[0].slots, 2u);
+  EXPECT_EQ(facts->shares[1].first_dispatch_ns, 3 * kMs);
+  EXPECT_EQ(facts->shares[1].clock_bound_ns, kMs / 2);
+  EXPECT_EQ(facts->shares[1].sampled_until_ns, -1);
+  EXPECT_THAT(facts->shares[1].unmatched_cgroups, ElementsAre("/none/*"));
+  EXPECT_EQ(facts->ok, 3u);
+  EXPECT_EQ(facts->failed, 1u);
+  EXPECT_EQ(facts->timeout, 1u);
+  EXPECT_EQ(facts->skipped, 1u);
+  EXPECT_EQ(facts->lost, 0u);
+  EXPECT_EQ(facts->makespan_ns, 24 * kMs);
+  EXPECT_EQ(facts->last_finished_ns, 24 * kMs);
+  EXPECT_EQ(facts->slip_p99_ns, 3'920'000) << "2 + 0.96 x 2 ms";
+  EXPECT_EQ(facts->planned_rows, 2u) << "b's have no nominal length, and one of a's failed";
+  EXPECT_EQ(facts->planned_sum_ns, 18 * kMs);
+  EXPECT_EQ(facts->planned_max_ns, 10 * kMs);
+  EXPECT_DOUBLE_EQ(facts->planned_stddev_ns, 1e6);
+  EXPECT_DOUBLE_EQ(facts->service_mean_ns, 14e6);
+  EXPECT_NEAR(facts->service_stddev_ns, std::sqrt(56.0 / 3) * 1e6, 1);
+  EXPECT_EQ(facts->distinct_services, 3u);
+  EXPECT_EQ(facts->first_error, "exited with 1");
+  EXPECT_TRUE(facts->first_of_target);
+
+  const absl::StatusOr<RunDurations> durations = ReadRunDurations(connection_, run.run_id);
+  ASSERT_TRUE(durations.ok()) << durations.status();
+  EXPECT_EQ(durations->slots, 4u);
+  EXPECT_THAT(durations->service_ns, ElementsAre(10 * kMs, 12 * kMs, 20 * kMs, 20 * kMs, 8 * kMs));
+
+  const RunRow second = MakeRun(sweep, 0, 1, {a_}, 1);
+  EXPECT_FALSE(ReadRunFacts(connection_, second.run_id)->first_of_target);
+  EXPECT_EQ(ReadRunFacts(connection_, second.run_id + 1).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadRunDurations(connection_, second.run_id + 1).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ViewsTest, SummariesUseAcceptedRunsAndSayWhatTheyLeftOut) {
+  const SweepRow sweep = MakeSweep(3, {{"dask", R"({"tasks": 10, "target": "dask"})"}, {"airflow", R"({"tasks": 10, "target": "airflow"})"}, {"dask", R"({"tasks": 20, "target": "dask"})"}});
+  ASSERT_EQ(store_.SetSweepState(sweep.sweep_id, "running", ""), absl::OkStatus());
+  Open("s", a_);
+  const auto run = [&](size_t cell, uint32_t block, int64_t makespan_ms, const char* verdict) {
+    const RunRow made = StartedRun(sweep, cell, block, {a_}, 1);
+    v1::Batch batch = NextBatch("s", made.run_id);
+    AddTrigger(batch, 0, 0, 0, makespan_ms * kMs);
+    batch.mutable_share_end()->set_fired(1);
+    WriteOk({batch});
+    SweepStore::Ending ending = {.verdict = verdict, .flags = {}, .list_schedule_s = 0.001, .error = ""};
+    if (ending.verdict == "rejected") ending.flags = {{"slip", "reject", ""}, {"cold", "info", ""}};
+    EXPECT_EQ(store_.EndRun(made.run_id, ending), absl::OkStatus());
+    return made.run_id;
+  };
+  run(0, 0, 100, "accepted");
+  run(0, 1, 130, "accepted");
+  run(0, 2, 110, "accepted");
+  run(1, 0, 200, "accepted");
+  const int64_t rejected = run(1, 1, 9000, "rejected");
+  run(1, 2, 240, "accepted");
+  run(2, 0, 400, "accepted");
+
+  EXPECT_EQ(Value("SELECT concat_ws('|', runs, accepted, left_out, left_out_why, makespan_s, makespan_min_s, makespan_max_s) FROM cell_summary WHERE position = 0"),
+            "3|3|0|{}|0.11|0.1|0.13");
+  EXPECT_EQ(Value("SELECT concat_ws('|', runs, accepted, left_out, left_out_why, makespan_s, makespan_min_s, makespan_max_s) FROM cell_summary WHERE position = 1"),
+            fmt::format("3|2|1|{{\"run {}: slip\"}}|0.22|0.2|0.24", rejected));
+
+  const absl::StatusOr<Table> comparison = Query(connection_,
+                                                 "SELECT concat_ws('|', target, params->>'tasks', baseline_target, differs_in, accepted, baseline_accepted, left_out, "
+                                                 "makespan_ratio) FROM comparison ORDER BY cell_id");
+  ASSERT_TRUE(comparison.ok()) << comparison.status();
+  ASSERT_EQ(comparison->rows.size(), 1u) << "tasks=20 has no rival, and is no baseline for others";
+  EXPECT_EQ(*comparison->rows[0][0], "airflow|10|dask|target|2|3|1|2");
+
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', target, tasks, accepted, makespan_s), ' ' ORDER BY cell_id) FROM scaling"),
+            "dask|10|3|0.11 airflow|10|2|0.22 dask|20|1|0.4");
+
+  EXPECT_EQ(Value("SELECT concat_ws('|', name, state, cells, blocks, runs_total, settled, accepted, rejected, running) FROM progress"), "small|running|3|3|9|7|6|1|0");
+  EXPECT_EQ(Value("SELECT eta_s > 0 AND elapsed_s > 0 FROM progress"), "t");
+}
+
+TEST_F(ViewsTest, CellsOfOneTargetAreComparedWithTheFirst) {
+  const SweepRow sweep = MakeSweep(1, {{"", R"({"tasks": 1})"}, {"", R"({"tasks": 2})"}, {"", R"({"tasks": 3})"}});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', params, baseline_cell, differs_in, coalesce(makespan_ratio::text, 'unknown')), ' ' ORDER BY cell_id) FROM comparison"),
+            "{\"tasks\": 2}|{\"tasks\": 1}|parameters|unknown {\"tasks\": 3}|{\"tasks\": 1}|parameters|unknown");
+}
+
+TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  // tick, read at (ms; the read takes 2 ms around it), inode, cpu (ms), current, inactive, peak, read bytes
+  const auto add = [&](uint64_t tick, int64_t at_ms, uint64_t inode, int64_t cpu_ms, int64_t current, int64_t inactive, int64_t peak, int64_t read) {
+    v1::CgroupSample* sample = batch.add_cgroup_samples();
+    sample->set_tick(tick);
+    sample->set_read_begin_ns((at_ms - 1) * kMs);
+    sample->set_read_end_ns((at_ms + 1) * kMs);
+    sample->set_cgroup("/system.slice/db");
+    sample->set_inode(inode);
+    sample->set_cpu_usage_ns(cpu_ms * kMs);
+    sample->set_memory_current_bytes(current);
+    sample->set_memory_inactive_file_bytes(inactive);
+    sample->set_memory_peak_bytes(peak);
+    sample->set_io_read_bytes(read);
+    sample->set_io_write_bytes(-1);
+    sample->set_pids(static_cast<int64_t>(tick) + 3);
+  };
+  add(0, -1000, 7, 10'000, 1000, 400, 5000, 0);
+  add(1, 0, 7, 10'500, 2000, 400, 5000, 1000);
+  add(2, 1100, 7, 12'700, 1500, 1600, 5000, 1000);  // 2.2 s of CPU in 1.1 s; less memory than inactive cache
+  add(4, 3100, 7, 13'700, 1500, 0, 5000, 5000);     // tick 3 is missing
+  add(5, 4100, 8, 100, 300, 0, 300, 0);             // made anew: another series
+  add(6, 5100, 8, 350, 400, 0, 450, 500);
+  EXPECT_EQ(WriteOk({batch}).rows, 6u);
+
+  const absl::StatusOr<Table> rates = Query(connection_,
+                                            "SELECT concat_ws('|', agent, inode, tick, interval_s, gap, cores, working_set_bytes, io_read_bytes_per_s, "
+                                            "coalesce(io_write_bytes_per_s::text, 'null')) FROM container_rate ORDER BY tick");
+  ASSERT_TRUE(rates.ok()) << rates.status();
+  std::vector<std::string> rows;
+  for (const auto& row : rates->rows) rows.push_back(*row[0]);
+  EXPECT_THAT(rows, ElementsAre("a|7|1|1|f|0.5|1600|1000|null", "a|7|2|1.1|f|2|0|0|null", "a|7|4|2|t|0.5|1500|2000|null", "a|8|6|1|f|0.25|400|500|null"));
+  EXPECT_EQ(Value("SELECT at FROM container_rate WHERE tick = 2"), "2023-11-14 22:13:21.1+00");
+
+  EXPECT_EQ(Value("SELECT concat_ws('|', cgroup, samples, series, gaps, sampled_s, cores_max, cpu_s, working_set_max_bytes, memory_max_bytes, memory_peak_bytes, "
+                  "io_read_bytes, coalesce(io_write_bytes::text, 'null'), pids_max) FROM container_usage"),
+            "/system.slice/db|6|2|1|5.1|2|3.95|1600|2000|5000|5500|null|9");
+  EXPECT_NEAR(Number("cores_avg", "container_usage"), 3.95 / 5.1, 1e-12);
+  EXPECT_NEAR(Number("io_read_bytes_per_s", "container_usage"), 5500 / 5.1, 1e-9);
+}
+
+TEST_F(ViewsTest, HostUsageShowsStealMemoryAndTheAgentsOwnCost) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  // Two processors for a second: 2 s of CPU time, of which 0.5 user, 0.25 system, 0.25 stolen, 1 idle; then all idle.
+  for (int64_t tick = 0; tick < 3; ++tick) {
+    v1::HostSample* host = batch.add_host_samples();
+    host->set_tick(static_cast<uint64_t>(tick));
+    host->set_read_begin_ns(tick * 1000 * kMs);
+    host->set_read_end_ns(tick * 1000 * kMs);
+    const int64_t busy = tick > 0 ? 1 : 0;
+    host->set_cpu_user_ns(busy * 500 * kMs);
+    host->set_cpu_system_ns(busy * 250 * kMs);
+    host->set_cpu_steal_ns(busy * 250 * kMs);
+    host->set_cpu_idle_ns(busy * 1000 * kMs + (tick > 1 ? 2000 * kMs : 0));
+    host->set_cpus(2);
+    host->set_memory_available_bytes(1000 - tick * 100);
+    host->set_agent_cpu_ns(tick * 20 * kMs);
+    host->set_sampler_cpu_ns(tick * 5 * kMs);
+    host->set_agent_memory_bytes(tick == 1 ? 99 : 10);
+    host->set_cpu_some_us(tick * 500'000);
+  }
+  WriteOk({batch});
+  EXPECT_EQ(Value("SELECT concat_ws('|', agent, host, samples, gaps, cpus, cores_avg, cores_max, steal_fraction, steal_max_fraction, memory_available_min_bytes, "
+                  "agent_cores_avg, sampler_cores_avg, agent_memory_max_bytes) FROM host_usage"),
+            "a|host-a|3|0|2|0.375|0.75|0.0625|0.125|800|0.02|0.005|99");
+  EXPECT_EQ(Value("SELECT cpu_some_fraction FROM host_rate WHERE tick = 2"), "0.5");
+}
+
+TEST_F(ViewsTest, TheSeedsBenchmarkColumnsAreTheirsInTheirOrder) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = SmallRun(sweep, 0, 0, "1");
+  EXPECT_EQ(Count("radps_benchmark"), 0) << "accepted runs only";
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  const absl::StatusOr<Table> table = Query(connection_, "SELECT * FROM radps_benchmark");
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(table->columns,
+              ElementsAre("sweep_id", "run_id", "workflow_orchestration_framework", "date_and_time", "developer", "system_name", "n_tasks", "t_min_sleep", "t_max_sleep",
+                          "t_workflow", "t_sum_task_times", "t_sum_task_times_per_unit_of_parallelism", "overhead_percentage", "overhead_per_task_seconds",
+                          "n_threads_per_process", "n_processes", "n_parallelism", "runner", "backend_database", "workflow_type", "total_memory"));
+  ASSERT_EQ(table->rows.size(), 1u);
+  EXPECT_EQ(*table->rows[0][1], fmt::format("small_2023-11-14_22-13-20_{}", run.run_id));
+  EXPECT_EQ(Value("SELECT concat_ws('|', workflow_orchestration_framework, date_and_time, system_name, n_tasks, t_min_sleep, t_max_sleep, t_workflow, "
+                  "n_threads_per_process, n_processes, n_parallelism, round(total_memory, 3)) FROM radps_benchmark"),
+            "dask|2023-11-14 22:13:20|host-a+host-b|5|0.008|0.01|0.024|2|2|4|1.000");
+}
+
+}  // namespace
+}  // namespace assay
