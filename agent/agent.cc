@@ -156,7 +156,7 @@ void Agent::State::Fill(v1::Report& report) {
 }
 
 absl::Status Agent::State::Welcomed(const v1::Welcome& welcome) {
-  const absl::Status status = spool->UseCluster(welcome.cluster_id());
+  absl::Status status = spool->UseCluster(welcome.cluster_id());
   if (absl::IsFailedPrecondition(status) && results != nullptr) {
     loop.Post([this] {
       exit_code = 1;

@@ -133,8 +133,8 @@ HostFinding SpoolDirectory(const std::string& directory) {
   std::error_code error;
   while (!existing.empty() && !fs::exists(existing, error) && existing != existing.parent_path())
     existing = existing.parent_path();
-  const HostFinding missing{"spool", State::kMissing, fmt::format("{} cannot be written", directory),
-                            "give --spool a directory on a local disk that this user may write"};
+  HostFinding missing{"spool", State::kMissing, fmt::format("{} cannot be written", directory),
+                      "give --spool a directory on a local disk that this user may write"};
   if (existing.empty()) return missing;
   if (existing == fs::path(directory)) {
     const std::string probe = fmt::format("{}/check.{}", directory, getpid());

@@ -122,7 +122,7 @@ absl::Status Spool::Resume(const std::string& stream, uint64_t through_seq) {
     std::lock_guard lock(mutex_);
     SpoolStream* found = Find(stream);
     if (found == nullptr) return absl::OkStatus();  // delivered to its end meanwhile
-    if (const absl::Status status = found->Resume(through_seq); !status.ok()) return status;
+    if (absl::Status status = found->Resume(through_seq); !status.ok()) return status;
     RemoveFinished(garbage);
     UpdateMarks();
   }

@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<std::unique_ptr<SpoolStream>>> FindStreams(const std:
   std::error_code error;
   fs::create_directory(cluster, error);
   if (error) return DirectoryError(error, cluster);
-  if (const absl::Status synced = SyncDirectory(directory); !synced.ok()) return synced;
+  if (absl::Status synced = SyncDirectory(directory); !synced.ok()) return synced;
   std::vector<std::unique_ptr<SpoolStream>> streams;
   for (const fs::path& path : Subdirectories(cluster)) {
     const std::string name = path.filename().string();

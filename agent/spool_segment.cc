@@ -136,7 +136,7 @@ absl::StatusOr<SpoolSegment::Contents> SpoolSegment::Scan() const {
   if (fstat(fd_, &about) != 0 || !ReadAt(0, static_cast<size_t>(about.st_size), file)) {
     return FileError(errno, "read", path_);
   }
-  const absl::Status damaged = absl::DataLossError(fmt::format("{} has no whole header", path_));
+  absl::Status damaged = absl::DataLossError(fmt::format("{} has no whole header", path_));
   if (file.size() < kFixedHeaderBytes || !file.starts_with(kMagic)) return damaged;
   Contents contents;
   contents.header.first_seq = Get<uint64_t>(file, 8);
@@ -185,6 +185,7 @@ absl::StatusOr<std::string> SpoolSegment::Read(const Entry& entry, uint64_t seq)
 
 absl::Status SpoolSegment::Write(uint64_t offset, const std::vector<std::string_view>& records) const {
   std::vector<iovec> buffers;
+  buffers.reserve(records.size());
   for (const std::string_view record : records) {
     buffers.push_back({const_cast<char*>(record.data()), record.size()});
   }

@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<SpoolStream>> SpoolStream::Create(const std::stri
   std::error_code error;
   std::filesystem::create_directory(directory, error);
   if (error) return FileError(error.value(), "create", directory);
-  if (const absl::Status status = SyncDirectory(std::filesystem::path(directory).parent_path()); !status.ok()) {
+  if (absl::Status status = SyncDirectory(std::filesystem::path(directory).parent_path()); !status.ok()) {
     return status;
   }
   return std::unique_ptr<SpoolStream>(new SpoolStream(directory, name, /*own=*/true));
@@ -85,7 +85,7 @@ absl::StatusOr<std::unique_ptr<SpoolStream>> SpoolStream::Recover(const std::str
     }
     if (const uint64_t bytes = std::filesystem::file_size(path, error); !error && bytes > contents->end_offset) {
       spdlog::warn("spool: {} ends in the middle of a batch; {} bytes are cut off", path, bytes - contents->end_offset);
-      if (const absl::Status cut = (*segment)->CutAt(contents->end_offset); !cut.ok()) return cut;
+      if (absl::Status cut = (*segment)->CutAt(contents->end_offset); !cut.ok()) return cut;
     }
     if (stream->segments_.empty()) {
       stream->created_wall_ns_ = contents->header.created_wall_ns;

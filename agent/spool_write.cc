@@ -132,7 +132,7 @@ void Spool::SaveAcked() {
   std::lock_guard lock(mutex_);
   for (const auto& stream : streams_) {
     // It may lag: after a crash the coordinator says where to go on.
-    if (const absl::Status status = stream->SaveAcked(); !status.ok())
+    if (absl::Status status = stream->SaveAcked(); !status.ok())
       spdlog::debug("spool: {}", std::string(status.message()));
   }
   std::erase_if(writers_, [&](const auto& writer) { return Find(writer.first) == nullptr; });

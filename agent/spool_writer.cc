@@ -20,7 +20,7 @@ std::string SegmentPath(const std::string& directory, uint64_t number) {
 absl::StatusOr<SpoolStream::Placement> SpoolWriter::Write(const SpoolStream::Chunk& chunk) {
   const bool roll = segment_ == nullptr || offset_ >= segment_bytes_ || chunk.batches.front().seq != next_seq_;
   if (roll) {
-    if (const absl::Status synced = Sync(); !synced.ok()) return synced;
+    if (absl::Status synced = Sync(); !synced.ok()) return synced;
     const SpoolSegment::Header header{chunk.batches.front().seq, WallNs(), chunk.open};
     auto created = SpoolSegment::Create(SegmentPath(directory_, chunk.segment_number), header);
     if (!created.ok()) return created.status();
@@ -31,12 +31,13 @@ absl::StatusOr<SpoolStream::Placement> SpoolWriter::Write(const SpoolStream::Chu
     dirty_ = true;
   }
   std::vector<std::string_view> records;
+  records.reserve(chunk.batches.size());
   uint64_t bytes = 0;
   for (const auto& batch : chunk.batches) {
     records.emplace_back(*batch.record);
     bytes += batch.record->size();
   }
-  if (const absl::Status status = segment_->Write(offset_, records); !status.ok()) {
+  if (absl::Status status = segment_->Write(offset_, records); !status.ok()) {
     // A segment without records is made anew at the next try: the stream does not know it yet.
     if (roll) {
       unlink(segment_->path().c_str());
@@ -54,7 +55,7 @@ absl::StatusOr<SpoolStream::Placement> SpoolWriter::Write(const SpoolStream::Chu
 
 absl::Status SpoolWriter::Sync() {
   if (!dirty_ || segment_ == nullptr) return absl::OkStatus();
-  if (const absl::Status status = segment_->Sync(); !status.ok()) return status;
+  if (absl::Status status = segment_->Sync(); !status.ok()) return status;
   dirty_ = false;
   return absl::OkStatus();
 }

@@ -129,8 +129,8 @@ absl::Status LocalStack::StartAgents(const LocalStackOptions& options) {
   for (uint32_t n = 1; n <= options.agents; ++n) {
     const std::string name = fmt::format("local-{}", n);
     const std::string spool = fmt::format("{}/spool/{}", options.data_dir, name);
-    if (const absl::Status made = MakeDirectories(spool); !made.ok()) return made;
-    if (const absl::Status ended = EndOrphan(spool); !ended.ok()) return ended;
+    if (absl::Status made = MakeDirectories(spool); !made.ok()) return made;
+    if (absl::Status ended = EndOrphan(spool); !ended.ok()) return ended;
     std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name",
                                      name,     "--label",       "role=load"};
     if (n == 1) argv.insert(argv.end(), {"--label", "role=target"});
