@@ -1,11 +1,11 @@
 #ifndef ASSAY_AGENT_BATCH_SINK_H_
 #define ASSAY_AGENT_BATCH_SINK_H_
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include <absl/status/statusor.h>
 
 #include "assay/v1/record.pb.h"
 

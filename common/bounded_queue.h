@@ -11,7 +11,8 @@
 
 namespace assay {
 
-// The only queue between threads: it refuses or blocks when full, and never grows beyond its bound. Any number of threads on either end.
+// The only queue between threads: it refuses or blocks when full, and never grows beyond its bound. Any number of
+// threads on either end.
 template <typename T>
 class BoundedQueue {
  public:

@@ -11,8 +11,8 @@ int64_t MonotonicNs();
 // CLOCK_REALTIME as Unix nanoseconds: for people, never for durations.
 int64_t WallNs();
 
-// "Coordinator time": Unix nanoseconds that run on the monotonic clock from the process's first use of it, so a step of the wall clock
-// in the middle of a run cannot bend T0. Each coordinator process (each term) is a clock of its own.
+// "Coordinator time": Unix nanoseconds that run on the monotonic clock from the process's first use of it, so a step of
+// the wall clock in the middle of a run cannot bend T0. Each coordinator process (each term) is a clock of its own.
 int64_t SteadyWallNs();
 
 // CPU time of this process, and of the calling thread, in nanoseconds.

@@ -7,7 +7,9 @@ namespace {
 
 constexpr int64_t kDriftPerMillion = 100;
 
-int64_t Bound(int64_t round_trip_ns, int64_t age_ns) { return (round_trip_ns + 1) / 2 + age_ns / 1'000'000 * kDriftPerMillion; }
+int64_t Bound(int64_t round_trip_ns, int64_t age_ns) {
+  return (round_trip_ns + 1) / 2 + age_ns / 1'000'000 * kDriftPerMillion;
+}
 
 }  // namespace
 

@@ -8,9 +8,9 @@
 
 namespace assay {
 
-// Estimates how far the coordinator's clock is ahead of this agent's monotonic clock from request/answer exchanges (the four
-// instants of NTP, RFC 5905 section 8). Keeps a window of recent exchanges and trusts the one with the shortest round trip:
-// its error is at most half of that round trip, whatever the asymmetry of the path.
+// Estimates how far the coordinator's clock is ahead of this agent's monotonic clock from request/answer exchanges (the
+// four instants of NTP, RFC 5905 section 8). Keeps a window of recent exchanges and trusts the one with the shortest
+// round trip: its error is at most half of that round trip, whatever the asymmetry of the path.
 class ClockOffset {
  public:
   struct Estimate {
@@ -21,7 +21,8 @@ class ClockOffset {
   // sent and answered: agent's clock; received and replied: coordinator's. All ns. Impossible exchanges are ignored.
   void Add(int64_t sent_ns, int64_t received_ns, int64_t replied_ns, int64_t answered_ns);
 
-  // Nothing before the first exchange. The bound grows with the estimate's age by the drift two quartz clocks may have (100 ppm).
+  // Nothing before the first exchange. The bound grows with the estimate's age by the drift two quartz clocks may have
+  // (100 ppm).
   std::optional<Estimate> At(int64_t now_ns) const;
 
   // The coordinator's clock is another one now.

@@ -32,7 +32,8 @@ std::string CommandResult::Describe() const {
 
 absl::StatusOr<CommandResult> RunCommand(SpawnRequest request, int64_t timeout_ns, const std::atomic<bool>* stop) {
   std::array<int, 2> pipe_fds{};
-  if (pipe2(pipe_fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) return absl::ResourceExhaustedError("no descriptors left for a pipe");
+  if (pipe2(pipe_fds.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+    return absl::ResourceExhaustedError("no descriptors left for a pipe");
   const absl::Cleanup close_read = [&] { close(pipe_fds[0]); };
   // The child's end must block as programs expect of their stdout.
   fcntl(pipe_fds[1], F_SETFL, 0);
@@ -52,7 +53,8 @@ absl::StatusOr<CommandResult> RunCommand(SpawnRequest request, int64_t timeout_n
   bool pipe_open = true;
   std::array<char, 65536> buffer{};
   while (true) {
-    std::array<pollfd, 2> fds{{{pipe_open ? pipe_fds[0] : -1, POLLIN, 0}, {exited_ns == 0 ? child->pidfd : -1, POLLIN, 0}}};
+    std::array<pollfd, 2> fds{
+        {{pipe_open ? pipe_fds[0] : -1, POLLIN, 0}, {exited_ns == 0 ? child->pidfd : -1, POLLIN, 0}}};
     poll(fds.data(), fds.size(), kPollMs);
     const int64_t now_ns = MonotonicNs();
     if (pipe_open && fds[0].revents != 0) {
@@ -62,7 +64,8 @@ absl::StatusOr<CommandResult> RunCommand(SpawnRequest request, int64_t timeout_n
     }
     if (exited_ns == 0 && fds[1].revents != 0) exited_ns = now_ns;
     if (exited_ns != 0 && (!pipe_open || now_ns - exited_ns > kLingerNs)) break;
-    if (exited_ns == 0 && kill_ns == std::numeric_limits<int64_t>::max() && (now_ns >= deadline_ns || (stop != nullptr && *stop))) {
+    if (exited_ns == 0 && kill_ns == std::numeric_limits<int64_t>::max() &&
+        (now_ns >= deadline_ns || (stop != nullptr && *stop))) {
       result.timed_out = now_ns >= deadline_ns;
       kill(-child->pid, SIGTERM);
       kill_ns = now_ns + kGraceNs;

@@ -18,7 +18,9 @@ constexpr uint64_t kGolden = 0x9e3779b97f4a7c15ULL;
 
 uint64_t DrawBits(uint64_t key, uint64_t counter) { return Mix(Mix(key + kGolden) + (counter + 1) * kGolden); }
 
-double DrawUnit(uint64_t key, uint64_t counter) { return static_cast<double>(DrawBits(key, counter) >> 11) * 0x1.0p-53; }
+double DrawUnit(uint64_t key, uint64_t counter) {
+  return static_cast<double>(DrawBits(key, counter) >> 11) * 0x1.0p-53;
+}
 
 uint64_t RunKey(uint64_t seed, uint64_t cell_key, uint32_t block) { return DrawBits(DrawBits(seed, cell_key), block); }
 
@@ -41,7 +43,9 @@ int64_t DrawSleepNs(const v1::SleepLength& length, uint64_t run_key, uint64_t in
       return drawn < 9e18 ? static_cast<int64_t>(drawn) : std::numeric_limits<int64_t>::max();
     }
     case v1::SleepLength::kList:
-      return length.list().ns_size() == 0 ? 0 : length.list().ns(static_cast<int>(index % static_cast<uint64_t>(length.list().ns_size())));
+      return length.list().ns_size() == 0
+                 ? 0
+                 : length.list().ns(static_cast<int>(index % static_cast<uint64_t>(length.list().ns_size())));
     case v1::SleepLength::KIND_NOT_SET:
       return 0;
   }

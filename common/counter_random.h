@@ -8,8 +8,9 @@
 
 namespace assay {
 
-// Counter-based random numbers: a value is a function of (key, counter), so any process draws the same number for trigger i without
-// knowing what was drawn before. The mixing function is SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014) applied twice.
+// Counter-based random numbers: a value is a function of (key, counter), so any process draws the same number for
+// trigger i without knowing what was drawn before. The mixing function is SplitMix64's finalizer (Steele, Lea, Flood,
+// OOPSLA 2014) applied twice.
 uint64_t DrawBits(uint64_t key, uint64_t counter);
 
 // Uniform in [0, 1), 53 bits.

@@ -10,9 +10,10 @@ namespace assay {
 // At the agent. Everything in (acked, last] is still in the spool; `next` is what goes on the wire next.
 class SendWindow {
  public:
-  explicit SendWindow(uint64_t last_seq = 0, uint64_t acked_seq = 0) : last_(last_seq), acked_(acked_seq), next_(acked_seq + 1) {}
+  explicit SendWindow(uint64_t last_seq = 0, uint64_t acked_seq = 0)
+      : last_(last_seq), acked_(acked_seq), next_(acked_seq + 1) {}
 
-  uint64_t Append() { return ++last_; }          // the number of a batch that was just spooled
+  uint64_t Append() { return ++last_; }  // the number of a batch that was just spooled
   bool HasNext() const { return next_ <= last_; }
   uint64_t next() const { return next_; }
   void Sent() { ++next_; }

@@ -1,11 +1,11 @@
 #ifndef ASSAY_COMMON_RPC_H_
 #define ASSAY_COMMON_RPC_H_
 
-#include <memory>
-#include <string>
-
 #include <absl/status/status.h>
 #include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
 
 #include "common/protocol.h"
 
@@ -15,7 +15,8 @@ namespace assay {
 absl::Status FromGrpc(const grpc::Status& status);
 grpc::Status ToGrpc(const absl::Status& status);
 
-// Both ends take their keepalive and size settings from here: with only one end changed, gRPC ends the connection ("too many pings").
+// Both ends take their keepalive and size settings from here: with only one end changed, gRPC ends the connection ("too
+// many pings").
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 void ConfigureServer(grpc::ServerBuilder& builder);
 

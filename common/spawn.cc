@@ -40,7 +40,8 @@ absl::Status SpawnError(int error, const SpawnRequest& request) {
   const std::string what =
       error == ENOENT && !request.cwd.empty()
           ? fmt::format("cannot start '{}': no such program, or no directory '{}'", request.argv[0], request.cwd)
-          : fmt::format("cannot start '{}': {}", request.argv[0], error == ENOENT ? "no such program in PATH" : std::strerror(error));
+          : fmt::format("cannot start '{}': {}", request.argv[0],
+                        error == ENOENT ? "no such program in PATH" : std::strerror(error));
   switch (error) {
     case ENOENT:
     case ENOTDIR:
@@ -61,7 +62,8 @@ absl::Status SpawnError(int error, const SpawnRequest& request) {
 }  // namespace
 
 absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
-  if (request.argv.empty() || request.argv[0].empty()) return absl::InvalidArgumentError("cannot start an empty command");
+  if (request.argv.empty() || request.argv[0].empty())
+    return absl::InvalidArgumentError("cannot start an empty command");
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -99,9 +101,9 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
   argv.push_back(nullptr);
 
   pid_t pid = 0;
-  const int error = request.env.empty()
-                        ? posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ)
-                        : posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), MergedEnvironment(request.env).data());
+  const int error = request.env.empty() ? posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ)
+                                        : posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(),
+                                                       MergedEnvironment(request.env).data());
   if (error != 0) return SpawnError(error, request);
 
   // Safe although the process may have ended: it is not reaped before we do it, so the pid cannot be another's.

@@ -32,7 +32,9 @@ void ForEachPiece(std::string_view text, const Visit& visit) {
 
 }  // namespace
 
-std::string ExpandTemplate(std::string_view text, const std::function<std::optional<std::string>(std::string_view)>& value, bool keep_escapes) {
+std::string ExpandTemplate(std::string_view text,
+                           const std::function<std::optional<std::string>(std::string_view)>& value,
+                           bool keep_escapes) {
   std::string out;
   ForEachPiece(text, [&](const Piece& piece) {
     if (piece.kind == Piece::kLiteral) {

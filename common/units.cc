@@ -16,8 +16,10 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 7> kTime{{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
-constexpr std::array<Unit, 7> kSize{{{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}}};
+constexpr std::array<Unit, 7> kTime{
+    {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
+constexpr std::array<Unit, 7> kSize{
+    {{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}}};
 
 // The number at the front and what follows it, blanks between them dropped.
 std::optional<std::pair<double, std::string_view>> SplitNumber(std::string_view text) {
@@ -45,12 +47,14 @@ std::optional<double> Scaled(std::string_view text, const std::array<Unit, N>& u
 
 absl::StatusOr<int64_t> ParseDurationNs(std::string_view text) {
   if (const auto ns = Scaled(text, kTime)) return static_cast<int64_t>(std::llround(*ns));
-  return absl::InvalidArgumentError(fmt::format("'{}' is not a duration; write a number with a unit, such as 250us, 10ms, 30s, 2m or 1h", text));
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not a duration; write a number with a unit, such as 250us, 10ms, 30s, 2m or 1h", text));
 }
 
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {
   if (const auto bytes = Scaled(text, kSize)) return static_cast<uint64_t>(*bytes);
-  return absl::InvalidArgumentError(fmt::format("'{}' is not a size; write a number with a unit, such as 512B, 4KiB, 1MiB or 2GiB", text));
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not a size; write a number with a unit, such as 512B, 4KiB, 1MiB or 2GiB", text));
 }
 
 absl::StatusOr<double> ParseFraction(std::string_view text) {
@@ -58,7 +62,8 @@ absl::StatusOr<double> ParseFraction(std::string_view text) {
     const double value = split->second == "%" ? split->first / 100 : split->first;
     if ((split->second == "%" || split->second.empty()) && value >= 0 && value <= 1) return value;
   }
-  return absl::InvalidArgumentError(fmt::format("'{}' is not a fraction; write a percentage such as 1%, or a number from 0 to 1", text));
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not a fraction; write a percentage such as 1%, or a number from 0 to 1", text));
 }
 
 std::string FormatDuration(int64_t ns) {

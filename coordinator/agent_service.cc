@@ -13,7 +13,8 @@ namespace {
 
 class ControlReactor final : public StreamReactor<v1::Report, v1::Desired> {
  public:
-  ControlReactor(grpc::CallbackServerContext* context, Coordinator& coordinator, uint64_t session) : StreamReactor(context), coordinator_(coordinator) {
+  ControlReactor(grpc::CallbackServerContext* context, Coordinator& coordinator, uint64_t session)
+      : StreamReactor(context), coordinator_(coordinator) {
     session_.id = session;
     session_.send = [handle = handle()](v1::Desired&& desired) { handle->Send(std::move(desired)); };
     Begin();
@@ -26,7 +27,8 @@ class ControlReactor final : public StreamReactor<v1::Report, v1::Desired> {
   }
   // Every message says all: only the newest counts. The welcome is said once and must survive.
   void Queue(std::deque<v1::Desired>& outbox, v1::Desired&& desired) override {
-    if (!outbox.empty() && outbox.back().has_welcome() && !desired.has_welcome()) *desired.mutable_welcome() = outbox.back().welcome();
+    if (!outbox.empty() && outbox.back().has_welcome() && !desired.has_welcome())
+      *desired.mutable_welcome() = outbox.back().welcome();
     outbox.clear();
     outbox.push_back(std::move(desired));
   }
@@ -38,7 +40,8 @@ class ControlReactor final : public StreamReactor<v1::Report, v1::Desired> {
 
 class ResultsReactor final : public StreamReactor<v1::ResultsMessage, v1::Ack> {
  public:
-  ResultsReactor(grpc::CallbackServerContext* context, Ingest& ingest) : StreamReactor(context), ingest_(ingest), source_(std::make_shared<Ingest::Source>()) {
+  ResultsReactor(grpc::CallbackServerContext* context, Ingest& ingest)
+      : StreamReactor(context), ingest_(ingest), source_(std::make_shared<Ingest::Source>()) {
     source_->send = [handle = handle()](v1::Ack&& ack) { handle->Send(std::move(ack)); };
     source_->resume = [handle = handle()] { handle->Resume(); };
     source_->drop = [handle = handle()] { handle->Drop(); };
@@ -49,7 +52,8 @@ class ResultsReactor final : public StreamReactor<v1::ResultsMessage, v1::Ack> {
   bool Take(v1::ResultsMessage&& message) override { return ingest_.Take(source_, std::move(message)); }
   // A later ack of a stream says all that an earlier one does.
   void Queue(std::deque<v1::Ack>& outbox, v1::Ack&& ack) override {
-    const auto same = std::find_if(outbox.begin(), outbox.end(), [&](const v1::Ack& a) { return a.stream() == ack.stream(); });
+    const auto same =
+        std::find_if(outbox.begin(), outbox.end(), [&](const v1::Ack& a) { return a.stream() == ack.stream(); });
     if (same != outbox.end()) {
       *same = std::move(ack);
     } else {
@@ -80,6 +84,8 @@ class AgentService final : public v1::AgentService::CallbackService {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeAgentService(Coordinator& coordinator, Ingest& ingest) { return std::make_unique<AgentService>(coordinator, ingest); }
+std::unique_ptr<grpc::Service> MakeAgentService(Coordinator& coordinator, Ingest& ingest) {
+  return std::make_unique<AgentService>(coordinator, ingest);
+}
 
 }  // namespace assay

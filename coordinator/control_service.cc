@@ -25,23 +25,28 @@ constexpr size_t kExportChunkBytes = 256 << 10;
 
 class ControlService::Impl final : public v1::ControlService::Service {
  public:
-  Impl(Coordinator& coordinator, std::string url, int64_t term) : coordinator_(coordinator), url_(std::move(url)), term_(term) {}
+  Impl(Coordinator& coordinator, std::string url, int64_t term)
+      : coordinator_(coordinator), url_(std::move(url)), term_(term) {}
 
   void Stop() { stopping_ = true; }
 
-  grpc::Status StartSweep(grpc::ServerContext*, const v1::StartSweepRequest* request, v1::StartSweepReply* reply) override {
-    const absl::StatusOr<Plan> plan = LoadScenario(request->scenario_yaml(), request->file_name(), {request->sets().begin(), request->sets().end()});
+  grpc::Status StartSweep(grpc::ServerContext*, const v1::StartSweepRequest* request,
+                          v1::StartSweepReply* reply) override {
+    const absl::StatusOr<Plan> plan =
+        LoadScenario(request->scenario_yaml(), request->file_name(), {request->sets().begin(), request->sets().end()});
     if (!plan.ok()) return ToGrpc(plan.status());
     SweepRow sweep;
     sweep.state = "pending";
     sweep.scenario_yaml = request->scenario_yaml();
     sweep.sets.assign(request->sets().begin(), request->sets().end());
     sweep.spec = plan->spec;
-    for (const PlannedCell& cell : plan->cells) sweep.cells.push_back({0, cell.position, cell.label, cell.params_json, cell.spec});
+    for (const PlannedCell& cell : plan->cells)
+      sweep.cells.push_back({0, cell.position, cell.label, cell.params_json, cell.spec});
     Writing connection(*this);
     if (const absl::Status stored = SweepStore(connection).CreateSweep(sweep); !stored.ok()) return ToGrpc(stored);
     reply->set_sweep_id(sweep.sweep_id);
-    spdlog::info("sweep {} ({}): {} cells in {} blocks", sweep.sweep_id, sweep.spec.name(), sweep.cells.size(), sweep.spec.blocks());
+    spdlog::info("sweep {} ({}): {} cells in {} blocks", sweep.sweep_id, sweep.spec.name(), sweep.cells.size(),
+                 sweep.spec.blocks());
     coordinator_.AddSweep(std::move(sweep));
     return grpc::Status::OK;
   }
@@ -51,19 +56,22 @@ class ControlService::Impl final : public v1::ControlService::Service {
     return Answer(ReadSweeps(connection), reply);
   }
 
-  grpc::Status CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request, v1::CancelSweepReply*) override {
+  grpc::Status CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request,
+                           v1::CancelSweepReply*) override {
     Writing connection(*this);
     const absl::Status stored = SweepStore(connection).RequestCancel(request->sweep_id(), request->now());
     if (stored.ok()) coordinator_.CancelSweep(request->sweep_id(), request->now());
     return ToGrpc(stored);
   }
 
-  grpc::Status RemoveSweep(grpc::ServerContext*, const v1::RemoveSweepRequest* request, v1::RemoveSweepReply*) override {
+  grpc::Status RemoveSweep(grpc::ServerContext*, const v1::RemoveSweepRequest* request,
+                           v1::RemoveSweepReply*) override {
     Writing connection(*this);
     return ToGrpc(SweepStore(connection).RemoveSweep(request->sweep_id()));
   }
 
-  grpc::Status WatchSweep(grpc::ServerContext* context, const v1::WatchSweepRequest* request, grpc::ServerWriter<v1::SweepProgress>* writer) override {
+  grpc::Status WatchSweep(grpc::ServerContext* context, const v1::WatchSweepRequest* request,
+                          grpc::ServerWriter<v1::SweepProgress>* writer) override {
     Reading connection(*this);
     int64_t last_run = 0;
     uint32_t ended = 0;
@@ -108,7 +116,8 @@ class ControlService::Impl final : public v1::ControlService::Service {
 
   grpc::Status ReadView(grpc::ServerContext*, const v1::ReadViewRequest* request, v1::ViewRows* reply) override {
     Reading connection(*this);
-    if (const auto sweep = ReadSweep(connection, request->sweep_id(), nullptr); !sweep.ok()) return ToGrpc(sweep.status());
+    if (const auto sweep = ReadSweep(connection, request->sweep_id(), nullptr); !sweep.ok())
+      return ToGrpc(sweep.status());
     return Answer(ReadViewRows(connection, request->view(), request->sweep_id()), reply);
   }
 
@@ -117,9 +126,11 @@ class ControlService::Impl final : public v1::ControlService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Export(grpc::ServerContext*, const v1::ExportRequest* request, grpc::ServerWriter<v1::ExportChunk>* writer) override {
+  grpc::Status Export(grpc::ServerContext*, const v1::ExportRequest* request,
+                      grpc::ServerWriter<v1::ExportChunk>* writer) override {
     Reading connection(*this);
-    if (const auto sweep = ReadSweep(connection, request->sweep_id(), nullptr); !sweep.ok()) return ToGrpc(sweep.status());
+    if (const auto sweep = ReadSweep(connection, request->sweep_id(), nullptr); !sweep.ok())
+      return ToGrpc(sweep.status());
     v1::ExportChunk chunk;
     const auto flush = [&] {
       const bool written = chunk.file().empty() || writer->Write(chunk);
@@ -142,7 +153,8 @@ class ControlService::Impl final : public v1::ControlService::Service {
     } else if (request->format() == "csv") {
       status = ExportCsv(connection, request->sweep_id(), request->view(), sink);
     } else {
-      status = absl::InvalidArgumentError(fmt::format("there is no export format '{}'; known are gust, radps and csv", request->format()));
+      status = absl::InvalidArgumentError(
+          fmt::format("there is no export format '{}'; known are gust, radps and csv", request->format()));
     }
     if (status.ok()) flush();
     return ToGrpc(status);

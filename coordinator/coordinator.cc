@@ -38,7 +38,8 @@ std::string LabelsJson(const v1::Hello& hello) {
     values += fmt::format("{}{}", values.empty() ? "" : ",", quoted(label.value()));
   }
   std::string json;
-  for (const auto& [key, values] : merged) json += fmt::format("{}{}:[{}]", json.empty() ? "" : ",", quoted(key), values);
+  for (const auto& [key, values] : merged)
+    json += fmt::format("{}{}:[{}]", json.empty() ? "" : ",", quoted(key), values);
   return fmt::format("{{{}}}", json);
 }
 
@@ -53,7 +54,13 @@ std::string FactsJson(const v1::Hello& hello) {
 }  // namespace
 
 Coordinator::Coordinator(Options options, Connection& connection, Lease& lease, std::function<void(absl::Status)> fatal)
-    : options_(std::move(options)), connection_(connection), lease_(lease), store_(connection), fatal_(std::move(fatal)), tasks_(kMaxTasks), scheduler_(options_.scheduler) {}
+    : options_(std::move(options)),
+      connection_(connection),
+      lease_(lease),
+      store_(connection),
+      fatal_(std::move(fatal)),
+      tasks_(kMaxTasks),
+      scheduler_(options_.scheduler) {}
 
 Coordinator::~Coordinator() { Stop(); }
 
@@ -61,9 +68,10 @@ absl::Status Coordinator::Start() {
   const int64_t now_ns = SteadyWallNs();
   absl::StatusOr<std::vector<SweepRow>> sweeps = store_.UnfinishedSweeps();
   if (!sweeps.ok()) return sweeps.status();
-  finisher_ = std::make_unique<Finisher>(options_.database_url, options_.term, [this](int64_t run_id, const std::string& verdict, bool agent_lost) {
-    tasks_.Push([=, this] { scheduler_.RunEnded(run_id, verdict, agent_lost, SteadyWallNs()); });
-  });
+  finisher_ = std::make_unique<Finisher>(
+      options_.database_url, options_.term, [this](int64_t run_id, const std::string& verdict, bool agent_lost) {
+        tasks_.Push([=, this] { scheduler_.RunEnded(run_id, verdict, agent_lost, SteadyWallNs()); });
+      });
   for (SweepRow& sweep : *sweeps) {
     absl::StatusOr<std::vector<RunRow>> runs = store_.RunsOfSweep(sweep.sweep_id);
     if (!runs.ok()) return runs.status();
@@ -85,7 +93,8 @@ void Coordinator::Stop() {
   finisher_.reset();
 }
 
-// ---------------------------------------------------------------------------------------------------------- from other threads
+// ---------------------------------------------------------------------------------------------------------- from other
+// threads
 
 void Coordinator::AgentReported(const Session& session, v1::Report&& report, int64_t received_ns) {
   // A report that finds no room is dropped: the next one says all again.
@@ -172,7 +181,8 @@ void Coordinator::Accept(Connected& connected, int64_t now_ns) {
   }
   int64_t agent_id = 0;
   if (hello.protocol_version() == kProtocolVersion) {
-    const absl::StatusOr<int64_t> stored = store_.UpsertAgent(hello.name(), hello.host(), LabelsJson(hello), FactsJson(hello));
+    const absl::StatusOr<int64_t> stored =
+        store_.UpsertAgent(hello.name(), hello.host(), LabelsJson(hello), FactsJson(hello));
     // Without the database nobody new can come in; the agent's next report tries again.
     if (!stored.ok()) return;
     agent_id = *stored;
@@ -184,7 +194,8 @@ void Coordinator::Accept(Connected& connected, int64_t now_ns) {
   }
   connected.accepted = true;
   connected.refusal.clear();
-  spdlog::info("agent {} is connected: host {}, pid {}, cgroups {}", hello.name(), hello.host(), hello.pid(), hello.cgroup_layout());
+  spdlog::info("agent {} is connected: host {}, pid {}, cgroups {}", hello.name(), hello.host(), hello.pid(),
+               hello.cgroup_layout());
 }
 
 void Coordinator::Advance() {
@@ -201,8 +212,12 @@ void Coordinator::Advance() {
     status = Store(*write);
     if (status.ok()) scheduler_.Written(*write, SteadyWallNs());
   }
-  // Another state than we thought (a user's cancel came first) heals when its news arrives; a term that is over does not.
-  if (status.code() == absl::StatusCode::kFailedPrecondition) status = lease_.Renew().code() == absl::StatusCode::kFailedPrecondition ? status : absl::AbortedError(std::string(status.message()));
+  // Another state than we thought (a user's cancel came first) heals when its news arrives; a term that is over does
+  // not.
+  if (status.code() == absl::StatusCode::kFailedPrecondition)
+    status = lease_.Renew().code() == absl::StatusCode::kFailedPrecondition
+                 ? status
+                 : absl::AbortedError(std::string(status.message()));
   if (status.code() == absl::StatusCode::kFailedPrecondition) {
     stopping_ = true;
     fatal_(status);
@@ -234,7 +249,8 @@ absl::Status Coordinator::Store(Scheduler::Write& write) {
   }
   if (auto* hook = std::get_if<Scheduler::CreateHook>(&write)) return store_.CreateHook(hook->hook);
   if (auto* hook = std::get_if<Scheduler::EndHook>(&write)) {
-    if (hook->hook.state == "failed") spdlog::warn("{} hook on {} failed: {}", hook->hook.kind, hook->hook.where, hook->hook.error);
+    if (hook->hook.state == "failed")
+      spdlog::warn("{} hook on {} failed: {}", hook->hook.kind, hook->hook.where, hook->hook.error);
     return store_.EndHook(hook->hook);
   }
   if (auto* end = std::get_if<Scheduler::EndRun>(&write)) finisher_->Finish(*end);
@@ -243,7 +259,8 @@ absl::Status Coordinator::Store(Scheduler::Write& write) {
 
 void Coordinator::Answer() {
   for (const uint64_t id : scheduler_.TakeChanged()) {
-    if (const auto found = sessions_.find(id); found != sessions_.end()) found->second.received_ns = std::max<int64_t>(found->second.received_ns, 1);
+    if (const auto found = sessions_.find(id); found != sessions_.end())
+      found->second.received_ns = std::max<int64_t>(found->second.received_ns, 1);
   }
   for (auto& [id, connected] : sessions_) {
     if (connected.received_ns == 0 || (!connected.accepted && connected.refusal.empty())) continue;

@@ -1,6 +1,8 @@
 #ifndef ASSAY_COORDINATOR_COORDINATOR_H_
 #define ASSAY_COORDINATOR_COORDINATOR_H_
 
+#include <absl/status/statusor.h>
+
 #include <atomic>
 #include <functional>
 #include <map>
@@ -9,8 +11,6 @@
 #include <string>
 #include <thread>
 
-#include <absl/status/statusor.h>
-
 #include "common/bounded_queue.h"
 #include "coordinator/finisher.h"
 #include "coordinator/scheduler.h"
@@ -18,8 +18,8 @@
 
 namespace assay {
 
-// Drives the scheduler on a thread of its own: takes in what agents, users and the other threads say, stores what must be stored,
-// and only then tells the agents. All public methods may be called from any thread.
+// Drives the scheduler on a thread of its own: takes in what agents, users and the other threads say, stores what must
+// be stored, and only then tells the agents. All public methods may be called from any thread.
 class Coordinator {
  public:
   struct Options {

@@ -47,7 +47,8 @@ ContainerName NameOfCgroup(std::string_view path, uint64_t inode) {
   // "docker-<64 hex>.scope" (systemd driver) or "<64 hex>" (cgroupfs driver).
   if (last.starts_with("docker-")) last.remove_prefix(7);
   if (last.ends_with(".scope")) last.remove_suffix(6);
-  const bool hex = std::all_of(last.begin(), last.end(), [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; });
+  const bool hex =
+      std::all_of(last.begin(), last.end(), [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; });
   if (hex && last.size() == 64) container.id = last.substr(0, kShortId);
   return container;
 }

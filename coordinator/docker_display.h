@@ -7,8 +7,8 @@
 
 namespace assay {
 
-// The display strings of `docker stats` (docker/go-units): four significant digits, memory in binary units, network and block I/O in
-// decimal ones. "1.953MiB", "12.3kB".
+// The display strings of `docker stats` (docker/go-units): four significant digits, memory in binary units, network and
+// block I/O in decimal ones. "1.953MiB", "12.3kB".
 std::string DockerBinarySize(int64_t bytes);
 std::string DockerDecimalSize(int64_t bytes);
 

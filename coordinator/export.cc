@@ -22,15 +22,17 @@ std::string CsvLine(const Row& row) {
   return line;
 }
 
-absl::Status ExportView(Connection& connection, int64_t sweep_id, const std::string& view, const std::string& file, size_t skip_columns, const ExportSink& sink) {
+absl::Status ExportView(Connection& connection, int64_t sweep_id, const std::string& view, const std::string& file,
+                        size_t skip_columns, const ExportSink& sink) {
   bool first = true;
   bool stopped = false;
-  const absl::Status status = StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& row) {
-    const auto from = static_cast<std::ptrdiff_t>(skip_columns);
-    if (std::exchange(first, false)) stopped = !sink(file, CsvLine(Row(columns.begin() + from, columns.end())));
-    stopped = stopped || !sink(file, CsvLine(Row(row.begin() + from, row.end())));
-    return !stopped;
-  });
+  const absl::Status status =
+      StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& row) {
+        const auto from = static_cast<std::ptrdiff_t>(skip_columns);
+        if (std::exchange(first, false)) stopped = !sink(file, CsvLine(Row(columns.begin() + from, columns.end())));
+        stopped = stopped || !sink(file, CsvLine(Row(row.begin() + from, row.end())));
+        return !stopped;
+      });
   if (!status.ok()) return status;
   return stopped ? absl::CancelledError("the export was stopped") : absl::OkStatus();
 }
@@ -59,7 +61,9 @@ absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::stri
     views = *std::move(all);
   }
   for (const std::string& name : views) {
-    if (const absl::Status status = ExportView(connection, sweep_id, name, fmt::format("{}.csv", name), 0, sink); !status.ok()) return status;
+    if (const absl::Status status = ExportView(connection, sweep_id, name, fmt::format("{}.csv", name), 0, sink);
+        !status.ok())
+      return status;
   }
   return absl::OkStatus();
 }

@@ -1,12 +1,12 @@
 #ifndef ASSAY_COORDINATOR_EXPORT_H_
 #define ASSAY_COORDINATOR_EXPORT_H_
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include <absl/status/status.h>
 
 #include "storage/connection.h"
 
@@ -15,7 +15,8 @@ namespace assay {
 // Gets pieces of files; the pieces of one file follow each other. False stops the export.
 using ExportSink = std::function<bool(const std::string& file, std::string_view bytes)>;
 
-// The seeds' own files, per run: <run>_docker_stats.csv and <run>_triggers.csv with the columns and display strings of `docker stats`.
+// The seeds' own files, per run: <run>_docker_stats.csv and <run>_triggers.csv with the columns and display strings of
+// `docker stats`.
 absl::Status ExportGust(Connection& connection, int64_t sweep_id, const ExportSink& sink);
 // One benchmark CSV with the columns of the RADPS overhead tests.
 absl::Status ExportRadps(Connection& connection, int64_t sweep_id, const ExportSink& sink);

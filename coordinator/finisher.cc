@@ -37,8 +37,10 @@ void Finisher::Refresh(int64_t run_id) {
   Job job;
   job.refresh = true;
   job.run.run_id = run_id;
-  // A full queue means that many runs wait to be judged; this one's late rows are stored and counted with the next refresh.
-  if (!jobs_.TryPush(std::move(job))) spdlog::warn("run {}: late rows came, but its summary is not renewed: too many runs wait", run_id);
+  // A full queue means that many runs wait to be judged; this one's late rows are stored and counted with the next
+  // refresh.
+  if (!jobs_.TryPush(std::move(job)))
+    spdlog::warn("run {}: late rows came, but its summary is not renewed: too many runs wait", run_id);
 }
 
 void Finisher::Run() {
@@ -51,7 +53,8 @@ void Finisher::Run() {
     bool said = false;
     for (absl::Status status = Close(*job); !status.ok(); status = Close(*job)) {
       if (jobs_.Closed()) return;
-      if (!std::exchange(said, true)) spdlog::error("run {} cannot be closed yet: {}", job->run.run_id, std::string(status.message()));
+      if (!std::exchange(said, true))
+        spdlog::error("run {} cannot be closed yet: {}", job->run.run_id, std::string(status.message()));
       if (status.code() == absl::StatusCode::kFailedPrecondition || job->refresh) break;
       std::this_thread::sleep_for(kRetry);
     }
@@ -71,9 +74,9 @@ absl::Status Finisher::Close(const Job& job) {
   if (!durations.ok()) return durations.status();
 
   Verdict verdict = Judge(*facts, run.cell, run.sweep, run.trouble);
-  const bool agent_lost = run.trouble.code == "interrupted" || std::any_of(verdict.flags.begin(), verdict.flags.end(), [](const Flag& f) {
-    return f.code == "agent_lost" && f.severity == "reject";
-  });
+  const bool agent_lost = run.trouble.code == "interrupted" ||
+                          std::any_of(verdict.flags.begin(), verdict.flags.end(),
+                                      [](const Flag& f) { return f.code == "agent_lost" && f.severity == "reject"; });
   SweepStore::Ending ending;
   ending.verdict = verdict.verdict;
   ending.flags = std::move(verdict.flags);
@@ -88,22 +91,26 @@ absl::Status Finisher::Close(const Job& job) {
 
 // What the judge was told when the run ended: its sweep and cell, and the trouble that its flags kept.
 absl::StatusOr<Scheduler::EndRun> Finisher::Recall(int64_t run_id) {
-  const absl::StatusOr<Table> found = Query(connection_,
-                                            "SELECT encode(s.spec, 'hex'), encode(c.spec, 'hex'), f.code, f.detail FROM assay.run r JOIN assay.sweep s USING (sweep_id) "
-                                            "JOIN assay.cell c USING (cell_id) LEFT JOIN assay.flag f ON f.run_id = r.run_id AND f.code IN "
-                                            "('refused', 'hook_failed', 'cancelled', 'interrupted', 'run_failed') WHERE r.run_id = $1 LIMIT 1",
-                                            {std::to_string(run_id)});
+  const absl::StatusOr<Table> found =
+      Query(connection_,
+            "SELECT encode(s.spec, 'hex'), encode(c.spec, 'hex'), f.code, f.detail FROM assay.run r JOIN assay.sweep s "
+            "USING (sweep_id) "
+            "JOIN assay.cell c USING (cell_id) LEFT JOIN assay.flag f ON f.run_id = r.run_id AND f.code IN "
+            "('refused', 'hook_failed', 'cancelled', 'interrupted', 'run_failed') WHERE r.run_id = $1 LIMIT 1",
+            {std::to_string(run_id)});
   if (!found.ok()) return found.status();
   if (found->rows.empty()) return absl::NotFoundError(fmt::format("run {} is gone", run_id));
   const auto bytes = [](const std::string& hex) {
     std::string out;
-    for (size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    for (size_t i = 0; i + 1 < hex.size(); i += 2)
+      out.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
     return out;
   };
   const auto& row = found->rows[0];
   Scheduler::EndRun run;
   run.run_id = run_id;
-  if (!run.sweep.ParseFromString(bytes(*row[0])) || !run.cell.ParseFromString(bytes(*row[1]))) return absl::DataLossError(fmt::format("run {}: its stored scenario is damaged", run_id));
+  if (!run.sweep.ParseFromString(bytes(*row[0])) || !run.cell.ParseFromString(bytes(*row[1])))
+    return absl::DataLossError(fmt::format("run {}: its stored scenario is damaged", run_id));
   if (row[2]) run.trouble = {*row[2], row[3].value_or("")};
   return run;
 }

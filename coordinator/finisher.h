@@ -10,8 +10,8 @@
 
 namespace assay {
 
-// Judges and closes runs on a thread and a connection of its own, so that reading 100,000 rows never keeps agents waiting. Also closes
-// ended runs anew when late rows came for them.
+// Judges and closes runs on a thread and a connection of its own, so that reading 100,000 rows never keeps agents
+// waiting. Also closes ended runs anew when late rows came for them.
 class Finisher {
  public:
   using Ended = std::function<void(int64_t run_id, const std::string& verdict, bool agent_lost)>;

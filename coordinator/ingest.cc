@@ -23,7 +23,8 @@ constexpr auto kMinRetry = std::chrono::milliseconds(200);
 constexpr auto kMaxRetry = std::chrono::milliseconds(3000);
 
 size_t Rows(const v1::Batch& batch) {
-  return static_cast<size_t>(batch.triggers_size()) + static_cast<size_t>(batch.cgroup_samples_size()) + static_cast<size_t>(batch.host_samples_size());
+  return static_cast<size_t>(batch.triggers_size()) + static_cast<size_t>(batch.cgroup_samples_size()) +
+         static_cast<size_t>(batch.host_samples_size());
 }
 
 }  // namespace
@@ -111,15 +112,19 @@ void Ingest::Open(const Item& item) {
     item.source->send(std::move(ack));
   };
   item.source->agent = hello.agent();
-  if (hello.protocol_version() != kProtocolVersion) return refuse(fmt::format("protocol version {} instead of {}", hello.protocol_version(), kProtocolVersion));
-  if (hello.cluster_id() != cluster_id_) return refuse(fmt::format("its results belong to another Assay database ({})", hello.cluster_id()));
-  const absl::StatusOr<Table> found = Query(connection_, "SELECT agent_id FROM assay.agent WHERE name = $1", {hello.agent()});
+  if (hello.protocol_version() != kProtocolVersion)
+    return refuse(fmt::format("protocol version {} instead of {}", hello.protocol_version(), kProtocolVersion));
+  if (hello.cluster_id() != cluster_id_)
+    return refuse(fmt::format("its results belong to another Assay database ({})", hello.cluster_id()));
+  const absl::StatusOr<Table> found =
+      Query(connection_, "SELECT agent_id FROM assay.agent WHERE name = $1", {hello.agent()});
   // Not known, or not to be asked now: the agent comes back.
   if (!found.ok() || found->rows.empty()) return item.source->drop();
   for (const std::string& stream : hello.streams()) {
     const absl::StatusOr<uint64_t> watermark = writer_.OpenStream(stream, std::stoll(*found->rows[0][0]));
     if (!watermark.ok()) {
-      spdlog::error("results of agent {} cannot be taken: {}", hello.agent(), std::string(watermark.status().message()));
+      spdlog::error("results of agent {} cannot be taken: {}", hello.agent(),
+                    std::string(watermark.status().message()));
       return item.source->drop();
     }
     v1::Ack ack;
@@ -135,7 +140,8 @@ void Ingest::StoreGroup(std::vector<v1::Batch>& batches, std::vector<std::shared
   auto wait = kMinRetry;
   while (!written.ok() && !stopping_) {
     if (written.status().code() == absl::StatusCode::kFailedPrecondition) return news_.fatal(written.status());
-    if (!std::exchange(said, true)) spdlog::error("results cannot be stored, trying on: {}", std::string(written.status().message()));
+    if (!std::exchange(said, true))
+      spdlog::error("results cannot be stored, trying on: {}", std::string(written.status().message()));
     std::this_thread::sleep_for(wait);
     wait = std::min(wait * 2, kMaxRetry);
     written = writer_.Write(batches);
@@ -144,7 +150,8 @@ void Ingest::StoreGroup(std::vector<v1::Batch>& batches, std::vector<std::shared
   if (!written.ok()) return;
   if (said) spdlog::info("results are stored again");
   if (written->discarded_rows > 0) spdlog::warn("{} rows of a removed sweep were discarded", written->discarded_rows);
-  for (const ResultWriter::Written::EndedShare& share : written->ended_shares) news_.share_ended(share.run_id, share.agent_id, share.end);
+  for (const ResultWriter::Written::EndedShare& share : written->ended_shares)
+    news_.share_ended(share.run_id, share.agent_id, share.end);
   for (const int64_t run_id : written->late_runs) news_.late_rows(run_id);
   for (const ResultWriter::Written::Stream& stream : written->streams) {
     for (size_t i = batches.size(); i-- > 0;) {

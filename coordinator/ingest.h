@@ -15,8 +15,9 @@
 
 namespace assay {
 
-// Takes batches from all agents and stores them in groups, on a thread and a connection of its own; acknowledges after the commit.
-// Its queue is bounded: a source that finds no room is not read from until there is some, and the agents' spools take the rest.
+// Takes batches from all agents and stores them in groups, on a thread and a connection of its own; acknowledges after
+// the commit. Its queue is bounded: a source that finds no room is not read from until there is some, and the agents'
+// spools take the rest.
 class Ingest {
  public:
   // One Results stream.
@@ -36,7 +37,8 @@ class Ingest {
   ~Ingest();
   void Stop();
 
-  // True: taken, read on. False: no room; `message` was kept by the queue's side and source->resume will be called once it was taken.
+  // True: taken, read on. False: no room; `message` was kept by the queue's side and source->resume will be called once
+  // it was taken.
   bool Take(const std::shared_ptr<Source>& source, v1::ResultsMessage&& message);
 
  private:

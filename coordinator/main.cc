@@ -42,7 +42,8 @@ absl::Status Announce(const std::string& file, const std::string& address) {
   if (file.empty()) return absl::OkStatus();
   const std::string partial = file + ".partial";
   std::ofstream(partial) << address << "\n";
-  if (std::rename(partial.c_str(), file.c_str()) != 0) return absl::UnknownError(fmt::format("cannot write the address to '{}' (--announce)", file));
+  if (std::rename(partial.c_str(), file.c_str()) != 0)
+    return absl::UnknownError(fmt::format("cannot write the address to '{}' (--announce)", file));
   return absl::OkStatus();
 }
 
@@ -63,14 +64,16 @@ int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
 
   std::atomic<bool> lost = false;
   const absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start({.database_url = flags.database, .listen = flags.listen, .scheduler = scheduler}, stop, [&lost](const absl::Status& status) {
-        lost = true;
-        spdlog::error("this coordinator stops: {}", std::string(status.message()));
-        kill(getpid(), SIGTERM);
-      });
+      Server::Start({.database_url = flags.database, .listen = flags.listen, .scheduler = scheduler}, stop,
+                    [&lost](const absl::Status& status) {
+                      lost = true;
+                      spdlog::error("this coordinator stops: {}", std::string(status.message()));
+                      kill(getpid(), SIGTERM);
+                    });
   if (server.status().code() == absl::StatusCode::kCancelled) return 0;
   if (!server.ok()) return Fail(server.status());
-  if (const absl::Status announced = Announce(flags.announce, (*server)->address()); !announced.ok()) return Fail(announced);
+  if (const absl::Status announced = Announce(flags.announce, (*server)->address()); !announced.ok())
+    return Fail(announced);
   stopped.get_future().wait();
   spdlog::info("stopping; agents keep what they measure until a coordinator is back");
   return lost ? 1 : 0;
@@ -83,12 +86,20 @@ int Main(int argc, char** argv) {
       "Example:\n"
       "  assay-coordinator --database postgresql://assay@db.example.org/assay --listen 0.0.0.0:7420\n\n"
       "Exit codes: 0 stopped by a signal, 2 bad usage, 1 anything else."};
-  app.add_option("--database", flags.database, "URL of the PostgreSQL database (15 or later); its schema `assay` is made and kept up to date")->envname("ASSAY_DATABASE")->required();
-  app.add_option("--listen", flags.listen, "address and port to serve on; port 0 takes any free one")->capture_default_str();
+  app.add_option("--database", flags.database,
+                 "URL of the PostgreSQL database (15 or later); its schema `assay` is made and kept up to date")
+      ->envname("ASSAY_DATABASE")
+      ->required();
+  app.add_option("--listen", flags.listen, "address and port to serve on; port 0 takes any free one")
+      ->capture_default_str();
   app.add_option("--announce", flags.announce, "write the address served on to this file");
-  app.add_option("--lease-ttl", flags.lease_ttl, "how long an agent goes on firing without word from here")->capture_default_str();
-  app.add_option("--lease-grace", flags.lease_grace, "how much longer a silent agent's share is waited for")->capture_default_str();
-  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->capture_default_str()->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--lease-ttl", flags.lease_ttl, "how long an agent goes on firing without word from here")
+      ->capture_default_str();
+  app.add_option("--lease-grace", flags.lease_grace, "how much longer a silent agent's share is waited for")
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.add_flag("--exit-with-parent", flags.exit_with_parent, "stop when the process that started this one ends");
   app.set_version_flag("--version", fmt::format("assay-coordinator {}", kVersion));
   try {
@@ -101,11 +112,12 @@ int Main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::from_str(flags.log_level));
 
   Scheduler::Options scheduler;
-  for (const auto& [flag, text, value] :
-       {std::tuple{"--lease-ttl", &flags.lease_ttl, &scheduler.lease_ttl_ns}, std::tuple{"--lease-grace", &flags.lease_grace, &scheduler.grace_ns}}) {
+  for (const auto& [flag, text, value] : {std::tuple{"--lease-ttl", &flags.lease_ttl, &scheduler.lease_ttl_ns},
+                                          std::tuple{"--lease-grace", &flags.lease_grace, &scheduler.grace_ns}}) {
     const absl::StatusOr<int64_t> parsed = ParseDurationNs(*text);
     if (!parsed.ok() || *parsed < 1'000'000'000) {
-      fmt::print(stderr, "{}: {}\n", flag, parsed.ok() ? "must be at least 1s" : std::string(parsed.status().message()));
+      fmt::print(stderr, "{}: {}\n", flag,
+                 parsed.ok() ? "must be at least 1s" : std::string(parsed.status().message()));
       return 2;
     }
     *value = *parsed;

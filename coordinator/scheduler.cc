@@ -28,7 +28,8 @@ bool HasFired(v1::SharePhase phase) { return phase == v1::FIRED || phase == v1::
 
 bool Matches(const v1::Hello& hello, const v1::Selector& selector) {
   return std::all_of(selector.labels().begin(), selector.labels().end(), [&](const auto& wanted) {
-    return std::any_of(hello.labels().begin(), hello.labels().end(), [&](const v1::Label& l) { return l.key() == wanted.first && l.value() == wanted.second; });
+    return std::any_of(hello.labels().begin(), hello.labels().end(),
+                       [&](const v1::Label& l) { return l.key() == wanted.first && l.value() == wanted.second; });
   });
 }
 
@@ -58,7 +59,8 @@ v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& ce
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------------------- loading, users
+// ---------------------------------------------------------------------------------------------------------- loading,
+// users
 
 void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<SweepStore::HookRow> hooks, int64_t now_ns) {
   const int64_t id = row.sweep_id;
@@ -77,7 +79,8 @@ void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<SweepSt
     const bool of_sweep = hook.run_id == 0;
     if (!of_sweep && (!sweep.run || sweep.run->row.run_id != hook.run_id)) continue;
     const bool before = hook.kind.rfind("before", 0) == 0;
-    HookStage& stage = of_sweep ? (before ? sweep.before : sweep.after) : (before ? sweep.run->before : sweep.run->after);
+    HookStage& stage =
+        of_sweep ? (before ? sweep.before : sweep.after) : (before ? sweep.run->before : sweep.run->after);
     stage.begun = true;
     if (hook.state == "failed") stage.failure = hook.error;
     if (hook.state != "running") continue;
@@ -167,16 +170,19 @@ void Scheduler::NoteEnded(Sweep& sweep, const RunRow& row, const std::string& ve
 
 // ---------------------------------------------------------------------------------------------------------- agents
 
-std::optional<std::string> Scheduler::Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello, int64_t now_ns) {
+std::optional<std::string> Scheduler::Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello,
+                                              int64_t now_ns) {
   if (hello.protocol_version() != kProtocolVersion) {
-    return fmt::format("agent {} speaks protocol version {}, this coordinator {}: install the same version of Assay on both", hello.name(),
-                       hello.protocol_version(), kProtocolVersion);
+    return fmt::format(
+        "agent {} speaks protocol version {}, this coordinator {}: install the same version of Assay on both",
+        hello.name(), hello.protocol_version(), kProtocolVersion);
   }
   Agent& agent = agents_[hello.name()];
   const bool same = agent.hello.incarnation() == hello.incarnation();
   if (agent.session != 0 && !same && now_ns - agent.heard_ns < kSilentNs) {
-    return fmt::format("an agent named '{}' is connected already (host {}, pid {}): give this one a name of its own with --name", hello.name(),
-                       agent.hello.host(), agent.hello.pid());
+    return fmt::format(
+        "an agent named '{}' is connected already (host {}, pid {}): give this one a name of its own with --name",
+        hello.name(), agent.hello.host(), agent.hello.pid());
   }
   if (agent.session != 0) name_of_session_.erase(agent.session);
   if (!same) {
@@ -214,7 +220,8 @@ void Scheduler::Reported(uint64_t session, const v1::Report& report, int64_t now
   if (Sweep* sweep = Active(); sweep != nullptr && sweep->run) {
     const auto share = sweep->run->shares.find(name->second);
     const auto status = agent.shares.find(sweep->run->row.run_id);
-    if (share != sweep->run->shares.end() && status != agent.shares.end() && share->second.row.incarnation == agent.hello.incarnation()) {
+    if (share != sweep->run->shares.end() && status != agent.shares.end() &&
+        share->second.row.incarnation == agent.hello.incarnation()) {
       share->second.status = status->second;
     }
   }
@@ -239,7 +246,8 @@ std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& sel
   return found;
 }
 
-// ---------------------------------------------------------------------------------------------------------- other threads' news
+// ---------------------------------------------------------------------------------------------------------- other
+// threads' news
 
 void Scheduler::ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
   Run* run = FindRun(run_id);
@@ -269,7 +277,8 @@ void Scheduler::HookEnded(const SweepStore::HookRow& hook) { ended_hooks_[hook.h
 
 std::vector<Scheduler::CreateHook> Scheduler::TakeCoordinatorHooks() { return std::exchange(coordinator_hooks_, {}); }
 
-// ---------------------------------------------------------------------------------------------------------- what comes next
+// ---------------------------------------------------------------------------------------------------------- what comes
+// next
 
 Scheduler::Sweep* Scheduler::Active() { return sweeps_.empty() ? nullptr : &sweeps_.begin()->second; }
 
@@ -300,7 +309,9 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     return SetSweepState{sweep.row.sweep_id, "running", ""};
   }
   if (!sweep.Cancelling() || sweep.before.begun) {
-    if (auto write = NextOfStage(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr, sweep.Cancelling() ? "the sweep was cancelled" : "", now_ns)) return write;
+    if (auto write = NextOfStage(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr,
+                                 sweep.Cancelling() ? "the sweep was cancelled" : "", now_ns))
+      return write;
     if (!sweep.before.Over()) return std::nullopt;
     if (!sweep.before.failure.empty()) sweep.failure = sweep.before.failure;
   }
@@ -311,7 +322,8 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     return MakeRun(sweep, next->first, next->second);
   }
   if (sweep.before.begun) {
-    if (auto write = NextOfStage(sweep.after, sweep, "after_sweep", spec.after_sweep(), nullptr, "", now_ns)) return write;
+    if (auto write = NextOfStage(sweep.after, sweep, "after_sweep", spec.after_sweep(), nullptr, "", now_ns))
+      return write;
     if (!sweep.after.Over()) return std::nullopt;
     if (sweep.failure.empty()) sweep.failure = sweep.after.failure;
   }
@@ -328,7 +340,8 @@ std::optional<std::pair<uint32_t, uint32_t>> Scheduler::NextCell(const Sweep& sw
   return std::nullopt;
 }
 
-// The agents that fire stay the same for the whole sweep, so that its cells can be compared; one that is gone for good is replaced.
+// The agents that fire stay the same for the whole sweep, so that its cells can be compared; one that is gone for good
+// is replaced.
 bool Scheduler::PinAgents(Sweep& sweep, int64_t now_ns) {
   const v1::SweepSpec& spec = sweep.row.spec;
   std::string away;
@@ -347,7 +360,8 @@ bool Scheduler::PinAgents(Sweep& sweep, int64_t now_ns) {
     for (const Agent* agent : matching) sweep.pinned.insert(agent->hello.name());
     return true;
   }
-  sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}", wanted - matching.size(), wanted - matching.size() == 1 ? "" : "s", Describe(spec.agents()))
+  sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}", wanted - matching.size(),
+                                     wanted - matching.size() == 1 ? "" : "s", Describe(spec.agents()))
                        : fmt::format("waiting for agent {} to come back", away);
   return false;
 }
@@ -368,8 +382,8 @@ std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block,
   } else if (cell.spec.has_sampling()) {
     samplers = sweep.pinned;
   }
-  const std::vector<ShareRange> ranges =
-      SplitRun(cell.spec, RunKey(sweep.row.spec.seed(), cell.spec.key(), block), static_cast<uint32_t>(sweep.pinned.size()));
+  const std::vector<ShareRange> ranges = SplitRun(cell.spec, RunKey(sweep.row.spec.seed(), cell.spec.key(), block),
+                                                  static_cast<uint32_t>(sweep.pinned.size()));
   size_t next = 0;
   const auto add = [&](const std::string& name, const ShareRange& range) {
     const Agent& agent = agents_.at(name);
@@ -401,11 +415,16 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
     for (const auto& [name, share] : run.shares) {
       const Agent& agent = agents_.at(name);
       if (!run.trouble.code.empty()) break;
-      if (share.status.phase() == v1::REFUSED) run.trouble = {"refused", fmt::format("agent {}: {}", name, share.status.error())};
-      if (agent.hello.incarnation() != share.row.incarnation || agent.leaving) run.trouble = {"interrupted", fmt::format("agent {} was restarted or left before the run began", name)};
-      if (now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns) run.trouble = {"interrupted", fmt::format("agent {} was not heard of any more before the run began", name)};
+      if (share.status.phase() == v1::REFUSED)
+        run.trouble = {"refused", fmt::format("agent {}: {}", name, share.status.error())};
+      if (agent.hello.incarnation() != share.row.incarnation || agent.leaving)
+        run.trouble = {"interrupted", fmt::format("agent {} was restarted or left before the run began", name)};
+      if (now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns)
+        run.trouble = {"interrupted", fmt::format("agent {} was not heard of any more before the run began", name)};
     }
-    if (auto write = NextOfStage(run.before, sweep, "before_run", cell.spec.before_run(), &run, run.trouble.detail, now_ns)) return write;
+    if (auto write =
+            NextOfStage(run.before, sweep, "before_run", cell.spec.before_run(), &run, run.trouble.detail, now_ns))
+      return write;
     if (!run.before.Over()) return std::nullopt;
     if (run.trouble.code.empty() && !run.before.failure.empty()) run.trouble = {"hook_failed", run.before.failure};
     if (run.trouble.code.empty()) {
@@ -414,7 +433,8 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
         if (share.status.phase() != v1::READY) return std::nullopt;
         bound_ns = std::max(bound_ns, agents_.at(name).clock.bound_ns());
       }
-      return StartRun{run.row.run_id, now_ns + std::min(kMaxStartLeadNs, kStartLeadNs + kRoundTripsToStart * 2 * bound_ns)};
+      return StartRun{run.row.run_id,
+                      now_ns + std::min(kMaxStartLeadNs, kStartLeadNs + kRoundTripsToStart * 2 * bound_ns)};
     }
   } else {
     if (auto write = NextLoss(run, now_ns)) return write;
@@ -434,20 +454,24 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
   return EndRun{run.row.run_id, sweep.row.spec, cell.spec, run.trouble};
 }
 
-// A share is given up only when its agent cannot be firing any more: its own lease ran out before ours. Its rows may still come later.
+// A share is given up only when its agent cannot be firing any more: its own lease ran out before ours. Its rows may
+// still come later.
 std::optional<Scheduler::Write> Scheduler::NextLoss(Run& run, int64_t now_ns) {
   for (auto& [name, share] : run.shares) {
     if (share.Over()) continue;
     const Agent& agent = agents_.at(name);
     const int64_t patience_ns = options_.lease_ttl_ns + options_.grace_ns;
     const bool restarted = agent.hello.incarnation() != share.row.incarnation;
-    // The new process delivers what its predecessor's spool holds, its end included. Only if nothing comes the share is lost.
+    // The new process delivers what its predecessor's spool holds, its end included. Only if nothing comes the share is
+    // lost.
     if (restarted && share.orphaned_ns == 0) share.orphaned_ns = now_ns;
     if (restarted && now_ns - share.orphaned_ns > patience_ns) {
-      return LoseShare{run.row.run_id, share.row.agent_id, name, "the agent was restarted and its spool did not have the end of the share"};
+      return LoseShare{run.row.run_id, share.row.agent_id, name,
+                       "the agent was restarted and its spool did not have the end of the share"};
     }
     if (now_ns - agent.heard_ns > patience_ns) {
-      return LoseShare{run.row.run_id, share.row.agent_id, name, fmt::format("not heard of for {}", FormatDuration(now_ns - agent.heard_ns))};
+      return LoseShare{run.row.run_id, share.row.agent_id, name,
+                       fmt::format("not heard of for {}", FormatDuration(now_ns - agent.heard_ns))};
     }
   }
   return std::nullopt;
@@ -455,7 +479,8 @@ std::optional<Scheduler::Write> Scheduler::NextLoss(Run& run, int64_t now_ns) {
 
 // ---------------------------------------------------------------------------------------------------------- hooks
 
-void Scheduler::BeginStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run) const {
+void Scheduler::BeginStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
+                           const Run* run) const {
   stage.begun = true;
   if (hook.argv().empty()) return;
   std::vector<std::string> places;
@@ -474,7 +499,8 @@ void Scheduler::BeginStage(HookStage& stage, const Sweep& sweep, const char* kin
     row.kind = kind;
     row.where = std::move(place);
     row.state = "running";
-    stage.wanted.push_back({std::move(row), hook, run != nullptr ? run->row.block : 0, run != nullptr ? sweep.CellOf(run->row.cell_id).spec.target() : ""});
+    stage.wanted.push_back({std::move(row), hook, run != nullptr ? run->row.block : 0,
+                            run != nullptr ? sweep.CellOf(run->row.cell_id).spec.target() : ""});
   }
 }
 
@@ -503,8 +529,9 @@ void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_
   }
 }
 
-std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run,
-                                                       const std::string& give_up, int64_t now_ns) {
+std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind,
+                                                       const v1::Hook& hook, const Run* run, const std::string& give_up,
+                                                       int64_t now_ns) {
   if (!stage.begun) {
     if (!give_up.empty()) {
       stage.begun = true;
@@ -522,14 +549,16 @@ std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const S
 
 Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
   for (auto& [id, sweep] : sweeps_) {
-    for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr, sweep.run ? &sweep.run->after : nullptr}) {
+    for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr,
+                             sweep.run ? &sweep.run->after : nullptr}) {
       if (stage != nullptr && stage->open.contains(hook_id)) return stage;
     }
   }
   return nullptr;
 }
 
-// ---------------------------------------------------------------------------------------------------------- what was stored
+// ---------------------------------------------------------------------------------------------------------- what was
+// stored
 
 void Scheduler::Written(const Write& write, int64_t now_ns) {
   if (const auto* set = std::get_if<SetSweepState>(&write)) {
@@ -562,7 +591,8 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
     Changed(lose->agent);
   } else if (const auto* hook = std::get_if<CreateHook>(&write)) {
     for (auto& [id, sweep] : sweeps_) {
-      for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr, sweep.run ? &sweep.run->after : nullptr}) {
+      for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr,
+                               sweep.run ? &sweep.run->after : nullptr}) {
         if (stage == nullptr || stage->wanted.empty() || id != hook->hook.sweep_id) continue;
         stage->wanted.erase(stage->wanted.begin());
         stage->open[hook->hook.hook_id] = *hook;
@@ -575,7 +605,8 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
     }
   } else if (const auto* end = std::get_if<EndHook>(&write)) {
     if (HookStage* stage = StageWith(end->hook.hook_id)) {
-      if (end->hook.state == "failed") stage->failure = fmt::format("{} hook on {}: {}", end->hook.kind, end->hook.where, end->hook.error);
+      if (end->hook.state == "failed")
+        stage->failure = fmt::format("{} hook on {}: {}", end->hook.kind, end->hook.where, end->hook.error);
       stage->open.erase(end->hook.hook_id);
     }
     ended_hooks_.erase(end->hook.hook_id);
@@ -591,7 +622,8 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- what agents are to hold
+// ---------------------------------------------------------------------------------------------------------- what
+// agents are to hold
 
 void Scheduler::Changed(const std::string& agent) {
   const auto found = agents_.find(agent);
@@ -653,8 +685,10 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
     }
   }
   // Idle agents share a budget of about 200 reports a second; a whole lease always holds at least four reports.
-  const int64_t idle_ms = std::clamp<int64_t>(static_cast<int64_t>(agents_.size()) * 5, 1000, std::max<int64_t>(1000, options_.lease_ttl_ns / kMs / 4));
-  desired.set_report_every_ms(static_cast<uint32_t>(busy ? std::min<int64_t>(250 + static_cast<int64_t>(agents_.size()), idle_ms) : idle_ms));
+  const int64_t idle_ms = std::clamp<int64_t>(static_cast<int64_t>(agents_.size()) * 5, 1000,
+                                              std::max<int64_t>(1000, options_.lease_ttl_ns / kMs / 4));
+  desired.set_report_every_ms(
+      static_cast<uint32_t>(busy ? std::min<int64_t>(250 + static_cast<int64_t>(agents_.size()), idle_ms) : idle_ms));
   desired.set_sent_ns(now_ns);
   return desired;
 }
@@ -682,8 +716,10 @@ int64_t Scheduler::EtaNs(const Sweep& sweep, int64_t now_ns) const {
     for (const uint32_t position : sweep.order[block - 1]) {
       if (sweep.done.contains({block, position})) continue;
       const auto spent = sweep.spent_ns.find(position);
-      int64_t run_ns = spent != sweep.spent_ns.end() ? spent->second.first / spent->second.second : shortest(position) + static_cast<int64_t>(beyond / runs);
-      const bool current = sweep.run && sweep.run->row.block == block && sweep.position_of_cell.at(sweep.run->row.cell_id) == position;
+      int64_t run_ns = spent != sweep.spent_ns.end() ? spent->second.first / spent->second.second
+                                                     : shortest(position) + static_cast<int64_t>(beyond / runs);
+      const bool current =
+          sweep.run && sweep.run->row.block == block && sweep.position_of_cell.at(sweep.run->row.cell_id) == position;
       if (current) run_ns = std::max<int64_t>(0, run_ns - (now_ns - sweep.run->created_ns));
       eta_ns += run_ns;
     }
@@ -724,14 +760,17 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
       progress.set_in_flight(progress.in_flight() + share.status.in_flight());
       const Agent& agent = agents_.at(name);
       if (!share.Over() && agent.session == 0) {
-        progress.add_notices(fmt::format("agent {} is away since {}; its lease ends in {}", name, FormatDuration(now_ns - agent.heard_ns),
-                                         FormatDuration(std::max<int64_t>(0, options_.lease_ttl_ns + options_.grace_ns - (now_ns - agent.heard_ns)))));
+        progress.add_notices(fmt::format("agent {} is away since {}; its lease ends in {}", name,
+                                         FormatDuration(now_ns - agent.heard_ns),
+                                         FormatDuration(std::max<int64_t>(0, options_.lease_ttl_ns + options_.grace_ns -
+                                                                                 (now_ns - agent.heard_ns)))));
       }
       if (!agent.spool.error().empty()) progress.add_notices(fmt::format("agent {}: {}", name, agent.spool.error()));
     }
     if (run.row.t0_ns > 0 && now_ns > run.row.t0_ns) {
       progress.set_run_elapsed_ns(now_ns - run.row.t0_ns);
-      progress.set_rate_per_s(static_cast<double>(progress.triggers_done()) / static_cast<double>(now_ns - run.row.t0_ns) * 1e9);
+      progress.set_rate_per_s(static_cast<double>(progress.triggers_done()) /
+                              static_cast<double>(now_ns - run.row.t0_ns) * 1e9);
     }
   } else if (!sweep.before.Over() && sweep.before.begun) {
     doing = "running the before_sweep hook";
@@ -748,10 +787,12 @@ v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
     v1::AgentInfo& info = *reply.add_agents();
     info.set_name(name);
     info.set_host(agent.hello.host());
-    const bool gone = agent.session == 0 && (agent.leaving || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns);
+    const bool gone =
+        agent.session == 0 && (agent.leaving || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns);
     info.set_state(agent.session != 0 ? "connected" : gone ? "gone" : "away");
     std::string labels;
-    for (const v1::Label& label : agent.hello.labels()) labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", label.key(), label.value());
+    for (const v1::Label& label : agent.hello.labels())
+      labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", label.key(), label.value());
     info.set_labels(labels);
     info.set_version(agent.hello.version());
     info.set_cpus(agent.hello.capacity().cpus());
@@ -761,8 +802,10 @@ v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
     info.set_spool_bytes(agent.spool.bytes());
     info.set_problem(agent.spool.error());
     info.set_doing("idle");
-    for (const auto& [run_id, status] : agent.shares) info.set_doing(fmt::format("run {}: {} triggers done, {} in flight", run_id, status.fired(), status.in_flight()));
-    if (agent.session == 0) info.set_doing(fmt::format("last heard of {} ago", FormatDuration(now_ns - agent.heard_ns)));
+    for (const auto& [run_id, status] : agent.shares)
+      info.set_doing(fmt::format("run {}: {} triggers done, {} in flight", run_id, status.fired(), status.in_flight()));
+    if (agent.session == 0)
+      info.set_doing(fmt::format("last heard of {} ago", FormatDuration(now_ns - agent.heard_ns)));
   }
   return reply;
 }

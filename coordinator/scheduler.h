@@ -17,11 +17,12 @@
 
 namespace assay {
 
-// The whole brain: which sweep, run and share is where, and what comes next. Pure: no thread, no I/O, no clock; time comes in as
-// coordinator time in ns. One thread calls it.
+// The whole brain: which sweep, run and share is where, and what comes next. Pure: no thread, no I/O, no clock; time
+// comes in as coordinator time in ns. One thread calls it.
 //
-// What must be durable before it is acted on comes out of NextWrite one at a time; the caller stores it and says Written, and only then
-// the scheduler acts on it. A write that could not be stored simply comes again. What agents are to hold follows from the state alone.
+// What must be durable before it is acted on comes out of NextWrite one at a time; the caller stores it and says
+// Written, and only then the scheduler acts on it. A write that could not be stored simply comes again. What agents are
+// to hold follows from the state alone.
 class Scheduler {
  public:
   struct Options {
@@ -144,16 +145,16 @@ class Scheduler {
   struct Sweep {
     SweepRow row;
     std::map<int64_t, uint32_t> position_of_cell;
-    std::vector<std::vector<uint32_t>> order;                      // per block
-    std::map<std::pair<uint32_t, uint32_t>, uint32_t> attempts;    // (block, position)
+    std::vector<std::vector<uint32_t>> order;                    // per block
+    std::map<std::pair<uint32_t, uint32_t>, uint32_t> attempts;  // (block, position)
     std::set<std::pair<uint32_t, uint32_t>> done;
     uint32_t accepted = 0;
     uint32_t rejected = 0;
-    std::set<std::string> pinned;                                  // agents that fire
+    std::set<std::string> pinned;  // agents that fire
     HookStage before, after;
     std::unique_ptr<Run> run;
-    std::map<uint32_t, std::pair<int64_t, uint32_t>> spent_ns;     // by position: total wall time of runs, and how many
-    std::string waiting;                                           // for whom, shown to users
+    std::map<uint32_t, std::pair<int64_t, uint32_t>> spent_ns;  // by position: total wall time of runs, and how many
+    std::string waiting;                                        // for whom, shown to users
     std::string failure;
     bool cancel_now = false;
     bool Cancelling() const { return row.state == "cancelling"; }
@@ -171,8 +172,8 @@ class Scheduler {
 
   void BeginStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run) const;
   void SettleHooks(HookStage& stage, const std::string& give_up, int64_t now_ns);
-  std::optional<Write> NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run,
-                                   const std::string& give_up, int64_t now_ns);
+  std::optional<Write> NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
+                                   const Run* run, const std::string& give_up, int64_t now_ns);
   std::optional<Write> NextOfSweep(Sweep& sweep, int64_t now_ns);
   std::optional<Write> NextOfRun(Sweep& sweep, Run& run, int64_t now_ns);
   std::optional<Write> NextLoss(Run& run, int64_t now_ns);
@@ -183,9 +184,9 @@ class Scheduler {
   int64_t EtaNs(const Sweep& sweep, int64_t now_ns) const;
 
   const Options options_;
-  std::map<std::string, Agent> agents_;          // by name
+  std::map<std::string, Agent> agents_;  // by name
   std::map<uint64_t, std::string> name_of_session_;
-  std::map<int64_t, Sweep> sweeps_;              // unfinished, oldest first: one at a time is active
+  std::map<int64_t, Sweep> sweeps_;  // unfinished, oldest first: one at a time is active
   std::set<uint64_t> changed_;
   std::vector<CreateHook> coordinator_hooks_;
   std::map<int64_t, SweepStore::HookRow> ended_hooks_;  // ended, and not yet stored as such

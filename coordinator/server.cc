@@ -37,7 +37,8 @@ absl::StatusOr<int64_t> AwaitLease(Lease& lease, int64_t ttl_ms, const std::atom
     if (!attempt.ok()) return attempt.status();
     if (attempt->acquired) return attempt->term;
     if (!std::exchange(said, true)) {
-      spdlog::info("another coordinator holds this database: {}; waiting until it stops or is silent for {} s", attempt->other_holder, ttl_ms / 1000);
+      spdlog::info("another coordinator holds this database: {}; waiting until it stops or is silent for {} s",
+                   attempt->other_holder, ttl_ms / 1000);
     }
     std::this_thread::sleep_for(kLeasePoll);
   }
@@ -49,7 +50,9 @@ absl::StatusOr<int64_t> AwaitLease(Lease& lease, int64_t ttl_ms, const std::atom
 // In the order in which they are made; they go in the opposite one.
 struct Server::Parts {
   Parts(const Options& options, std::function<void(const absl::Status&)> on_fatal)
-      : connection(options.database_url, "assay-coordinator"), lease(connection, Holder(), options.lease_ttl_ms), fatal(std::move(on_fatal)) {}
+      : connection(options.database_url, "assay-coordinator"),
+        lease(connection, Holder(), options.lease_ttl_ms),
+        fatal(std::move(on_fatal)) {}
 
   Connection connection;
   Lease lease;
@@ -65,7 +68,8 @@ struct Server::Parts {
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, const std::atomic<bool>& stop, std::function<void(const absl::Status&)> fatal) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, const std::atomic<bool>& stop,
+                                                      std::function<void(const absl::Status&)> fatal) {
   auto parts = std::make_unique<Parts>(options, std::move(fatal));
   Parts& p = *parts;
   if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;
@@ -80,12 +84,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
   const auto on_fatal = [&p](const absl::Status& status) {
     if (!p.lost.exchange(true)) p.fatal(status);
   };
-  p.coordinator = std::make_unique<Coordinator>(Coordinator::Options{options.database_url, *cluster_id, *term, options.scheduler}, p.connection, p.lease, on_fatal);
+  p.coordinator =
+      std::make_unique<Coordinator>(Coordinator::Options{options.database_url, *cluster_id, *term, options.scheduler},
+                                    p.connection, p.lease, on_fatal);
   Coordinator& coordinator = *p.coordinator;
   if (const absl::Status started = coordinator.Start(); !started.ok()) return started;
   p.ingest = std::make_unique<Ingest>(
       options.database_url, *cluster_id, *term,
-      Ingest::News{[&coordinator](int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) { coordinator.ShareEnded(run_id, agent_id, end); },
+      Ingest::News{[&coordinator](int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
+                     coordinator.ShareEnded(run_id, agent_id, end);
+                   },
                    [&coordinator](int64_t run_id) { coordinator.LateRows(run_id); }, on_fatal});
   p.agents = MakeAgentService(coordinator, *p.ingest);
   p.control = std::make_unique<ControlService>(coordinator, options.database_url, *term);
@@ -99,7 +107,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
   p.server = builder.BuildAndStart();
   if (p.server == nullptr || port == 0) {
     return absl::ResourceExhaustedError(
-        fmt::format("cannot listen on {} (--listen): the port is in use, or the address is not this host's; choose another, or port 0 for any", options.listen));
+        fmt::format("cannot listen on {} (--listen): the port is in use, or the address is not this host's; choose "
+                    "another, or port 0 for any",
+                    options.listen));
   }
   p.address = fmt::format("{}:{}", options.listen.substr(0, options.listen.rfind(':')), port);
   spdlog::info("serving agents and users on {}; database {}, term {}", p.address, p.connection.Where(), *term);

@@ -10,9 +10,10 @@
 
 namespace assay {
 
-// The rules of a callback stream in one place: one read and one write in flight; Finish once, never with a write outstanding, and only
-// after a read has failed (so a stream is always read to its end); no lock held over a Start call; deleted in OnDone only.
-// Subclasses move messages and decide nothing. Other threads reach it through its Handle, which outlives it.
+// The rules of a callback stream in one place: one read and one write in flight; Finish once, never with a write
+// outstanding, and only after a read has failed (so a stream is always read to its end); no lock held over a Start
+// call; deleted in OnDone only. Subclasses move messages and decide nothing. Other threads reach it through its Handle,
+// which outlives it.
 template <typename In, typename Out>
 class StreamReactor : public grpc::ServerBidiReactor<In, Out> {
  public:
@@ -43,7 +44,8 @@ class StreamReactor : public grpc::ServerBidiReactor<In, Out> {
     StreamReactor* reactor_ = nullptr;
   };
 
-  explicit StreamReactor(grpc::CallbackServerContext* context) : context_(context), handle_(std::make_shared<Handle>()) {
+  explicit StreamReactor(grpc::CallbackServerContext* context)
+      : context_(context), handle_(std::make_shared<Handle>()) {
     handle_->reactor_ = this;
   }
 

@@ -17,7 +17,8 @@ int64_t Integer(const std::optional<std::string>& text) { return text ? std::str
 double Real(const std::optional<std::string>& text) { return text ? std::strtod(text->c_str(), nullptr) : 0; }
 
 constexpr const char* kSweeps =
-    "SELECT s.sweep_id, s.name, s.state, s.blocks * (SELECT count(*) FROM assay.cell c WHERE c.sweep_id = s.sweep_id), count(r.run_id) FILTER (WHERE r.verdict = 'accepted'), "
+    "SELECT s.sweep_id, s.name, s.state, s.blocks * (SELECT count(*) FROM assay.cell c WHERE c.sweep_id = s.sweep_id), "
+    "count(r.run_id) FILTER (WHERE r.verdict = 'accepted'), "
     "count(r.run_id) FILTER (WHERE r.verdict = 'rejected'), (extract(epoch FROM s.created_at) * 1e9)::bigint, "
     "coalesce((extract(epoch FROM s.ended_at) * 1e9)::bigint, 0), s.about, s.failure "
     "FROM assay.sweep s LEFT JOIN assay.run r USING (sweep_id) {} GROUP BY s.sweep_id ORDER BY s.sweep_id";
@@ -47,25 +48,30 @@ absl::StatusOr<v1::ListSweepsReply> ReadSweeps(Connection& connection) {
 }
 
 absl::StatusOr<v1::SweepInfo> ReadSweep(Connection& connection, int64_t sweep_id, std::string* failure) {
-  const absl::StatusOr<Table> found = Query(connection, fmt::format(kSweeps, "WHERE s.sweep_id = $1"), {std::to_string(sweep_id)});
+  const absl::StatusOr<Table> found =
+      Query(connection, fmt::format(kSweeps, "WHERE s.sweep_id = $1"), {std::to_string(sweep_id)});
   if (!found.ok()) return found.status();
-  if (found->rows.empty()) return absl::NotFoundError(fmt::format("there is no sweep {}; `assay sweep list` shows all", sweep_id));
+  if (found->rows.empty())
+    return absl::NotFoundError(fmt::format("there is no sweep {}; `assay sweep list` shows all", sweep_id));
   if (failure != nullptr) *failure = found->rows[0][9].value_or("");
   return Info(found->rows[0]);
 }
 
 absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection, int64_t sweep_id, int64_t after) {
   const std::vector<std::string> which{std::to_string(sweep_id), std::to_string(after)};
-  const absl::StatusOr<Table> runs = Query(connection,
-                                           "SELECT v.run_id, v.block, v.attempt, c.label, v.verdict, v.triggers, v.triggers - v.ok, v.makespan_s, v.overhead_percent, "
-                                           "v.throughput_per_s FROM assay.run_summary v JOIN assay.cell c USING (cell_id) "
-                                           "WHERE v.sweep_id = $1 AND v.run_id > $2 AND v.verdict <> 'running' ORDER BY v.run_id",
-                                           which);
+  const absl::StatusOr<Table> runs =
+      Query(connection,
+            "SELECT v.run_id, v.block, v.attempt, c.label, v.verdict, v.triggers, v.triggers - v.ok, v.makespan_s, "
+            "v.overhead_percent, "
+            "v.throughput_per_s FROM assay.run_summary v JOIN assay.cell c USING (cell_id) "
+            "WHERE v.sweep_id = $1 AND v.run_id > $2 AND v.verdict <> 'running' ORDER BY v.run_id",
+            which);
   if (!runs.ok()) return runs.status();
-  const absl::StatusOr<Table> flags = Query(connection,
-                                            "SELECT f.run_id, f.code, f.severity, f.detail FROM assay.flag f JOIN assay.run r USING (run_id) "
-                                            "WHERE r.sweep_id = $1 AND f.run_id > $2 ORDER BY f.run_id, f.severity DESC, f.code",
-                                            which);
+  const absl::StatusOr<Table> flags =
+      Query(connection,
+            "SELECT f.run_id, f.code, f.severity, f.detail FROM assay.flag f JOIN assay.run r USING (run_id) "
+            "WHERE r.sweep_id = $1 AND f.run_id > $2 ORDER BY f.run_id, f.severity DESC, f.code",
+            which);
   if (!flags.ok()) return flags.status();
   std::map<int64_t, std::vector<v1::FlagInfo>> flags_of;
   for (const Row& row : flags->rows) {
@@ -97,12 +103,13 @@ absl::StatusOr<v1::ViewRows> ReadViewRows(Connection& connection, const std::str
   v1::ViewRows reply;
   // A terminal's table, not an export: what does not fit one message is for `assay export`.
   constexpr int kMaxRows = 10'000;
-  const absl::Status status = StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& values) {
-    if (reply.columns_size() == 0) reply.mutable_columns()->Add(columns.begin(), columns.end());
-    v1::ViewRows::Row& row = *reply.add_rows();
-    for (const std::optional<std::string>& value : values) row.add_values(value.value_or(""));
-    return reply.rows_size() < kMaxRows;
-  });
+  const absl::Status status =
+      StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& values) {
+        if (reply.columns_size() == 0) reply.mutable_columns()->Add(columns.begin(), columns.end());
+        v1::ViewRows::Row& row = *reply.add_rows();
+        for (const std::optional<std::string>& value : values) row.add_values(value.value_or(""));
+        return reply.rows_size() < kMaxRows;
+      });
   if (!status.ok()) return status;
   return reply;
 }

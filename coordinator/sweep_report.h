@@ -1,10 +1,10 @@
 #ifndef ASSAY_COORDINATOR_SWEEP_REPORT_H_
 #define ASSAY_COORDINATOR_SWEEP_REPORT_H_
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 #include "assay/v1/control.pb.h"
 #include "storage/connection.h"

@@ -22,9 +22,12 @@ constexpr double kFewMissedTicks = 0.01;
 
 class Judgement {
  public:
-  void Add(const char* code, const char* severity, std::string detail) { flags_.push_back({code, severity, std::move(detail)}); }
+  void Add(const char* code, const char* severity, std::string detail) {
+    flags_.push_back({code, severity, std::move(detail)});
+  }
   Verdict Take() {
-    const bool rejected = std::any_of(flags_.begin(), flags_.end(), [](const Flag& f) { return f.severity == "reject"; });
+    const bool rejected =
+        std::any_of(flags_.begin(), flags_.end(), [](const Flag& f) { return f.severity == "reject"; });
     return {rejected ? "rejected" : "accepted", std::move(flags_)};
   }
 
@@ -47,9 +50,13 @@ void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble
   const double limit = limits.failures_fraction() < 0 ? kDefaultFailures : limits.failures_fraction();
   const double fraction = static_cast<double>(not_ok) / static_cast<double>(all);
   if (fraction > limit) {
-    judgement.Add("failures", "reject", fmt::format("{} of {} triggers were not ok ({:.2f} %, limit {:.2f} %){}", not_ok, all, fraction * 100, limit * 100, example));
+    judgement.Add("failures", "reject",
+                  fmt::format("{} of {} triggers were not ok ({:.2f} %, limit {:.2f} %){}", not_ok, all, fraction * 100,
+                              limit * 100, example));
   } else if (not_ok > 0) {
-    judgement.Add("failures", "info", fmt::format("{} of {} triggers were not ok ({:.3f} %, within the limit of {:.2f} %){}", not_ok, all, fraction * 100, limit * 100, example));
+    judgement.Add("failures", "info",
+                  fmt::format("{} of {} triggers were not ok ({:.3f} %, within the limit of {:.2f} %){}", not_ok, all,
+                              fraction * 100, limit * 100, example));
   }
 }
 
@@ -59,19 +66,25 @@ void JudgeShares(const RunFacts& f, const v1::SweepSpec& sweep, const RunTrouble
     if (s.lost || s.crashed) {
       judgement.Add("agent_lost", on_loss,
                     fmt::format("agent {} {}; {} of its {} triggers are known", s.agent,
-                                s.crashed ? "died and was started again" : "was not heard of until its lease was over", s.rows, s.planned));
+                                s.crashed ? "died and was started again" : "was not heard of until its lease was over",
+                                s.rows, s.planned));
       continue;
     }
     if (s.backpressured) {
-      judgement.Add("backpressured", "reject",
-                    fmt::format("agent {}: results could not be delivered fast enough; its spool was full and it fired nothing for {}", s.agent,
-                                FormatDuration(s.backpressured_ns)));
+      judgement.Add(
+          "backpressured", "reject",
+          fmt::format(
+              "agent {}: results could not be delivered fast enough; its spool was full and it fired nothing for {}",
+              s.agent, FormatDuration(s.backpressured_ns)));
     }
     if (s.rows != s.fired) {
-      judgement.Add("rows_missing", "reject", fmt::format("agent {} fired {} triggers, {} rows are stored", s.agent, s.fired, s.rows));
+      judgement.Add("rows_missing", "reject",
+                    fmt::format("agent {} fired {} triggers, {} rows are stored", s.agent, s.fired, s.rows));
     }
     if (s.slots > 0 && s.planned > s.fired && trouble.code.empty()) {
-      judgement.Add("incomplete", "reject", fmt::format("agent {} fired {} of its {} triggers: {}", s.agent, s.fired, s.planned, s.error.empty() ? "it did not say why" : s.error));
+      judgement.Add("incomplete", "reject",
+                    fmt::format("agent {} fired {} of its {} triggers: {}", s.agent, s.fired, s.planned,
+                                s.error.empty() ? "it did not say why" : s.error));
     }
   }
 }
@@ -97,13 +110,15 @@ void JudgeStart(const RunFacts& f, const v1::Limits& limits, Judgement& judgemen
   const int64_t limit = own_limit ? limits.start_skew_ns() : kDefaultStartSkewNs;
   // Two clocks, each known to within its bound: the true skew may be larger by both.
   if (latest - earliest > limit) {
-    judgement.Add("start_skew", own_limit ? "reject" : "warning",
-                  fmt::format("agents began {} apart (limit {}; clocks known to {}); the last was {}", FormatDuration(latest - earliest), FormatDuration(limit),
-                              FormatDuration(2 * bound), last->agent));
+    judgement.Add(
+        "start_skew", own_limit ? "reject" : "warning",
+        fmt::format("agents began {} apart (limit {}; clocks known to {}); the last was {}",
+                    FormatDuration(latest - earliest), FormatDuration(limit), FormatDuration(2 * bound), last->agent));
   } else if (latest - earliest + 2 * bound > limit) {
-    judgement.Add("start_skew", "warning",
-                  fmt::format("agents began {} apart, but their clocks are known only to {}: a skew within {} is not proved", FormatDuration(latest - earliest),
-                              FormatDuration(2 * bound), FormatDuration(limit)));
+    judgement.Add(
+        "start_skew", "warning",
+        fmt::format("agents began {} apart, but their clocks are known only to {}: a skew within {} is not proved",
+                    FormatDuration(latest - earliest), FormatDuration(2 * bound), FormatDuration(limit)));
   }
 }
 
@@ -112,26 +127,30 @@ void JudgeSlip(const RunFacts& f, const v1::Limits& limits, Judgement& judgement
   const int64_t limit = own_limit ? limits.slip_p99_ns() : kDefaultSlipP99Ns;
   if (f.slip_p99_ns > limit) {
     judgement.Add("slip", own_limit ? "reject" : "warning",
-                  fmt::format("1 % of the triggers started more than {} late (limit {}): the generator was saturated", FormatDuration(f.slip_p99_ns), FormatDuration(limit)));
+                  fmt::format("1 % of the triggers started more than {} late (limit {}): the generator was saturated",
+                              FormatDuration(f.slip_p99_ns), FormatDuration(limit)));
   }
 }
 
 void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble& trouble, Judgement& judgement) {
   if (!cell.has_sampling()) return;
   if (std::none_of(f.shares.begin(), f.shares.end(), [](const RunFacts::Share& s) { return s.samples; })) {
-    judgement.Add("not_sampled", "warning", "the scenario asks for samples, but no connected agent has the labels of sample.where");
+    judgement.Add("not_sampled", "warning",
+                  "the scenario asks for samples, but no connected agent has the labels of sample.where");
   }
   for (const RunFacts::Share& s : f.shares) {
     if (!s.samples || s.lost) continue;
     if (s.missed_ticks > 0) {
       const double missed = static_cast<double>(s.missed_ticks) / static_cast<double>(s.missed_ticks + s.sampler_ticks);
       judgement.Add("sampler_gap", missed > kFewMissedTicks ? "warning" : "info",
-                    fmt::format("agent {}: {} of {} sampling ticks were missed ({:.1f} %)", s.agent, s.missed_ticks, s.missed_ticks + s.sampler_ticks, missed * 100));
+                    fmt::format("agent {}: {} of {} sampling ticks were missed ({:.1f} %)", s.agent, s.missed_ticks,
+                                s.missed_ticks + s.sampler_ticks, missed * 100));
     }
     const int64_t due = f.last_finished_ns + cell.sampling().cooldown_ns() - cell.sampling().every_ns();
     if (trouble.code.empty() && s.sampled_until_ns < due) {
       judgement.Add("sampling_ended_early", "warning",
-                    fmt::format("agent {}: the last sample is {} before the end of the cool-down", s.agent, FormatDuration(due - s.sampled_until_ns)));
+                    fmt::format("agent {}: the last sample is {} before the end of the cool-down", s.agent,
+                                FormatDuration(due - s.sampled_until_ns)));
     }
     for (const std::string& pattern : s.unmatched_cgroups) {
       judgement.Add("cgroup_missing", "warning", fmt::format("agent {}: no cgroup matched '{}'", s.agent, pattern));
@@ -140,20 +159,27 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
 }
 
 void JudgePlausibility(const RunFacts& f, Judgement& judgement) {
-  if (f.ok >= kEnoughToJudgeVariance && f.planned_rows == f.ok && f.planned_stddev_ns > 0 && f.service_stddev_ns < kQuietVariance * f.planned_stddev_ns) {
+  if (f.ok >= kEnoughToJudgeVariance && f.planned_rows == f.ok && f.planned_stddev_ns > 0 &&
+      f.service_stddev_ns < kQuietVariance * f.planned_stddev_ns) {
     judgement.Add("zero_variance", "reject",
-                  fmt::format("the triggers should differ in length (standard deviation {}), but they all took the same ({}): results may be cached",
-                              FormatDuration(std::llround(f.planned_stddev_ns)), FormatDuration(std::llround(f.service_stddev_ns))));
+                  fmt::format("the triggers should differ in length (standard deviation {}), but they all took the "
+                              "same ({}): results may be cached",
+                              FormatDuration(std::llround(f.planned_stddev_ns)),
+                              FormatDuration(std::llround(f.service_stddev_ns))));
   } else if (f.ok >= kEnoughToJudgeVariance && f.distinct_services == 1 && f.service_mean_ns > 0) {
-    judgement.Add("zero_variance", "reject", fmt::format("all {} triggers took exactly {}: results may be cached", f.ok, FormatDuration(std::llround(f.service_mean_ns))));
+    judgement.Add("zero_variance", "reject",
+                  fmt::format("all {} triggers took exactly {}: results may be cached", f.ok,
+                              FormatDuration(std::llround(f.service_mean_ns))));
   }
   int64_t slots = 0;
   for (const RunFacts::Share& s : f.shares) slots += s.slots;
   if (slots > 0 && f.planned_rows > 0) {
-    const double bound = std::max(static_cast<double>(f.planned_sum_ns) / static_cast<double>(slots), static_cast<double>(f.planned_max_ns));
+    const double bound = std::max(static_cast<double>(f.planned_sum_ns) / static_cast<double>(slots),
+                                  static_cast<double>(f.planned_max_ns));
     if (static_cast<double>(f.makespan_ns) < kRoundingSlack * bound) {
       judgement.Add("impossible", "reject",
-                    fmt::format("the run took {}, less than the {} that its work needs on {} slots", FormatDuration(f.makespan_ns), FormatDuration(std::llround(bound)), slots));
+                    fmt::format("the run took {}, less than the {} that its work needs on {} slots",
+                                FormatDuration(f.makespan_ns), FormatDuration(std::llround(bound)), slots));
     }
   }
 }
@@ -169,7 +195,8 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeSlip(facts, sweep.limits(), judgement);
   JudgeSampling(facts, cell, trouble, judgement);
   JudgePlausibility(facts, judgement);
-  if (facts.first_of_target) judgement.Add("cold", "info", fmt::format("first run of target {} in this sweep", cell.target()));
+  if (facts.first_of_target)
+    judgement.Add("cold", "info", fmt::format("first run of target {} in this sweep", cell.target()));
   return judgement.Take();
 }
 

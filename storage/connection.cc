@@ -4,10 +4,9 @@
 #include <libpq-fe.h>
 
 #include <map>
+#include <pqxx/pqxx>
 #include <string_view>
 #include <utility>
-
-#include <pqxx/pqxx>
 
 #include "storage/postgres_programs.h"
 
@@ -56,14 +55,16 @@ std::string Trimmed(std::string text) {
 
 bool Contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-// libpqxx 6 keeps no SQLSTATE of a failed login, so the words must do; where the server speaks another language it is Unavailable.
+// libpqxx 6 keeps no SQLSTATE of a failed login, so the words must do; where the server speaks another language it is
+// Unavailable.
 absl::Status ConnectError(const std::string& where, const std::string& what) {
   const std::string message = fmt::format("cannot connect to PostgreSQL at {}: {}", where, Trimmed(what));
   if (Contains(what, "too many clients") || Contains(what, "connection slots")) {
     return absl::ResourceExhaustedError(message + "; raise max_connections there");
   }
-  if (Contains(what, "authentication failed") || Contains(what, "no pg_hba.conf entry") || Contains(what, "no password supplied") ||
-      Contains(what, "permission denied for database") || (Contains(what, "role \"") && Contains(what, "does not exist"))) {
+  if (Contains(what, "authentication failed") || Contains(what, "no pg_hba.conf entry") ||
+      Contains(what, "no password supplied") || Contains(what, "permission denied for database") ||
+      (Contains(what, "role \"") && Contains(what, "does not exist"))) {
     return absl::PermissionDeniedError(message + "; check user and password of the URL");
   }
   if (Contains(what, "database \"") && Contains(what, "does not exist")) {
@@ -75,13 +76,18 @@ absl::Status ConnectError(const std::string& where, const std::string& what) {
 absl::Status SqlError(const std::string& where, bool open, const pqxx::sql_error& e) {
   const std::string& state = e.sqlstate();
   const std::string_view kind = std::string_view(state).substr(0, 2);
-  const std::string message = fmt::format("PostgreSQL at {}: {}{}", where, Trimmed(e.what()), state.empty() ? "" : fmt::format(" (SQLSTATE {})", state));
+  const std::string message = fmt::format("PostgreSQL at {}: {}{}", where, Trimmed(e.what()),
+                                          state.empty() ? "" : fmt::format(" (SQLSTATE {})", state));
   // libpqxx 6 gives these two a class of their own, and then drops the SQLSTATE.
-  if (dynamic_cast<const pqxx::insufficient_privilege*>(&e) != nullptr || kind == "28" || state == "42501") return absl::PermissionDeniedError(message);
-  if (dynamic_cast<const pqxx::insufficient_resources*>(&e) != nullptr || kind == "53") return absl::ResourceExhaustedError(message);
-  if (state == "25006") return absl::FailedPreconditionError(message + "; it is read-only, give the URL of the primary server");
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&e) != nullptr || kind == "28" || state == "42501")
+    return absl::PermissionDeniedError(message);
+  if (dynamic_cast<const pqxx::insufficient_resources*>(&e) != nullptr || kind == "53")
+    return absl::ResourceExhaustedError(message);
+  if (state == "25006")
+    return absl::FailedPreconditionError(message + "; it is read-only, give the URL of the primary server");
   // Shut down, deadlocked, gave up waiting, or the connection broke: the same transaction may succeed later.
-  const bool passing = !open || kind == "08" || kind == "40" || state.starts_with("57P") || state == "55P03" || state == "25P03";
+  const bool passing =
+      !open || kind == "08" || kind == "40" || state.starts_with("57P") || state == "55P03" || state == "25P03";
   return passing ? absl::UnavailableError(message) : absl::InternalError(message);
 }
 
@@ -92,19 +98,22 @@ struct Connection::Session {
   pqxx::connection connection;
 };
 
-Connection::Connection(std::string url, std::string application) : url_(std::move(url)), application_(std::move(application)) {}
+Connection::Connection(std::string url, std::string application)
+    : url_(std::move(url)), application_(std::move(application)) {}
 Connection::~Connection() = default;
 
 absl::Status CheckServerVersion(int version, const std::string& where) {
   if (version >= kOldestPostgres * 10'000) return absl::OkStatus();
-  return absl::FailedPreconditionError(fmt::format("PostgreSQL at {} is version {}.{}; Assay needs {} or later", where, version / 10'000, version % 10'000, kOldestPostgres));
+  return absl::FailedPreconditionError(fmt::format("PostgreSQL at {} is version {}.{}; Assay needs {} or later", where,
+                                                   version / 10'000, version % 10'000, kOldestPostgres));
 }
 
 absl::Status Connection::Connect() {
   std::string error;
   std::map<std::string, std::string> options = ParsedOptions(url_, &error);
   if (!error.empty()) {
-    return absl::InvalidArgumentError(fmt::format("the database's URL cannot be read: {}; it reads like postgresql://user@host:5432/database", Trimmed(error)));
+    return absl::InvalidArgumentError(fmt::format(
+        "the database's URL cannot be read: {}; it reads like postgresql://user@host:5432/database", Trimmed(error)));
   }
   options.emplace("connect_timeout", "10");
   options.emplace("tcp_user_timeout", "30000");
@@ -116,7 +125,8 @@ absl::Status Connection::Connect() {
   } catch (const std::exception& e) {
     return ConnectError(Where(), e.what());
   }
-  if (absl::Status status = CheckServerVersion(session->connection.server_version(), Where()); !status.ok()) return status;
+  if (absl::Status status = CheckServerVersion(session->connection.server_version(), Where()); !status.ok())
+    return status;
   try {
     pqxx::nontransaction(session->connection).exec(kSessionSettings);
   } catch (const std::exception& e) {
@@ -133,22 +143,28 @@ absl::Status Connection::Transact(const std::function<absl::Status(pqxx::transac
   absl::Status status;
   try {
     pqxx::work transaction(session_->connection);
-    if (term_ != 0 && transaction.exec_params("SELECT FROM assay.coordinator WHERE term = $1 FOR KEY SHARE", term_).empty()) {
-      return absl::FailedPreconditionError(fmt::format("this coordinator's term {} is over: another one has taken the database at {}", term_, Where()));
+    if (term_ != 0 &&
+        transaction.exec_params("SELECT FROM assay.coordinator WHERE term = $1 FOR KEY SHARE", term_).empty()) {
+      return absl::FailedPreconditionError(
+          fmt::format("this coordinator's term {} is over: another one has taken the database at {}", term_, Where()));
     }
     status = body(transaction);
     if (!status.ok()) return status;
     transaction.commit();
     return absl::OkStatus();
   } catch (const pqxx::broken_connection& e) {
-    status = absl::UnavailableError(fmt::format("the connection to PostgreSQL at {} broke: {}", Where(), Trimmed(e.what())));
+    status =
+        absl::UnavailableError(fmt::format("the connection to PostgreSQL at {} broke: {}", Where(), Trimmed(e.what())));
   } catch (const pqxx::in_doubt_error& e) {
-    status = absl::UnavailableError(fmt::format("the connection to PostgreSQL at {} broke while it committed: {}", Where(), Trimmed(e.what())));
+    status = absl::UnavailableError(
+        fmt::format("the connection to PostgreSQL at {} broke while it committed: {}", Where(), Trimmed(e.what())));
   } catch (const pqxx::sql_error& e) {
     status = SqlError(Where(), session_->connection.is_open(), e);
   } catch (const std::exception& e) {
-    status = session_->connection.is_open() ? absl::InternalError(fmt::format("PostgreSQL at {}: {}", Where(), Trimmed(e.what())))
-                                            : absl::UnavailableError(fmt::format("the connection to PostgreSQL at {} broke: {}", Where(), Trimmed(e.what())));
+    status = session_->connection.is_open()
+                 ? absl::InternalError(fmt::format("PostgreSQL at {}: {}", Where(), Trimmed(e.what())))
+                 : absl::UnavailableError(
+                       fmt::format("the connection to PostgreSQL at {} broke: {}", Where(), Trimmed(e.what())));
   }
   // Re-use of a libpqxx 6 connection that has thrown is unreliable; a new one costs milliseconds.
   session_.reset();

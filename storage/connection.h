@@ -1,12 +1,12 @@
 #ifndef ASSAY_STORAGE_CONNECTION_H_
 #define ASSAY_STORAGE_CONNECTION_H_
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <absl/status/status.h>
 
 namespace pqxx {
 class transaction_base;
@@ -32,8 +32,9 @@ class Connection {
   // Every transaction then first checks, under a key-share lock, that this term still holds the lease row. 0: no check.
   void FenceWith(int64_t term) { term_ = term; }
 
-  // Runs `body` in one transaction and commits. An exception or a bad status rolls back. Search path is assay, public; time zone UTC.
-  // If the connection broke at the COMMIT, Unavailable does not say whether it happened: bodies must be safe to run again.
+  // Runs `body` in one transaction and commits. An exception or a bad status rolls back. Search path is assay, public;
+  // time zone UTC. If the connection broke at the COMMIT, Unavailable does not say whether it happened: bodies must be
+  // safe to run again.
   absl::Status Transact(const std::function<absl::Status(pqxx::transaction_base&)>& body);
 
   // "host:port/database" or socket path, without the password: for messages.

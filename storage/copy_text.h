@@ -8,16 +8,17 @@
 
 namespace assay {
 
-// Rows in the text format of COPY, built field by field. Much faster than pqxx::stream_to, which makes several strings per field:
-// about 600,000 rows of 9 columns per second beside 230,000, on one core beside the server.
+// Rows in the text format of COPY, built field by field into one buffer. pqxx::stream_to makes several strings per
+// field: measured with 9 columns, 5,000 rows to a transaction, 610,000 to 770,000 rows per second beside its 435,000 to
+// 590,000.
 class CopyText {
  public:
   void Integer(int64_t value);
   void IntegerOrNull(int64_t value) { value < 0 ? Null() : Integer(value); }  // -1 is how the protocol says "not known"
   void Null();
-  void Word(std::string_view word);   // needs no escaping
-  void Text(std::string_view bytes);  // any bytes: made valid first (see ValidText)
-  void Bytes(std::string_view bytes); // bytea
+  void Word(std::string_view word);    // needs no escaping
+  void Text(std::string_view bytes);   // any bytes: made valid first (see ValidText)
+  void Bytes(std::string_view bytes);  // bytea
   void EndRow();
 
   size_t size() const { return text_.size(); }

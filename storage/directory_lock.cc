@@ -15,7 +15,8 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(const std:
   const std::string path = directory + "/lock";
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) {
-    const std::string what = fmt::format("cannot open {}: {}; use --data with a directory that you may write", path, std::strerror(errno));
+    const std::string what =
+        fmt::format("cannot open {}: {}; use --data with a directory that you may write", path, std::strerror(errno));
     return errno == ENOSPC ? absl::ResourceExhaustedError(what) : absl::PermissionDeniedError(what);
   }
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -24,8 +25,9 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(const std:
     close(fd);
     std::string holder(text.data(), length > 0 ? static_cast<size_t>(length) : 0);
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-    return absl::FailedPreconditionError(fmt::format("data directory {} is in use by another assay (pid {}); use --data for a second one or `assay down`",
-                                                     directory, holder.empty() ? "unknown" : holder));
+    return absl::FailedPreconditionError(fmt::format(
+        "data directory {} is in use by another assay (pid {}); use --data for a second one or `assay down`", directory,
+        holder.empty() ? "unknown" : holder));
   }
   const std::string pid = fmt::format("{}\n", getpid());
   if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
@@ -37,8 +39,8 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(const std:
 }
 
 DirectoryLock::~DirectoryLock() {
-  // The file stays: removing it would let two processes lock two different files of one name. If it cannot be emptied, the pid in it is
-  // only stale, never trusted.
+  // The file stays: removing it would let two processes lock two different files of one name. If it cannot be emptied,
+  // the pid in it is only stale, never trusted.
   if (ftruncate(fd_, 0) != 0) {
   }
   close(fd_);

@@ -1,15 +1,15 @@
 #ifndef ASSAY_STORAGE_DIRECTORY_LOCK_H_
 #define ASSAY_STORAGE_DIRECTORY_LOCK_H_
 
+#include <absl/status/statusor.h>
+
 #include <memory>
 #include <string>
 
-#include <absl/status/statusor.h>
-
 namespace assay {
 
-// One Assay per data directory: an flock on <directory>/lock, which the kernel drops with the process however it ends. The file holds the
-// holder's pid, for messages only.
+// One Assay per data directory: an flock on <directory>/lock, which the kernel drops with the process however it ends.
+// The file holds the holder's pid, for messages only.
 class DirectoryLock {
  public:
   // FailedPrecondition: another process has it; the message names its pid and the mend.

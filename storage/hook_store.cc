@@ -10,11 +10,15 @@ absl::Status SweepStore::CreateHook(HookRow& hook) {
   return connection_.Transact([&](pqxx::transaction_base& transaction) {
     hook.state = "running";
     // One that was made by a commit whose answer was lost: it was never started.
-    transaction.exec_params("DELETE FROM hook WHERE sweep_id = $1 AND run_id IS NOT DISTINCT FROM nullif($2::bigint, 0) AND kind = $3 AND place = $4 AND state = 'running'",
-                            hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where));
+    transaction.exec_params(
+        "DELETE FROM hook WHERE sweep_id = $1 AND run_id IS NOT DISTINCT FROM nullif($2::bigint, 0) AND kind = $3 AND "
+        "place = $4 AND state = 'running'",
+        hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where));
     hook.hook_id = transaction
-                       .exec_params1("INSERT INTO hook (sweep_id, run_id, kind, place) VALUES ($1, nullif($2::bigint, 0), $3, $4) RETURNING hook_id", hook.sweep_id,
-                                     hook.run_id, hook.kind, ValidText(hook.where))[0]
+                       .exec_params1(
+                           "INSERT INTO hook (sweep_id, run_id, kind, place) VALUES ($1, nullif($2::bigint, 0), $3, "
+                           "$4) RETURNING hook_id",
+                           hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where))[0]
                        .as<int64_t>();
     return absl::OkStatus();
   });
@@ -23,8 +27,9 @@ absl::Status SweepStore::CreateHook(HookRow& hook) {
 absl::Status SweepStore::EndHook(const HookRow& hook) {
   return connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     const pqxx::result updated = transaction.exec_params(
-        "UPDATE hook SET state = $2, exit_code = $3, error = $4, output = $5, elapsed_ns = $6 WHERE hook_id = $1", hook.hook_id, hook.state, hook.exit_code,
-        ValidText(hook.error), pqxx::binarystring(hook.output.data(), hook.output.size()), hook.elapsed_ns);
+        "UPDATE hook SET state = $2, exit_code = $3, error = $4, output = $5, elapsed_ns = $6 WHERE hook_id = $1",
+        hook.hook_id, hook.state, hook.exit_code, ValidText(hook.error),
+        pqxx::binarystring(hook.output.data(), hook.output.size()), hook.elapsed_ns);
     if (updated.affected_rows() != 1) return absl::NotFoundError("there is no hook " + std::to_string(hook.hook_id));
     return absl::OkStatus();
   });
@@ -34,7 +39,8 @@ absl::StatusOr<std::vector<SweepStore::HookRow>> SweepStore::HooksOfSweep(int64_
   std::vector<HookRow> hooks;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
     hooks.clear();
-    for (const auto& row : transaction.exec_params("SELECT * FROM hook WHERE sweep_id = $1 ORDER BY hook_id", sweep_id)) {
+    for (const auto& row :
+         transaction.exec_params("SELECT * FROM hook WHERE sweep_id = $1 ORDER BY hook_id", sweep_id)) {
       HookRow hook;
       hook.hook_id = row["hook_id"].as<int64_t>();
       hook.sweep_id = row["sweep_id"].as<int64_t>();

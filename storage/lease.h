@@ -1,20 +1,22 @@
 #ifndef ASSAY_STORAGE_LEASE_H_
 #define ASSAY_STORAGE_LEASE_H_
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <string>
-
-#include <absl/status/statusor.h>
 
 #include "storage/connection.h"
 
 namespace assay {
 
-// The right to be the coordinator of a database: one row (holder, term, expires_at). The database's clock decides. A new holder raises
-// `term`, which is the row's primary key, so every fenced transaction of the old one fails from then on.
+// The right to be the coordinator of a database: one row (holder, term, expires_at). The database's clock decides. A
+// new holder raises `term`, which is the row's primary key, so every fenced transaction of the old one fails from then
+// on.
 class Lease {
  public:
-  Lease(Connection& connection, std::string holder, int64_t ttl_ms) : connection_(connection), holder_(std::move(holder)), ttl_ms_(ttl_ms) {}
+  Lease(Connection& connection, std::string holder, int64_t ttl_ms)
+      : connection_(connection), holder_(std::move(holder)), ttl_ms_(ttl_ms) {}
 
   struct Attempt {
     bool acquired = false;

@@ -5,10 +5,9 @@
 
 #include <charconv>
 #include <map>
+#include <pqxx/pqxx>
 #include <string_view>
 #include <vector>
-
-#include <pqxx/pqxx>
 
 #include "common/counter_random.h"
 #include "storage/embedded_sql.h"
@@ -30,6 +29,11 @@ CREATE TABLE IF NOT EXISTS assay.schema_migration (
   PRIMARY KEY (kind, name)
 );
 COMMENT ON TABLE assay.schema_migration IS 'The SQL files of this schema that were applied, with their checksums';
+COMMENT ON COLUMN assay.schema_migration.kind IS 'migration (applied once, in order) or view (applied again when it has changed)';
+COMMENT ON COLUMN assay.schema_migration.position IS 'Number of a migration';
+COMMENT ON COLUMN assay.schema_migration.name IS 'Name of the file without its ending';
+COMMENT ON COLUMN assay.schema_migration.checksum IS 'Of the file as it was applied';
+COMMENT ON COLUMN assay.schema_migration.applied_at IS 'When it was applied';
 )";
 
 struct Applied {
@@ -48,30 +52,35 @@ int VersionOf(const std::string& name) {
 
 std::map<std::string, Applied> AppliedFiles(pqxx::transaction_base& transaction, const char* kind) {
   std::map<std::string, Applied> applied;
-  for (const auto& row : transaction.exec_params("SELECT name, position, checksum FROM assay.schema_migration WHERE kind = $1", kind)) {
+  for (const auto& row :
+       transaction.exec_params("SELECT name, position, checksum FROM assay.schema_migration WHERE kind = $1", kind)) {
     applied[row[0].as<std::string>()] = {row[1].as<int>(), row[2].as<std::string>()};
   }
   return applied;
 }
 
 void Record(pqxx::transaction_base& transaction, const char* kind, int position, const SqlFile& file) {
-  transaction.exec_params("INSERT INTO assay.schema_migration (kind, position, name, checksum) VALUES ($1, $2, $3, $4)", kind, position, file.name,
-                          Checksum(file.text));
+  transaction.exec_params("INSERT INTO assay.schema_migration (kind, position, name, checksum) VALUES ($1, $2, $3, $4)",
+                          kind, position, file.name, Checksum(file.text));
 }
 
-void Lock(pqxx::transaction_base& transaction) { transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kAdvisoryLock); }
+void Lock(pqxx::transaction_base& transaction) {
+  transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kAdvisoryLock);
+}
 
 // Applies the first migration that is not there yet; sets `done` once there is none.
 absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string& where, bool* done) {
   Lock(transaction);
-  if (transaction.exec("SELECT FROM pg_tables WHERE schemaname = 'assay' AND tablename = 'schema_migration'").empty()) transaction.exec(kBootstrap);
+  if (transaction.exec("SELECT FROM pg_tables WHERE schemaname = 'assay' AND tablename = 'schema_migration'").empty())
+    transaction.exec(kBootstrap);
   const std::vector<SqlFile> migrations = EmbeddedMigrations();
   const std::map<std::string, Applied> applied = AppliedFiles(transaction, "migration");
   const int known = VersionOf(migrations.back().name);
   for (const auto& [name, file] : applied) {
     if (file.position > known) {
       return absl::FailedPreconditionError(
-          fmt::format("the database's schema is version {}, this program knows {}: use a newer assay-coordinator ({})", file.position, known, where));
+          fmt::format("the database's schema is version {}, this program knows {}: use a newer assay-coordinator ({})",
+                      file.position, known, where));
     }
   }
   for (const SqlFile& migration : migrations) {
@@ -83,9 +92,10 @@ absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string&
       return absl::OkStatus();
     }
     if (found->second.checksum != Checksum(migration.text)) {
-      return absl::FailedPreconditionError(fmt::format(
-          "migration {} was applied to {} with another content than this program has; use the assay-coordinator that made the database, or a new database", migration.name,
-          where));
+      return absl::FailedPreconditionError(
+          fmt::format("migration {} was applied to {} with another content than this program has; use the "
+                      "assay-coordinator that made the database, or a new database",
+                      migration.name, where));
     }
   }
   *done = true;
@@ -95,11 +105,13 @@ absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string&
 // Drops what the recorded files made, and nothing that others have put beside it.
 void DropViews(pqxx::transaction_base& transaction) {
   const pqxx::result views = transaction.exec(
-      "SELECT string_agg(format('assay.%I', c.relname), ', ') FROM pg_class c JOIN assay.schema_migration m ON m.kind = 'view' AND m.name = c.relname "
+      "SELECT string_agg(format('assay.%I', c.relname), ', ') FROM pg_class c JOIN assay.schema_migration m ON m.kind "
+      "= 'view' AND m.name = c.relname "
       "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind = 'v'");
   if (!views[0][0].is_null()) transaction.exec("DROP VIEW " + views[0][0].as<std::string>());
   const pqxx::result functions = transaction.exec(
-      "SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p JOIN assay.schema_migration m ON m.kind = 'view' AND m.name = p.proname "
+      "SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p JOIN assay.schema_migration m ON m.kind = "
+      "'view' AND m.name = p.proname "
       "WHERE p.pronamespace = 'assay'::regnamespace");
   if (!functions[0][0].is_null()) transaction.exec("DROP FUNCTION " + functions[0][0].as<std::string>());
   transaction.exec("DELETE FROM assay.schema_migration WHERE kind = 'view'");
@@ -112,7 +124,8 @@ absl::Status RefreshViews(pqxx::transaction_base& transaction, const std::string
   bool same = applied.size() == views.size();
   for (size_t i = 0; i < views.size() && same; ++i) {
     const auto found = applied.find(views[i].name);
-    same = found != applied.end() && found->second.checksum == Checksum(views[i].text) && found->second.position == static_cast<int>(i);
+    same = found != applied.end() && found->second.checksum == Checksum(views[i].text) &&
+           found->second.position == static_cast<int>(i);
   }
   if (same) return absl::OkStatus();
   spdlog::debug("making the views of {} anew", where);
@@ -121,7 +134,9 @@ absl::Status RefreshViews(pqxx::transaction_base& transaction, const std::string
   } catch (const pqxx::sql_error& e) {
     if (e.sqlstate() != "2BP01") throw;
     return absl::FailedPreconditionError(
-        fmt::format("the views of {} must be made anew, but something of yours depends on them; drop it, and make it again afterwards: {}", where, e.what()));
+        fmt::format("the views of {} must be made anew, but something of yours depends on them; drop it, and make it "
+                    "again afterwards: {}",
+                    where, e.what()));
   }
   for (size_t i = 0; i < views.size(); ++i) {
     transaction.exec(views[i].text);
@@ -135,9 +150,12 @@ absl::Status RefreshViews(pqxx::transaction_base& transaction, const std::string
 absl::Status Migrate(Connection& connection) {
   const std::string where = connection.Where();
   for (bool done = false; !done;) {
-    const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) { return MigrateOnce(transaction, where, &done); });
+    const absl::Status status = connection.Transact(
+        [&](pqxx::transaction_base& transaction) { return MigrateOnce(transaction, where, &done); });
     if (absl::IsPermissionDenied(status)) {
-      return absl::PermissionDeniedError(fmt::format("{}; the user must own the schema assay, or may make it: GRANT CREATE ON DATABASE ... TO ...", std::string(status.message())));
+      return absl::PermissionDeniedError(
+          fmt::format("{}; the user must own the schema assay, or may make it: GRANT CREATE ON DATABASE ... TO ...",
+                      std::string(status.message())));
     }
     if (!status.ok()) return status;
   }

@@ -1,17 +1,18 @@
 #ifndef ASSAY_STORAGE_MIGRATOR_H_
 #define ASSAY_STORAGE_MIGRATOR_H_
 
-#include <string>
-
 #include <absl/status/statusor.h>
+
+#include <string>
 
 #include "storage/connection.h"
 
 namespace assay {
 
-// Brings the schema `assay` to this program's version: storage/migrations/NNNN_*.sql in order, each once and in one transaction, under
-// an advisory lock, name and checksum recorded; then all of storage/views/*.sql anew when one of them changed.
-// FailedPrecondition: PostgreSQL older than 15, a schema newer than this program, or an applied file that has changed. Messages name the mend.
+// Brings the schema `assay` to this program's version: storage/migrations/NNNN_*.sql in order, each once and in one
+// transaction, under an advisory lock, name and checksum recorded; then all of storage/views/*.sql anew when one of
+// them changed. FailedPrecondition: PostgreSQL older than 15, a schema newer than this program, or an applied file that
+// has changed. Messages name the mend.
 absl::Status Migrate(Connection& connection);
 
 // Identity of this database's results, made by the first migration. Agents keep spools apart by it.

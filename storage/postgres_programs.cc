@@ -24,7 +24,8 @@ bool Complete(const std::string& directory) {
 
 // "postgres (PostgreSQL) 15.18 (Debian ...)" -> 15; 0 if it cannot be asked.
 int MajorOf(const std::string& directory) {
-  const absl::StatusOr<CommandResult> result = RunCommand({.argv = {directory + "/postgres", "--version"}, .env = {}, .cwd = "/"}, kVersionTimeoutNs);
+  const absl::StatusOr<CommandResult> result =
+      RunCommand({.argv = {directory + "/postgres", "--version"}, .env = {}, .cwd = "/"}, kVersionTimeoutNs);
   if (!result.ok() || !result->ok()) return 0;
   const size_t digit = result->output.find_first_of("0123456789");
   return digit == std::string::npos ? 0 : std::atoi(result->output.c_str() + digit);
@@ -34,7 +35,8 @@ std::vector<std::string> CandidateDirectories() {
   if (const char* chosen = std::getenv("ASSAY_POSTGRES_BIN"); chosen != nullptr && *chosen != '\0') return {chosen};
   std::vector<std::string> found;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(kDebianRoot, ignored)) found.push_back(entry.path().string() + "/bin");
+  for (const auto& entry : std::filesystem::directory_iterator(kDebianRoot, ignored))
+    found.push_back(entry.path().string() + "/bin");
   if (const char* path = std::getenv("PATH"); path != nullptr) {
     std::istringstream directories(path);
     for (std::string directory; std::getline(directories, directory, ':');) {
@@ -53,19 +55,23 @@ absl::StatusOr<PostgresPrograms> FindPostgres(int data_major) {
     if (!Complete(directory)) continue;
     const int major = MajorOf(directory);
     seen += fmt::format("{}{} (version {})", seen.empty() ? "" : ", ", directory, major);
-    const bool fits = data_major == 0 ? major >= kOldestPostgres && major > best.major : major == data_major && best.major == 0;
+    const bool fits =
+        data_major == 0 ? major >= kOldestPostgres && major > best.major : major == data_major && best.major == 0;
     if (fits) best = {directory, major};
   }
   if (best.major != 0) return best;
   const std::string found = seen.empty() ? "none" : seen;
   if (data_major != 0) {
-    return absl::NotFoundError(fmt::format(
-        "the data were made by PostgreSQL {} and its programs are not here (found: {}); install postgresql-{} or use another --data", data_major, found, data_major));
+    return absl::NotFoundError(
+        fmt::format("the data were made by PostgreSQL {} and its programs are not here (found: {}); install "
+                    "postgresql-{} or use another --data",
+                    data_major, found, data_major));
   }
-  return absl::NotFoundError(fmt::format(
-      "no PostgreSQL {} or later here (found: {}); install it (Debian: apt-get install postgresql), set ASSAY_POSTGRES_BIN to the directory of initdb and postgres, "
-      "or use --database with the URL of a server",
-      kOldestPostgres, found));
+  return absl::NotFoundError(
+      fmt::format("no PostgreSQL {} or later here (found: {}); install it (Debian: apt-get install postgresql), set "
+                  "ASSAY_POSTGRES_BIN to the directory of initdb and postgres, "
+                  "or use --database with the URL of a server",
+                  kOldestPostgres, found));
 }
 
 }  // namespace assay

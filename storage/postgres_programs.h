@@ -1,9 +1,9 @@
 #ifndef ASSAY_STORAGE_POSTGRES_PROGRAMS_H_
 #define ASSAY_STORAGE_POSTGRES_PROGRAMS_H_
 
-#include <string>
-
 #include <absl/status/statusor.h>
+
+#include <string>
 
 namespace assay {
 
@@ -15,8 +15,8 @@ struct PostgresPrograms {
   int major = 0;
 };
 
-// `data_major`: the major version that made the data, 0 for data yet to be made; only programs of that version can read them.
-// NotFound: none there; the message says what to install.
+// `data_major`: the major version that made the data, 0 for data yet to be made; only programs of that version can read
+// them. NotFound: none there; the message says what to install.
 absl::StatusOr<PostgresPrograms> FindPostgres(int data_major);
 
 }  // namespace assay

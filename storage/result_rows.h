@@ -12,7 +12,8 @@ namespace assay {
 
 // The rows of the big tables, as COPY takes them. sweep_id is the partition's default and is not sent.
 
-// Most triggers are sleeps that went well and have nothing to say of a process: half the columns need not be sent for them.
+// Most triggers are sleeps that went well and have nothing to say of a process: half the columns need not be sent for
+// them.
 bool IsPlain(const v1::TriggerRecord& trigger);
 const std::vector<std::string>& PlainTriggerColumns();
 void AppendPlainTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::TriggerRecord& trigger);

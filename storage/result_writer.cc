@@ -3,56 +3,17 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <map>
+#include <pqxx/pqxx>
 #include <set>
 #include <utility>
 
-#include <pqxx/pqxx>
-#include <pqxx/tablewriter>
-
 #include "common/delivery.h"
-#include "storage/copy_text.h"
-#include "storage/result_rows.h"
+#include "storage/result_copy.h"
 #include "storage/text_values.h"
 
 namespace assay {
 namespace {
-
-constexpr size_t kChunkBytes = 64 << 10;
-
-// tablewriter, and not the stream_to that libpqxx 6 advises: only it takes rows that are in COPY's format already (see CopyText).
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-class Copy {
- public:
-  Copy(pqxx::transaction_base& transaction, const std::string& table, const std::vector<std::string>& columns)
-      : writer_(transaction, table, columns.begin(), columns.end()) {}
-
-  CopyText& rows() { return rows_; }
-  void RowDone() {
-    if (rows_.size() >= kChunkBytes) Flush();
-  }
-  // Errors of any row appear here. Without it, on the way of an exception, the destructor ends the COPY; the transaction is then rolled back.
-  void Complete() {
-    if (rows_.size() > 0) Flush();
-    writer_.complete();
-  }
-
- private:
-  void Flush() {
-    writer_.write_raw_line(rows_.text());
-    rows_.Clear();
-  }
-  pqxx::tablewriter writer_;
-  CopyText rows_;
-};
-#pragma GCC diagnostic pop
-
-struct Accepted {
-  const v1::Batch* batch = nullptr;
-  int64_t agent_id = 0;
-};
 
 struct StreamState {
   ReceiveWindow window;
@@ -68,114 +29,96 @@ struct RunState {
 
 std::string IdArray(const std::set<int64_t>& ids) { return fmt::format("{{{}}}", fmt::join(ids, ",")); }
 
-uint64_t RowsOf(const v1::Batch& batch) { return static_cast<uint64_t>(batch.triggers_size()) + batch.cgroup_samples_size() + batch.host_samples_size(); }
+uint64_t RowsOf(const v1::Batch& batch) {
+  return static_cast<uint64_t>(batch.triggers_size()) + batch.cgroup_samples_size() + batch.host_samples_size();
+}
 
 // In the order of their names, so that two writers could never wait for each other.
-absl::StatusOr<std::map<std::string, StreamState>> LockStreams(pqxx::transaction_base& transaction, const std::vector<v1::Batch>& batches) {
+absl::StatusOr<std::map<std::string, StreamState>> LockStreams(pqxx::transaction_base& transaction,
+                                                               const std::vector<v1::Batch>& batches) {
   std::map<std::string, StreamState> streams;
   for (const v1::Batch& batch : batches) streams[batch.stream()];
   std::vector<std::string> names;
   names.reserve(streams.size());
   for (const auto& [name, state] : streams) names.push_back(name);
-  for (const auto& row :
-       transaction.exec_params("SELECT stream, last_seq, agent_id FROM delivery WHERE stream = ANY($1::text[]) ORDER BY stream FOR UPDATE", TextArray(names))) {
+  for (const auto& row : transaction.exec_params(
+           "SELECT stream, last_seq, agent_id FROM delivery WHERE stream = ANY($1::text[]) ORDER BY stream FOR UPDATE",
+           TextArray(names))) {
     StreamState& state = streams[row[0].as<std::string>()];
     state.committed = row[1].as<uint64_t>();
     state.window = ReceiveWindow(state.committed);
     state.agent_id = row[2].as<int64_t>();
   }
   for (const auto& [name, state] : streams) {
-    if (state.agent_id == 0) return absl::NotFoundError(fmt::format("results came on stream '{}', which was never opened", name));
+    if (state.agent_id == 0)
+      return absl::NotFoundError(fmt::format("results came on stream '{}', which was never opened", name));
   }
   return streams;
 }
 
-// The key-share lock keeps the runs: removal of their sweep waits for us, and so does EndRun, which must see our rows or be told of them.
-std::map<int64_t, RunState> LockRuns(pqxx::transaction_base& transaction, const std::vector<Accepted>& accepted) {
+// The key-share lock keeps the runs: removal of their sweep waits for us, and so does EndRun, which must see our rows
+// or be told of them.
+std::map<int64_t, RunState> LockRuns(pqxx::transaction_base& transaction, const std::vector<BatchOfAgent>& accepted) {
   std::set<int64_t> ids;
-  for (const Accepted& one : accepted) ids.insert(one.batch->run_id());
+  for (const BatchOfAgent& one : accepted) ids.insert(one.batch->run_id());
   std::map<int64_t, RunState> runs;
   if (ids.empty()) return runs;
-  for (const auto& row : transaction.exec_params("SELECT run_id, sweep_id, state FROM run WHERE run_id = ANY($1::bigint[]) ORDER BY run_id FOR KEY SHARE", IdArray(ids))) {
+  for (const auto& row : transaction.exec_params(
+           "SELECT run_id, sweep_id, state FROM run WHERE run_id = ANY($1::bigint[]) ORDER BY run_id FOR KEY SHARE",
+           IdArray(ids))) {
     runs[row[0].as<int64_t>()] = {row[1].as<int64_t>(), row[2].as<std::string>() == "ended"};
   }
   return runs;
 }
 
 // Late rows take the place of the `lost` rows that EndRun wrote for them.
-void DeleteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, const std::vector<Accepted>& accepted) {
+void DeleteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id,
+                    const std::vector<BatchOfAgent>& accepted) {
   std::set<int64_t> indices;
-  for (const Accepted& one : accepted) {
+  for (const BatchOfAgent& one : accepted) {
     if (one.batch->run_id() != run_id) continue;
-    for (const v1::TriggerRecord& trigger : one.batch->triggers()) indices.insert(static_cast<int64_t>(trigger.index()));
+    for (const v1::TriggerRecord& trigger : one.batch->triggers())
+      indices.insert(static_cast<int64_t>(trigger.index()));
   }
   if (indices.empty()) return;
-  transaction.exec_params(fmt::format("DELETE FROM assay.trigger_{} WHERE run_id = $1 AND outcome = 'lost' AND index = ANY($2::bigint[])", sweep_id), run_id,
-                          IdArray(indices));
-}
-
-template <typename Record, typename Append>
-void CopyRecords(pqxx::transaction_base& transaction, const std::string& table, const std::vector<std::string>& columns, const std::vector<Accepted>& accepted,
-                 const google::protobuf::RepeatedPtrField<Record>& (v1::Batch::*records)() const, const Append& append) {
-  if (std::none_of(accepted.begin(), accepted.end(), [&](const Accepted& one) { return !(one.batch->*records)().empty(); })) return;
-  Copy copy(transaction, table, columns);
-  for (const Accepted& one : accepted) {
-    for (const Record& record : (one.batch->*records)()) {
-      append(copy.rows(), one.batch->run_id(), one.agent_id, record);
-      copy.RowDone();
-    }
-  }
-  copy.Complete();
-}
-
-void CopyTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, const std::vector<Accepted>& accepted, bool plain) {
-  const auto wanted = [plain](const v1::TriggerRecord& trigger) { return IsPlain(trigger) == plain; };
-  if (std::none_of(accepted.begin(), accepted.end(),
-                   [&](const Accepted& one) { return std::any_of(one.batch->triggers().begin(), one.batch->triggers().end(), wanted); })) {
-    return;
-  }
-  Copy copy(transaction, fmt::format("assay.trigger_{}", sweep_id), plain ? PlainTriggerColumns() : TriggerColumns());
-  for (const Accepted& one : accepted) {
-    for (const v1::TriggerRecord& trigger : one.batch->triggers()) {
-      if (!wanted(trigger)) continue;
-      plain ? AppendPlainTrigger(copy.rows(), one.batch->run_id(), one.agent_id, trigger) : AppendTrigger(copy.rows(), one.batch->run_id(), one.agent_id, trigger);
-      copy.RowDone();
-    }
-  }
-  copy.Complete();
-}
-
-void CopySweep(pqxx::transaction_base& transaction, int64_t sweep_id, const std::vector<Accepted>& accepted) {
-  CopyTriggers(transaction, sweep_id, accepted, true);
-  CopyTriggers(transaction, sweep_id, accepted, false);
-  CopyRecords(transaction, fmt::format("assay.sample_{}", sweep_id), SampleColumns(), accepted, &v1::Batch::cgroup_samples, AppendSample);
-  CopyRecords(transaction, fmt::format("assay.host_sample_{}", sweep_id), HostSampleColumns(), accepted, &v1::Batch::host_samples, AppendHostSample);
+  transaction.exec_params(
+      fmt::format("DELETE FROM assay.trigger_{} WHERE run_id = $1 AND outcome = 'lost' AND index = ANY($2::bigint[])",
+                  sweep_id),
+      run_id, IdArray(indices));
 }
 
 void BeginShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id) {
-  transaction.exec_params("UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()) WHERE run_id = $1 AND agent_id = $2", run_id, agent_id);
+  transaction.exec_params(
+      "UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()) WHERE run_id = $1 AND agent_id = $2", run_id,
+      agent_id);
 }
 
 // A share that was given up stays lost, but what its end tells is kept.
 void EndShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
   const auto updated = transaction.exec_params(
-      "UPDATE share SET state = CASE state WHEN 'leased' THEN 'ended' ELSE state END, ended_at = clock_timestamp(), fired = $3, crashed = $4, sampler_ticks = $5, "
+      "UPDATE share SET state = CASE state WHEN 'leased' THEN 'ended' ELSE state END, ended_at = clock_timestamp(), "
+      "fired = $3, crashed = $4, sampler_ticks = $5, "
       "missed_ticks = $6, backpressured = $7, backpressured_ns = $8, clock_offset_ns = $9, clock_bound_ns = $10, "
-      "first_dispatch_ns = CASE WHEN $3::bigint > 0 THEN $11::bigint END, sampled_until_ns = CASE WHEN $5::bigint > 0 THEN $12::bigint END, "
+      "first_dispatch_ns = CASE WHEN $3::bigint > 0 THEN $11::bigint END, sampled_until_ns = CASE WHEN $5::bigint > 0 "
+      "THEN $12::bigint END, "
       "t0_wall_ns = nullif($13::bigint, 0), error = $14, unmatched_cgroups = $15 WHERE run_id = $1 AND agent_id = $2",
-      run_id, agent_id, static_cast<int64_t>(end.fired()), end.crashed(), static_cast<int64_t>(end.sampler_ticks()), static_cast<int64_t>(end.missed_ticks()),
-      end.backpressured(), end.backpressured_ns(), end.clock_offset_ns(), end.clock_bound_ns(), end.first_dispatch_ns(), end.sampled_until_ns(), end.t0_wall_ns(),
-      ValidText(end.error()), TextArray({end.unmatched_cgroups().begin(), end.unmatched_cgroups().end()}));
-  if (updated.affected_rows() != 1) spdlog::warn("agent {} ended a share of run {} that it never had", agent_id, run_id);
+      run_id, agent_id, static_cast<int64_t>(end.fired()), end.crashed(), static_cast<int64_t>(end.sampler_ticks()),
+      static_cast<int64_t>(end.missed_ticks()), end.backpressured(), end.backpressured_ns(), end.clock_offset_ns(),
+      end.clock_bound_ns(), end.first_dispatch_ns(), end.sampled_until_ns(), end.t0_wall_ns(), ValidText(end.error()),
+      TextArray({end.unmatched_cgroups().begin(), end.unmatched_cgroups().end()}));
+  if (updated.affected_rows() != 1)
+    spdlog::warn("agent {} ended a share of run {} that it never had", agent_id, run_id);
 }
 
 absl::Status AdvanceStreams(pqxx::transaction_base& transaction, const std::map<std::string, StreamState>& streams) {
   for (const auto& [name, state] : streams) {
     const uint64_t through = state.window.watermark();
     if (through == state.committed) continue;
-    const auto updated = transaction.exec_params("UPDATE delivery SET last_seq = $3 WHERE stream = $1 AND last_seq = $2", name, static_cast<int64_t>(state.committed),
-                                                 static_cast<int64_t>(through));
-    if (updated.affected_rows() != 1) return absl::UnavailableError(fmt::format("the watermark of stream '{}' moved meanwhile; write again", name));
+    const auto updated =
+        transaction.exec_params("UPDATE delivery SET last_seq = $3 WHERE stream = $1 AND last_seq = $2", name,
+                                static_cast<int64_t>(state.committed), static_cast<int64_t>(through));
+    if (updated.affected_rows() != 1)
+      return absl::UnavailableError(fmt::format("the watermark of stream '{}' moved meanwhile; write again", name));
   }
   return absl::OkStatus();
 }
@@ -185,10 +128,13 @@ absl::Status AdvanceStreams(pqxx::transaction_base& transaction, const std::map<
 absl::StatusOr<uint64_t> ResultWriter::OpenStream(const std::string& stream, int64_t agent_id) {
   uint64_t watermark = 0;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
-    if (stream.empty() || ValidText(stream) != stream) return absl::InvalidArgumentError("a stream's name must be text");
-    transaction.exec_params("INSERT INTO delivery (stream, agent_id) VALUES ($1, $2) ON CONFLICT (stream) DO NOTHING", stream, agent_id);
+    if (stream.empty() || ValidText(stream) != stream)
+      return absl::InvalidArgumentError("a stream's name must be text");
+    transaction.exec_params("INSERT INTO delivery (stream, agent_id) VALUES ($1, $2) ON CONFLICT (stream) DO NOTHING",
+                            stream, agent_id);
     const pqxx::row row = transaction.exec_params1("SELECT last_seq, agent_id FROM delivery WHERE stream = $1", stream);
-    if (row[1].as<int64_t>() != agent_id) return absl::FailedPreconditionError(fmt::format("stream '{}' belongs to another agent", stream));
+    if (row[1].as<int64_t>() != agent_id)
+      return absl::FailedPreconditionError(fmt::format("stream '{}' belongs to another agent", stream));
     watermark = row[0].as<uint64_t>();
     return absl::OkStatus();
   });
@@ -202,7 +148,7 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
     written = Written();
     absl::StatusOr<std::map<std::string, StreamState>> streams = LockStreams(transaction, batches);
     if (!streams.ok()) return streams.status();
-    std::vector<Accepted> accepted;
+    std::vector<BatchOfAgent> accepted;
     for (const v1::Batch& batch : batches) {
       StreamState& stream = (*streams)[batch.stream()];
       switch (stream.window.Offer(batch.seq())) {
@@ -218,9 +164,9 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
     }
 
     const std::map<int64_t, RunState> runs = LockRuns(transaction, accepted);
-    std::map<int64_t, std::vector<Accepted>> of_sweep;
+    std::map<int64_t, std::vector<BatchOfAgent>> of_sweep;
     std::set<int64_t> late;
-    for (const Accepted& one : accepted) {
+    for (const BatchOfAgent& one : accepted) {
       const auto run = runs.find(one.batch->run_id());
       if (run == runs.end()) {
         written.discarded_rows += RowsOf(*one.batch);
@@ -236,7 +182,7 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
     }
     for (const auto& [sweep_id, of_this_sweep] : of_sweep) CopySweep(transaction, sweep_id, of_this_sweep);
     for (const auto& [sweep_id, of_this_sweep] : of_sweep) {
-      for (const Accepted& one : of_this_sweep) {
+      for (const BatchOfAgent& one : of_this_sweep) {
         if (one.batch->has_share_start()) BeginShare(transaction, one.batch->run_id(), one.agent_id);
         if (!one.batch->has_share_end()) continue;
         EndShare(transaction, one.batch->run_id(), one.agent_id, one.batch->share_end());

@@ -16,7 +16,8 @@ absl::StatusOr<int64_t> SweepOf(pqxx::transaction_base& transaction, int64_t run
 void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
   const pqxx::result rows = transaction.exec_params(
       "SELECT a.name, s.*, coalesce(t.rows, 0) AS rows FROM share s JOIN agent a USING (agent_id) LEFT JOIN ("
-      "  SELECT agent_id, count(*) AS rows FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> 'lost' GROUP BY agent_id) t USING (agent_id) "
+      "  SELECT agent_id, count(*) AS rows FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> "
+      "'lost' GROUP BY agent_id) t USING (agent_id) "
       "WHERE s.run_id = $2 ORDER BY a.name",
       sweep_id, run_id);
   for (const auto& row : rows) {
@@ -38,8 +39,9 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
     share.missed_ticks = row["missed_ticks"].as<uint64_t>(0);
     share.error = row["error"].as<std::string>("");
     if (share.error.empty()) share.error = row["lost_reason"].as<std::string>("");
-    for (const auto& pattern : transaction.exec_params("SELECT unnest(unmatched_cgroups) FROM share WHERE run_id = $1 AND agent_id = $2", run_id,
-                                                       row["agent_id"].as<int64_t>())) {
+    for (const auto& pattern :
+         transaction.exec_params("SELECT unnest(unmatched_cgroups) FROM share WHERE run_id = $1 AND agent_id = $2",
+                                 run_id, row["agent_id"].as<int64_t>())) {
       share.unmatched_cgroups.push_back(pattern[0].as<std::string>());
     }
     facts.shares.push_back(std::move(share));
@@ -47,19 +49,26 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
 }
 
 void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
-  // stddev_pop and not the sample's: a single row has no spread. Over double precision, where it is one pass and exact enough.
+  // stddev_pop and not the sample's: a single row has no spread. Over double precision, where it is one pass and exact
+  // enough.
   const pqxx::row row = transaction.exec_params1(
       "SELECT count(*) FILTER (WHERE outcome = 'ok') AS ok, count(*) FILTER (WHERE outcome = 'failed') AS failed, "
-      "count(*) FILTER (WHERE outcome = 'timeout') AS timeout, count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled, "
+      "count(*) FILTER (WHERE outcome = 'timeout') AS timeout, count(*) FILTER (WHERE outcome = 'cancelled') AS "
+      "cancelled, "
       "count(*) FILTER (WHERE outcome = 'skipped') AS skipped, count(*) FILTER (WHERE outcome = 'lost') AS lost, "
-      "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') AS makespan_ns, "
+      "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') "
+      "AS makespan_ns, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
-      "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns)::double precision) FILTER (WHERE outcome <= 'timeout'))::bigint AS slip_p99_ns, "
-      "coalesce(sum(planned_ns) FILTER (WHERE outcome = 'ok'), 0)::bigint AS planned_sum_ns, coalesce(max(planned_ns) FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
+      "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns)::double precision) FILTER (WHERE "
+      "outcome <= 'timeout'))::bigint AS slip_p99_ns, "
+      "coalesce(sum(planned_ns) FILTER (WHERE outcome = 'ok'), 0)::bigint AS planned_sum_ns, coalesce(max(planned_ns) "
+      "FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
       "count(planned_ns) FILTER (WHERE outcome = 'ok') AS planned_rows, "
       "coalesce(stddev_pop(planned_ns::double precision) FILTER (WHERE outcome = 'ok'), 0) AS planned_stddev_ns, "
-      "coalesce(avg((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS service_mean_ns, "
-      "coalesce(stddev_pop((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS service_stddev_ns, "
+      "coalesce(avg((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS "
+      "service_mean_ns, "
+      "coalesce(stddev_pop((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS "
+      "service_stddev_ns, "
       "count(DISTINCT finished_ns - started_ns) FILTER (WHERE outcome = 'ok') AS distinct_services "
       "FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2",
       sweep_id, run_id);
@@ -80,7 +89,9 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.service_stddev_ns = row["service_stddev_ns"].as<double>();
   facts.distinct_services = row["distinct_services"].as<uint64_t>();
   const pqxx::result error = transaction.exec_params(
-      "SELECT error FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', 'timeout') AND error <> '' ORDER BY index LIMIT 1", sweep_id, run_id);
+      "SELECT error FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', 'timeout') AND "
+      "error <> '' ORDER BY index LIMIT 1",
+      sweep_id, run_id);
   if (!error.empty()) facts.first_error = error[0][0].as<std::string>();
 }
 
@@ -89,7 +100,8 @@ bool FirstOfTarget(pqxx::transaction_base& transaction, int64_t run_id) {
   return transaction
       .exec_params(
           "SELECT FROM run r JOIN cell c USING (cell_id) WHERE r.run_id = $1 AND EXISTS ("
-          "  SELECT FROM run e JOIN cell d USING (cell_id) WHERE e.sweep_id = r.sweep_id AND d.target = c.target AND e.run_id < r.run_id AND e.t0_ns IS NOT NULL)",
+          "  SELECT FROM run e JOIN cell d USING (cell_id) WHERE e.sweep_id = r.sweep_id AND d.target = c.target AND "
+          "e.run_id < r.run_id AND e.t0_ns IS NOT NULL)",
           run_id)
       .empty();
 }
@@ -118,10 +130,12 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
     const absl::StatusOr<int64_t> sweep_id = SweepOf(transaction, run_id);
     if (!sweep_id.ok()) return sweep_id.status();
     durations = RunDurations();
-    durations.slots = transaction.exec_params1("SELECT coalesce(sum(slots), 0) FROM share WHERE run_id = $1", run_id)[0].as<uint32_t>();
+    durations.slots = transaction.exec_params1("SELECT coalesce(sum(slots), 0) FROM share WHERE run_id = $1", run_id)[0]
+                          .as<uint32_t>();
     const pqxx::result rows = transaction.exec_params(
-        "SELECT finished_ns - started_ns FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <= 'timeout' ORDER BY dispatched_ns, index", *sweep_id,
-        run_id);
+        "SELECT finished_ns - started_ns FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <= "
+        "'timeout' ORDER BY dispatched_ns, index",
+        *sweep_id, run_id);
     durations.service_ns.reserve(rows.size());
     for (const auto& row : rows) durations.service_ns.push_back(row[0].as<int64_t>());
     return absl::OkStatus();

@@ -1,23 +1,24 @@
 #ifndef ASSAY_STORAGE_RUN_FACTS_H_
 #define ASSAY_STORAGE_RUN_FACTS_H_
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 #include "storage/connection.h"
 
 namespace assay {
 
-// What the verdict and the statistics need to know of a run, read from the rows. Times in ns since T0 unless named otherwise.
+// What the verdict and the statistics need to know of a run, read from the rows. Times in ns since T0 unless named
+// otherwise.
 struct RunFacts {
   struct Share {
     std::string agent;
-    uint64_t planned = 0;            // triggers it was to fire, 0 if bounded by duration
-    uint64_t rows = 0;               // trigger rows stored (not counting lost)
-    uint64_t fired = 0;              // as its ShareEnd says
+    uint64_t planned = 0;  // triggers it was to fire, 0 if bounded by duration
+    uint64_t rows = 0;     // trigger rows stored (not counting lost)
+    uint64_t fired = 0;    // as its ShareEnd says
     uint32_t slots = 0;
     bool samples = false;
     bool lost = false;
@@ -34,18 +35,18 @@ struct RunFacts {
   };
   std::vector<Share> shares;
   uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0, lost = 0;
-  int64_t makespan_ns = 0;           // last finish - first intended
+  int64_t makespan_ns = 0;  // last finish - first intended
   int64_t last_finished_ns = 0;
   int64_t slip_p99_ns = 0;
-  int64_t planned_sum_ns = 0;        // of rows with a nominal length and outcome ok
+  int64_t planned_sum_ns = 0;  // of rows with a nominal length and outcome ok
   int64_t planned_max_ns = 0;
   uint64_t planned_rows = 0;
   double planned_stddev_ns = 0;
-  double service_mean_ns = 0;        // of ok rows
+  double service_mean_ns = 0;  // of ok rows
   double service_stddev_ns = 0;
-  uint64_t distinct_services = 0;    // distinct values of service time, to the ns
-  std::string first_error;           // an example: "exited with 1"
-  bool first_of_target = false;      // no earlier run of this sweep had this target
+  uint64_t distinct_services = 0;  // distinct values of service time, to the ns
+  std::string first_error;         // an example: "exited with 1"
+  bool first_of_target = false;    // no earlier run of this sweep had this target
 };
 
 // In order of dispatch; finished - started of every row that ran (ok, failed, timeout), for the greedy replay.

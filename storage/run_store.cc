@@ -3,9 +3,8 @@
 
 #include <cmath>
 #include <map>
-#include <utility>
-
 #include <pqxx/pqxx>
+#include <utility>
 
 #include "storage/sweep_store.h"
 #include "storage/text_values.h"
@@ -17,17 +16,20 @@ absl::Status NoRun(int64_t run_id) { return absl::NotFoundError(fmt::format("the
 
 // Writers of the run's rows hold a key-share lock on it, so this waits for them, and later ones see what we made of it.
 absl::StatusOr<pqxx::row> LockRun(pqxx::transaction_base& transaction, int64_t run_id) {
-  const pqxx::result found = transaction.exec_params("SELECT state, sweep_id, t0_ns FROM run WHERE run_id = $1 FOR UPDATE", run_id);
+  const pqxx::result found =
+      transaction.exec_params("SELECT state, sweep_id, t0_ns FROM run WHERE run_id = $1 FOR UPDATE", run_id);
   if (found.empty()) return NoRun(run_id);
   return found[0];
 }
 
-absl::Status ChangeState(pqxx::transaction_base& transaction, int64_t run_id, const std::string& from, const std::string& to, const std::string& assignment) {
+absl::Status ChangeState(pqxx::transaction_base& transaction, int64_t run_id, const std::string& from,
+                         const std::string& to, const std::string& assignment) {
   const absl::StatusOr<pqxx::row> run = LockRun(transaction, run_id);
   if (!run.ok()) return run.status();
   const auto state = (*run)[0].as<std::string>();
   if (state == to) return absl::OkStatus();  // asked again, after a commit whose answer was lost
-  if (state != from) return absl::FailedPreconditionError(fmt::format("run {} is {} and cannot become {}", run_id, state, to));
+  if (state != from)
+    return absl::FailedPreconditionError(fmt::format("run {} is {} and cannot become {}", run_id, state, to));
   transaction.exec(fmt::format("UPDATE run SET state = '{}'{} WHERE run_id = {}", to, assignment, run_id));
   return absl::OkStatus();
 }
@@ -35,30 +37,37 @@ absl::Status ChangeState(pqxx::transaction_base& transaction, int64_t run_id, co
 // Shares whose end never came. Of a run that did not begin they did nothing; of another one they are lost.
 void CloseShares(pqxx::transaction_base& transaction, int64_t run_id, bool fired, const std::string& error) {
   if (fired) {
-    transaction.exec_params("UPDATE share SET state = 'lost', lost_at = clock_timestamp(), lost_reason = 'the run ended without it' WHERE run_id = $1 AND state = 'leased'",
-                            run_id);
+    transaction.exec_params(
+        "UPDATE share SET state = 'lost', lost_at = clock_timestamp(), lost_reason = 'the run ended without it' WHERE "
+        "run_id = $1 AND state = 'leased'",
+        run_id);
   } else {
-    transaction.exec_params("UPDATE share SET state = 'ended', ended_at = clock_timestamp(), fired = 0, error = $2 WHERE run_id = $1 AND state = 'leased'", run_id,
-                            ValidText(error));
+    transaction.exec_params(
+        "UPDATE share SET state = 'ended', ended_at = clock_timestamp(), fired = 0, error = $2 WHERE run_id = $1 AND "
+        "state = 'leased'",
+        run_id, ValidText(error));
   }
 }
 
-// One `lost` row for each planned trigger that has none. EXCEPT and not an anti-join: it stays one sort or hash whatever the planner knows.
+// One `lost` row for each planned trigger that has none. EXCEPT and not an anti-join: it stays one sort or hash
+// whatever the planner knows.
 void WriteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
-  transaction.exec_params(fmt::format("INSERT INTO assay.trigger_{0} (run_id, agent_id, index, outcome) "
-                                      "SELECT $1, s.agent_id, missing.index, 'lost' FROM share s CROSS JOIN LATERAL ("
-                                      "  SELECT s.first_index + k * s.stride AS index FROM generate_series(0, s.count - 1) k"
-                                      "  EXCEPT SELECT t.index FROM assay.trigger_{0} t WHERE t.run_id = $1) missing "
-                                      "WHERE s.run_id = $1 AND s.count > 0 AND (s.state = 'lost' OR s.crashed)",
-                                      sweep_id),
-                          run_id);
+  transaction.exec_params(
+      fmt::format("INSERT INTO assay.trigger_{0} (run_id, agent_id, index, outcome) "
+                  "SELECT $1, s.agent_id, missing.index, 'lost' FROM share s CROSS JOIN LATERAL ("
+                  "  SELECT s.first_index + k * s.stride AS index FROM generate_series(0, s.count - 1) k"
+                  "  EXCEPT SELECT t.index FROM assay.trigger_{0} t WHERE t.run_id = $1) missing "
+                  "WHERE s.run_id = $1 AND s.count > 0 AND (s.state = 'lost' OR s.crashed)",
+                  sweep_id),
+      run_id);
 }
 
-// Pages that BRIN has not summarized are read by every query, and without statistics the planner does not believe in BRIN at all. Autovacuum
-// would see to both, but the next run's end comes first.
+// Pages that BRIN has not summarized are read by every query, and without statistics the planner does not believe in
+// BRIN at all. Autovacuum would see to both, but the next run's end comes first.
 void SummarizeIndexes(pqxx::transaction_base& transaction, int64_t sweep_id) {
   for (const char* table : {"trigger", "sample", "host_sample"}) {
-    transaction.exec(fmt::format("SELECT brin_summarize_new_values('assay.{0}_{1}_run'); ANALYZE assay.{0}_{1} (run_id)", table, sweep_id));
+    transaction.exec(fmt::format(
+        "SELECT brin_summarize_new_values('assay.{0}_{1}_run'); ANALYZE assay.{0}_{1} (run_id)", table, sweep_id));
   }
 }
 
@@ -94,14 +103,18 @@ ShareRow ShareFrom(const pqxx::row& row) {
 std::vector<RunRow> ReadRuns(pqxx::transaction_base& transaction, const char* column, int64_t id) {
   std::vector<RunRow> runs;
   std::map<int64_t, size_t> position;
-  for (const auto& row : transaction.exec_params(fmt::format("SELECT * FROM run WHERE {} = $1 ORDER BY run_id", column), id)) {
+  for (const auto& row :
+       transaction.exec_params(fmt::format("SELECT * FROM run WHERE {} = $1 ORDER BY run_id", column), id)) {
     runs.push_back(RunFrom(row));
     position[runs.back().run_id] = runs.size() - 1;
   }
-  for (const auto& row :
-       transaction.exec_params(fmt::format("SELECT s.*, a.name FROM share s JOIN agent a USING (agent_id) WHERE s.{} = $1 ORDER BY s.run_id, s.agent_id", column), id)) {
+  for (const auto& row : transaction.exec_params(fmt::format("SELECT s.*, a.name FROM share s JOIN agent a USING "
+                                                             "(agent_id) WHERE s.{} = $1 ORDER BY s.run_id, s.agent_id",
+                                                             column),
+                                                 id)) {
     ShareRow share = ShareFrom(row);
-    if (const auto run = position.find(share.run_id); run != position.end()) runs[run->second].shares.push_back(std::move(share));
+    if (const auto run = position.find(share.run_id); run != position.end())
+      runs[run->second].shares.push_back(std::move(share));
   }
   return runs;
 }
@@ -114,38 +127,47 @@ absl::Status SweepStore::CreateRun(RunRow& run) {
     run.verdict = "running";
     run.t0_ns = 0;
     // One that was made by a commit whose answer was lost: nobody was told of it.
-    transaction.exec_params("DELETE FROM run WHERE cell_id = $1 AND block = $2 AND attempt = $3 AND state = 'preparing'", run.cell_id, run.block, run.attempt);
+    transaction.exec_params(
+        "DELETE FROM run WHERE cell_id = $1 AND block = $2 AND attempt = $3 AND state = 'preparing'", run.cell_id,
+        run.block, run.attempt);
     run.run_id = transaction
-                     .exec_params1("INSERT INTO run (sweep_id, cell_id, block, attempt) VALUES ($1, $2, $3, $4) RETURNING run_id", run.sweep_id, run.cell_id, run.block,
-                                   run.attempt)[0]
+                     .exec_params1(
+                         "INSERT INTO run (sweep_id, cell_id, block, attempt) VALUES ($1, $2, $3, $4) RETURNING run_id",
+                         run.sweep_id, run.cell_id, run.block, run.attempt)[0]
                      .as<int64_t>();
     for (ShareRow& share : run.shares) {
       share.run_id = run.run_id;
       share.state = "leased";
       transaction.exec_params(
-          "INSERT INTO share (sweep_id, run_id, agent_id, incarnation, first_index, count, stride, slots, samples) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-          run.sweep_id, run.run_id, share.agent_id, ValidText(share.incarnation), share.first_index, share.count, share.stride, share.slots, share.samples);
+          "INSERT INTO share (sweep_id, run_id, agent_id, incarnation, first_index, count, stride, slots, samples) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+          run.sweep_id, run.run_id, share.agent_id, ValidText(share.incarnation), share.first_index, share.count,
+          share.stride, share.slots, share.samples);
     }
     return absl::OkStatus();
   });
 }
 
 absl::Status SweepStore::StartRun(int64_t run_id, int64_t t0_ns) {
-  return connection_.Transact(
-      [&](pqxx::transaction_base& transaction) { return ChangeState(transaction, run_id, "preparing", "running", fmt::format(", t0_ns = {}", t0_ns)); });
+  return connection_.Transact([&](pqxx::transaction_base& transaction) {
+    return ChangeState(transaction, run_id, "preparing", "running", fmt::format(", t0_ns = {}", t0_ns));
+  });
 }
 
 absl::Status SweepStore::DrainRun(int64_t run_id) {
-  return connection_.Transact([&](pqxx::transaction_base& transaction) { return ChangeState(transaction, run_id, "running", "draining", ""); });
+  return connection_.Transact(
+      [&](pqxx::transaction_base& transaction) { return ChangeState(transaction, run_id, "running", "draining", ""); });
 }
 
 absl::StatusOr<bool> SweepStore::LoseShare(int64_t run_id, int64_t agent_id, const std::string& why) {
   bool lost = false;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     transaction.exec_params(
-        "UPDATE share SET state = 'lost', lost_at = clock_timestamp(), lost_reason = $3 WHERE run_id = $1 AND agent_id = $2 AND state = 'leased'", run_id, agent_id,
-        ValidText(why));
-    const pqxx::result state = transaction.exec_params("SELECT state FROM share WHERE run_id = $1 AND agent_id = $2", run_id, agent_id);
+        "UPDATE share SET state = 'lost', lost_at = clock_timestamp(), lost_reason = $3 WHERE run_id = $1 AND agent_id "
+        "= $2 AND state = 'leased'",
+        run_id, agent_id, ValidText(why));
+    const pqxx::result state =
+        transaction.exec_params("SELECT state FROM share WHERE run_id = $1 AND agent_id = $2", run_id, agent_id);
     if (state.empty()) return absl::NotFoundError(fmt::format("agent {} has no share of run {}", agent_id, run_id));
     lost = state[0][0].as<std::string>() == "lost";
     return absl::OkStatus();
@@ -168,15 +190,18 @@ absl::Status SweepStore::EndRun(int64_t run_id, const Ending& ending) {
     if (std::isnan(ending.list_schedule_s)) {
       transaction.exec_params("UPDATE run_result SET list_schedule_s = NULL WHERE run_id = $1", run_id);
     } else {
-      transaction.exec_params("UPDATE run_result SET list_schedule_s = $2 WHERE run_id = $1", run_id, ending.list_schedule_s);
+      transaction.exec_params("UPDATE run_result SET list_schedule_s = $2 WHERE run_id = $1", run_id,
+                              ending.list_schedule_s);
     }
     transaction.exec_params("DELETE FROM flag WHERE run_id = $1", run_id);
     for (const Flag& flag : ending.flags) {
-      transaction.exec_params("INSERT INTO flag (sweep_id, run_id, code, severity, detail) VALUES ($1, $2, $3, $4, $5)", sweep_id, run_id, ValidText(flag.code),
-                              flag.severity, ValidText(flag.detail));
+      transaction.exec_params("INSERT INTO flag (sweep_id, run_id, code, severity, detail) VALUES ($1, $2, $3, $4, $5)",
+                              sweep_id, run_id, ValidText(flag.code), flag.severity, ValidText(flag.detail));
     }
-    transaction.exec_params("UPDATE run SET state = 'ended', verdict = $2, error = $3, ended_at = coalesce(ended_at, clock_timestamp()) WHERE run_id = $1", run_id,
-                            ending.verdict, ValidText(ending.error));
+    transaction.exec_params(
+        "UPDATE run SET state = 'ended', verdict = $2, error = $3, ended_at = coalesce(ended_at, clock_timestamp()) "
+        "WHERE run_id = $1",
+        run_id, ending.verdict, ValidText(ending.error));
     return absl::OkStatus();
   });
 }

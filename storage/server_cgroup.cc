@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -43,8 +43,9 @@ std::vector<Hierarchy> Hierarchies() {
     std::istringstream fields(line);
     std::string device, mount, type, options;
     fields >> device >> mount >> type >> options;
-    const bool wanted = type == "cgroup2" || (type == "cgroup" && std::any_of(kControllers.begin(), kControllers.end(),
-                                                                             [&](std::string_view c) { return HasOption(options, c); }));
+    const bool wanted = type == "cgroup2" ||
+                        (type == "cgroup" && std::any_of(kControllers.begin(), kControllers.end(),
+                                                         [&](std::string_view c) { return HasOption(options, c); }));
     if (wanted) found.push_back({mount, type == "cgroup2"});
   }
   return found;
@@ -63,7 +64,8 @@ std::vector<pid_t> ProcessAndChildren(pid_t pid) {
   return pids;
 }
 
-// What the kernel says: the path in the v2 hierarchy where that one has the controllers, else in the one that accounts CPU time.
+// What the kernel says: the path in the v2 hierarchy where that one has the controllers, else in the one that accounts
+// CPU time.
 std::string CgroupOf(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
   std::string unified, cpu;
@@ -76,6 +78,13 @@ std::string CgroupOf(pid_t pid) {
     if (HasOption(controllers, "cpuacct")) cpu = line.substr(second + 1);
   }
   return cpu.empty() ? unified : cpu;
+}
+
+// A zombie is not alive: it may lie there for long where process 1 buries nobody.
+bool Alive(pid_t pid) {
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  return !text.empty() && text.find(") Z ") == std::string::npos;
 }
 
 // A group cannot be removed while the last of its processes is still being buried.
@@ -119,7 +128,7 @@ void RemoveServerCgroups(pid_t ended) {
       if (!name.starts_with(kPrefix)) continue;
       pid_t pid = 0;
       std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), pid);
-      if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH) rmdir(entry.path().c_str());
+      if (pid > 0 && !Alive(pid)) rmdir(entry.path().c_str());
     }
     rmdir(parent.c_str());  // refused while another server uses it
   }

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include <pqxx/pqxx>
+#include <utility>
 
 #include "storage/text_values.h"
 
@@ -15,16 +14,18 @@ constexpr const char* kPartitioned[] = {"trigger", "sample", "host_sample"};
 constexpr int kBrinPages = 32;
 constexpr int kRunStatistics = 10;  // 3,000 rows of a table tell that runs lie one after the other
 
-// The table is made alone and then attached, which does not lock out readers of the parent. The default spares the column in every COPY;
-// BRIN costs the COPY next to nothing and finds a run's pages, as runs are stored one after the other.
+// The table is made alone and then attached, which does not lock out readers of the parent. The default spares the
+// column in every COPY; BRIN costs the COPY next to nothing and finds a run's pages, as runs are stored one after the
+// other.
 void MakePartitions(pqxx::transaction_base& transaction, int64_t sweep_id) {
   for (const char* table : kPartitioned) {
-    transaction.exec(fmt::format("CREATE TABLE assay.{0}_{1} (LIKE assay.{0} INCLUDING ALL, CHECK (sweep_id = {1}));"
-                                 "ALTER TABLE assay.{0}_{1} ALTER sweep_id SET DEFAULT {1};"
-                                 "CREATE INDEX {0}_{1}_run ON assay.{0}_{1} USING brin (run_id) WITH (pages_per_range = {2});"
-                                 "ALTER TABLE assay.{0}_{1} ALTER run_id SET STATISTICS {3};"
-                                 "ALTER TABLE assay.{0} ATTACH PARTITION assay.{0}_{1} FOR VALUES IN ({1})",
-                                 table, sweep_id, kBrinPages, kRunStatistics));
+    transaction.exec(
+        fmt::format("CREATE TABLE assay.{0}_{1} (LIKE assay.{0} INCLUDING ALL, CHECK (sweep_id = {1}));"
+                    "ALTER TABLE assay.{0}_{1} ALTER sweep_id SET DEFAULT {1};"
+                    "CREATE INDEX {0}_{1}_run ON assay.{0}_{1} USING brin (run_id) WITH (pages_per_range = {2});"
+                    "ALTER TABLE assay.{0}_{1} ALTER run_id SET STATISTICS {3};"
+                    "ALTER TABLE assay.{0} ATTACH PARTITION assay.{0}_{1} FOR VALUES IN ({1})",
+                    table, sweep_id, kBrinPages, kRunStatistics));
   }
 }
 
@@ -33,11 +34,14 @@ std::string Seed(uint64_t seed) { return fmt::format("{}", seed); }
 pqxx::binarystring Bytes(const std::string& bytes) { return pqxx::binarystring(bytes.data(), bytes.size()); }
 
 absl::Status Damaged(const char* what, int64_t id) {
-  return absl::DataLossError(fmt::format("the stored spec of {} {} cannot be read; was it written by a newer program?", what, id));
+  return absl::DataLossError(
+      fmt::format("the stored spec of {} {} cannot be read; was it written by a newer program?", what, id));
 }
 
 absl::Status ReadCells(pqxx::transaction_base& transaction, SweepRow& sweep) {
-  for (const auto& row : transaction.exec_params("SELECT cell_id, position, label, params, spec FROM cell WHERE sweep_id = $1 ORDER BY position", sweep.sweep_id)) {
+  for (const auto& row : transaction.exec_params(
+           "SELECT cell_id, position, label, params, spec FROM cell WHERE sweep_id = $1 ORDER BY position",
+           sweep.sweep_id)) {
     CellRow cell;
     cell.cell_id = row[0].as<int64_t>();
     cell.position = row[1].as<uint32_t>();
@@ -50,11 +54,14 @@ absl::Status ReadCells(pqxx::transaction_base& transaction, SweepRow& sweep) {
 }
 
 std::string StateOf(pqxx::transaction_base& transaction, int64_t sweep_id) {
-  const pqxx::result found = transaction.exec_params("SELECT state FROM sweep WHERE sweep_id = $1 FOR UPDATE", sweep_id);
+  const pqxx::result found =
+      transaction.exec_params("SELECT state FROM sweep WHERE sweep_id = $1 FOR UPDATE", sweep_id);
   return found.empty() ? "" : found[0][0].as<std::string>();
 }
 
-absl::Status NoSweep(int64_t sweep_id) { return absl::NotFoundError(fmt::format("there is no sweep {}; `assay sweep list` shows those there are", sweep_id)); }
+absl::Status NoSweep(int64_t sweep_id) {
+  return absl::NotFoundError(fmt::format("there is no sweep {}; `assay sweep list` shows those there are", sweep_id));
+}
 
 bool Ended(const std::string& state) { return state == "finished" || state == "cancelled" || state == "failed"; }
 
@@ -73,16 +80,20 @@ absl::Status SweepStore::CreateSweep(SweepRow& sweep) {
     sweep.state = "pending";
     sweep.sweep_id = transaction
                          .exec_params1(
-                             "INSERT INTO sweep (name, about, seed, blocks, scenario_yaml, sets, spec) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING sweep_id",
-                             ValidText(sweep.spec.name()), ValidText(sweep.spec.about()), Seed(sweep.spec.seed()), sweep.spec.blocks(),
-                             ValidText(sweep.scenario_yaml), TextArray(sweep.sets), Bytes(sweep.spec.SerializeAsString()))[0]
+                             "INSERT INTO sweep (name, about, seed, blocks, scenario_yaml, sets, spec) VALUES ($1, $2, "
+                             "$3, $4, $5, $6, $7) RETURNING sweep_id",
+                             ValidText(sweep.spec.name()), ValidText(sweep.spec.about()), Seed(sweep.spec.seed()),
+                             sweep.spec.blocks(), ValidText(sweep.scenario_yaml), TextArray(sweep.sets),
+                             Bytes(sweep.spec.SerializeAsString()))[0]
                          .as<int64_t>();
     for (CellRow& cell : sweep.cells) {
       cell.cell_id =
           transaction
-              .exec_params1("INSERT INTO cell (sweep_id, position, label, target, params, spec) VALUES ($1, $2, $3, $4, $5, $6) RETURNING cell_id", sweep.sweep_id,
-                            cell.position, ValidText(cell.label), ValidText(cell.spec.target()), cell.params.empty() ? "{}" : ValidText(cell.params),
-                            Bytes(cell.spec.SerializeAsString()))[0]
+              .exec_params1(
+                  "INSERT INTO cell (sweep_id, position, label, target, params, spec) VALUES ($1, $2, $3, $4, $5, $6) "
+                  "RETURNING cell_id",
+                  sweep.sweep_id, cell.position, ValidText(cell.label), ValidText(cell.spec.target()),
+                  cell.params.empty() ? "{}" : ValidText(cell.params), Bytes(cell.spec.SerializeAsString()))[0]
               .as<int64_t>();
     }
     MakePartitions(transaction, sweep.sweep_id);
@@ -94,8 +105,9 @@ absl::StatusOr<std::vector<SweepRow>> SweepStore::UnfinishedSweeps() {
   std::vector<SweepRow> sweeps;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     sweeps.clear();
-    for (const auto& row : transaction.exec("SELECT sweep_id, state, scenario_yaml, spec, failure, cancel_now FROM sweep "
-                                            "WHERE state IN ('pending', 'running', 'cancelling') ORDER BY sweep_id")) {
+    for (const auto& row :
+         transaction.exec("SELECT sweep_id, state, scenario_yaml, spec, failure, cancel_now FROM sweep "
+                          "WHERE state IN ('pending', 'running', 'cancelling') ORDER BY sweep_id")) {
       SweepRow sweep;
       sweep.sweep_id = row[0].as<int64_t>();
       sweep.state = row[1].as<std::string>();
@@ -103,7 +115,8 @@ absl::StatusOr<std::vector<SweepRow>> SweepStore::UnfinishedSweeps() {
       if (!sweep.spec.ParseFromString(pqxx::binarystring(row[3]).str())) return Damaged("sweep", sweep.sweep_id);
       sweep.failure = row[4].as<std::string>();
       sweep.cancel_now = row[5].as<bool>();
-      for (const auto& set : transaction.exec_params("SELECT unnest(sets) FROM sweep WHERE sweep_id = $1", sweep.sweep_id)) {
+      for (const auto& set :
+           transaction.exec_params("SELECT unnest(sets) FROM sweep WHERE sweep_id = $1", sweep.sweep_id)) {
         sweep.sets.push_back(set[0].as<std::string>());
       }
       if (absl::Status read = ReadCells(transaction, sweep); !read.ok()) return read;
@@ -119,11 +132,13 @@ absl::Status SweepStore::SetSweepState(int64_t sweep_id, const std::string& stat
   return connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     const std::string from = StateOf(transaction, sweep_id);
     if (from.empty()) return NoSweep(sweep_id);
-    if (!MayBecome(from, state)) return absl::FailedPreconditionError(fmt::format("sweep {} is {} and cannot become {}", sweep_id, from, state));
+    if (!MayBecome(from, state))
+      return absl::FailedPreconditionError(fmt::format("sweep {} is {} and cannot become {}", sweep_id, from, state));
     transaction.exec_params(
         "UPDATE sweep SET state = $2, failure = $3, "
         "started_at = CASE WHEN $2 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END, "
-        "ended_at = CASE WHEN $2 IN ('finished', 'cancelled', 'failed') THEN coalesce(ended_at, clock_timestamp()) END WHERE sweep_id = $1",
+        "ended_at = CASE WHEN $2 IN ('finished', 'cancelled', 'failed') THEN coalesce(ended_at, clock_timestamp()) END "
+        "WHERE sweep_id = $1",
         sweep_id, state, ValidText(failure));
     return absl::OkStatus();
   });
@@ -135,7 +150,8 @@ absl::Status SweepStore::RequestCancel(int64_t sweep_id, bool now) {
     if (from.empty()) return NoSweep(sweep_id);
     if (Ended(from)) return absl::FailedPreconditionError(fmt::format("sweep {} is {} already", sweep_id, from));
     // A drain may be turned into a stop, never the other way round.
-    transaction.exec_params("UPDATE sweep SET state = 'cancelling', cancel_now = cancel_now OR $2 WHERE sweep_id = $1", sweep_id, now);
+    transaction.exec_params("UPDATE sweep SET state = 'cancelling', cancel_now = cancel_now OR $2 WHERE sweep_id = $1",
+                            sweep_id, now);
     return absl::OkStatus();
   });
 }
@@ -144,31 +160,41 @@ absl::Status SweepStore::RemoveSweep(int64_t sweep_id) {
   absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     const std::string from = StateOf(transaction, sweep_id);
     if (from.empty()) return NoSweep(sweep_id);
-    if (!Ended(from)) return absl::FailedPreconditionError(fmt::format("sweep {} is {}; cancel it first: assay sweep cancel {}", sweep_id, from, sweep_id));
-    // Rows first: a flush that holds locks on its runs ends before the partitions are touched, a later one finds no run and stores nothing.
+    if (!Ended(from))
+      return absl::FailedPreconditionError(
+          fmt::format("sweep {} is {}; cancel it first: assay sweep cancel {}", sweep_id, from, sweep_id));
+    // Rows first: a flush that holds locks on its runs ends before the partitions are touched, a later one finds no run
+    // and stores nothing.
     transaction.exec_params("DELETE FROM sweep WHERE sweep_id = $1", sweep_id);
-    // Detaching needs the parent for itself for a moment. Behind a long query we would wait, and every flush behind us: rather give up.
+    // Detaching needs the parent for itself for a moment. Behind a long query we would wait, and every flush behind us:
+    // rather give up.
     transaction.exec("SET LOCAL lock_timeout = '3s'");
     for (const char* table : kPartitioned) {
-      transaction.exec(fmt::format("ALTER TABLE assay.{0} DETACH PARTITION assay.{0}_{1}; DROP TABLE assay.{0}_{1}", table, sweep_id));
+      transaction.exec(fmt::format("ALTER TABLE assay.{0} DETACH PARTITION assay.{0}_{1}; DROP TABLE assay.{0}_{1}",
+                                   table, sweep_id));
     }
     return absl::OkStatus();
   });
   if (absl::IsUnavailable(status) && status.message().find("55P03") != std::string::npos) {
-    return absl::UnavailableError(fmt::format("sweep {} cannot be removed while a query reads the tables; try again when it has ended", sweep_id));
+    return absl::UnavailableError(fmt::format(
+        "sweep {} cannot be removed while a query reads the tables; try again when it has ended", sweep_id));
   }
   return status;
 }
 
-absl::StatusOr<int64_t> SweepStore::UpsertAgent(const std::string& name, const std::string& host, const std::string& labels_json, const std::string& facts_json) {
+absl::StatusOr<int64_t> SweepStore::UpsertAgent(const std::string& name, const std::string& host,
+                                                const std::string& labels_json, const std::string& facts_json) {
   int64_t agent_id = 0;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
-    agent_id = transaction
-                   .exec_params1(
-                       "INSERT INTO agent (name, host, labels, facts) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE "
-                       "SET host = excluded.host, labels = excluded.labels, facts = excluded.facts, last_seen = clock_timestamp() RETURNING agent_id",
-                       ValidText(name), ValidText(host), labels_json.empty() ? "[]" : ValidText(labels_json), facts_json.empty() ? "{}" : ValidText(facts_json))[0]
-                   .as<int64_t>();
+    agent_id =
+        transaction
+            .exec_params1(
+                "INSERT INTO agent (name, host, labels, facts) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE "
+                "SET host = excluded.host, labels = excluded.labels, facts = excluded.facts, last_seen = "
+                "clock_timestamp() RETURNING agent_id",
+                ValidText(name), ValidText(host), labels_json.empty() ? "[]" : ValidText(labels_json),
+                facts_json.empty() ? "{}" : ValidText(facts_json))[0]
+            .as<int64_t>();
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
@@ -177,8 +203,10 @@ absl::StatusOr<int64_t> SweepStore::UpsertAgent(const std::string& name, const s
 
 absl::Status SweepStore::LogEvent(int64_t sweep_id, int64_t run_id, const std::string& kind, const std::string& text) {
   return connection_.Transact([&](pqxx::transaction_base& transaction) {
-    transaction.exec_params("INSERT INTO event (sweep_id, run_id, kind, text) VALUES (nullif($1::bigint, 0), nullif($2::bigint, 0), $3, $4)", sweep_id, run_id,
-                            ValidText(kind), ValidText(text));
+    transaction.exec_params(
+        "INSERT INTO event (sweep_id, run_id, kind, text) VALUES (nullif($1::bigint, 0), nullif($2::bigint, 0), $3, "
+        "$4)",
+        sweep_id, run_id, ValidText(kind), ValidText(text));
     return absl::OkStatus();
   });
 }

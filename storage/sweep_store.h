@@ -1,12 +1,12 @@
 #ifndef ASSAY_STORAGE_SWEEP_STORE_H_
 #define ASSAY_STORAGE_SWEEP_STORE_H_
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 #include "assay/v1/scenario.pb.h"
 #include "storage/connection.h"
@@ -20,21 +20,21 @@ struct Flag {
 };
 
 struct CellRow {
-  int64_t cell_id = 0;  // assigned by CreateSweep
+  int64_t cell_id = 0;    // assigned by CreateSweep
   uint32_t position = 0;  // in the grid, from 0
-  std::string label;    // "tasks=1000 sleep=1ms..10ms"
-  std::string params;   // JSON object
+  std::string label;      // "tasks=1000 sleep=1ms..10ms"
+  std::string params;     // JSON object
   v1::CellSpec spec;
 };
 
 struct SweepRow {
   int64_t sweep_id = 0;
-  std::string state;     // pending running cancelling finished cancelled failed
+  std::string state;  // pending running cancelling finished cancelled failed
   std::string scenario_yaml;
   std::vector<std::string> sets;
   v1::SweepSpec spec;
   std::vector<CellRow> cells;
-  std::string failure;   // why it failed, empty otherwise
+  std::string failure;  // why it failed, empty otherwise
   bool cancel_now = false;
 };
 
@@ -48,7 +48,7 @@ struct ShareRow {
   uint64_t stride = 1;
   uint32_t slots = 0;
   bool samples = false;
-  std::string state;        // leased ended lost
+  std::string state;  // leased ended lost
 };
 
 struct RunRow {
@@ -57,14 +57,15 @@ struct RunRow {
   int64_t cell_id = 0;
   uint32_t block = 0;
   uint32_t attempt = 1;
-  std::string state;     // preparing running draining ended
-  std::string verdict;   // running accepted rejected
-  int64_t t0_ns = 0;     // coordinator time (Unix ns); 0 before it is set
+  std::string state;        // preparing running draining ended
+  std::string verdict;      // running accepted rejected
+  int64_t t0_ns = 0;        // coordinator time (Unix ns); 0 before it is set
   bool agent_lost = false;  // read only: has a flag agent_lost or interrupted of severity reject
   std::vector<ShareRow> shares;
 };
 
-// State of sweeps, runs and shares. Each call is one transaction; what it says is durable when it returns. For one thread.
+// State of sweeps, runs and shares. Each call is one transaction; what it says is durable when it returns. For one
+// thread.
 class SweepStore {
  public:
   explicit SweepStore(Connection& connection) : connection_(connection) {}
@@ -73,7 +74,8 @@ class SweepStore {
   absl::Status CreateSweep(SweepRow& sweep);
   absl::StatusOr<std::vector<SweepRow>> UnfinishedSweeps();  // pending, running, cancelling; oldest first; with cells
   absl::Status SetSweepState(int64_t sweep_id, const std::string& state, const std::string& failure);
-  absl::Status RequestCancel(int64_t sweep_id, bool now);    // pending/running -> cancelling; FailedPrecondition if it has ended, NotFound
+  absl::Status RequestCancel(int64_t sweep_id,
+                             bool now);  // pending/running -> cancelling; FailedPrecondition if it has ended, NotFound
   // Drops the partitions and rows. FailedPrecondition while the sweep is not ended; NotFound.
   absl::Status RemoveSweep(int64_t sweep_id);
 
@@ -82,34 +84,35 @@ class SweepStore {
 
   // Makes the run ('preparing') and its shares ('leased'). Fills run_id.
   absl::Status CreateRun(RunRow& run);
-  absl::Status StartRun(int64_t run_id, int64_t t0_ns);                   // preparing -> running
-  absl::Status DrainRun(int64_t run_id);                                  // -> draining
+  absl::Status StartRun(int64_t run_id, int64_t t0_ns);  // preparing -> running
+  absl::Status DrainRun(int64_t run_id);                 // -> draining
   // A share whose agent is given up: leased -> lost. False if it had ended meanwhile (its ShareEnd was committed).
   absl::StatusOr<bool> LoseShare(int64_t run_id, int64_t agent_id, const std::string& why);
-  // Writes the `lost` rows of lost shares, stores results and flags, sets verdict and state 'ended'. May be called again when late rows came.
+  // Writes the `lost` rows of lost shares, stores results and flags, sets verdict and state 'ended'. May be called
+  // again when late rows came.
   struct Ending {
-    std::string verdict;              // accepted or rejected
-    std::vector<Flag> flags;          // replaces the ones stored
-    double list_schedule_s = 0;       // NaN: unknown
-    std::string error;                // why a run never fired, empty otherwise
+    std::string verdict;         // accepted or rejected
+    std::vector<Flag> flags;     // replaces the ones stored
+    double list_schedule_s = 0;  // NaN: unknown
+    std::string error;           // why a run never fired, empty otherwise
   };
   absl::Status EndRun(int64_t run_id, const Ending& ending);
-  absl::StatusOr<std::vector<RunRow>> RunsOfSweep(int64_t sweep_id);      // with shares, in order of run_id
+  absl::StatusOr<std::vector<RunRow>> RunsOfSweep(int64_t sweep_id);  // with shares, in order of run_id
   absl::StatusOr<RunRow> GetRun(int64_t run_id);
 
   struct HookRow {
     int64_t hook_id = 0;
     int64_t sweep_id = 0;
-    int64_t run_id = 0;       // 0: the sweep's
-    std::string kind;         // before_sweep after_sweep before_run after_run
-    std::string where;        // agent name or "coordinator"
-    std::string state;        // running ok failed
+    int64_t run_id = 0;  // 0: the sweep's
+    std::string kind;    // before_sweep after_sweep before_run after_run
+    std::string where;   // agent name or "coordinator"
+    std::string state;   // running ok failed
     int exit_code = 0;
     std::string error;
     std::string output;
     int64_t elapsed_ns = 0;
   };
-  absl::Status CreateHook(HookRow& hook);   // state running; fills hook_id
+  absl::Status CreateHook(HookRow& hook);  // state running; fills hook_id
   absl::Status EndHook(const HookRow& hook);
   absl::StatusOr<std::vector<HookRow>> HooksOfSweep(int64_t sweep_id);
 

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <utility>
-
 #include <pqxx/pqxx>
+#include <utility>
 
 namespace assay {
 namespace {
@@ -60,22 +59,26 @@ std::string Nearest(const std::string& view, const std::vector<std::string>& vie
 
 // The columns, of those that the view has, that put its rows in an order people expect.
 std::string OrderOf(pqxx::transaction_base& transaction, const std::string& view) {
-  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent", "agent_id", "cgroup", "inode", "tick", "index", "at", "event_id", "hook_id", "code"};
+  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent",    "agent_id", "cgroup", "inode",
+                                    "tick",     "index",  "at",      "event_id", "hook_id",  "code"};
   std::vector<std::string> columns;
-  for (const auto& row : transaction.exec_params(
-           "SELECT attname FROM pg_attribute WHERE attrelid = format('assay.%I', $1::text)::regclass AND attnum > 0 AND NOT attisdropped", view)) {
+  for (const auto& row : transaction.exec_params("SELECT attname FROM pg_attribute WHERE attrelid = format('assay.%I', "
+                                                 "$1::text)::regclass AND attnum > 0 AND NOT attisdropped",
+                                                 view)) {
     columns.push_back(row[0].as<std::string>());
   }
   std::string order;
   for (const char* column : kOrder) {
-    if (std::find(columns.begin(), columns.end(), column) != columns.end()) order += fmt::format("{}{}", order.empty() ? " ORDER BY " : ", ", column);
+    if (std::find(columns.begin(), columns.end(), column) != columns.end())
+      order += fmt::format("{}{}", order.empty() ? " ORDER BY " : ", ", column);
   }
   return order;
 }
 
 }  // namespace
 
-absl::StatusOr<Table> Query(Connection& connection, const std::string& sql, const std::vector<std::string>& parameters) {
+absl::StatusOr<Table> Query(Connection& connection, const std::string& sql,
+                            const std::vector<std::string>& parameters) {
   Table table;
   const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) {
     const pqxx::result result = transaction.exec_params(sql, pqxx::prepare::make_dynamic_params(parameters));
@@ -89,10 +92,11 @@ absl::StatusOr<Table> Query(Connection& connection, const std::string& sql, cons
 }
 
 absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection) {
-  const absl::StatusOr<Table> found = Query(connection,
-                                            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sweep_id' "
-                                            "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition "
-                                            "AND obj_description(c.oid, 'pg_class') IS NOT NULL ORDER BY c.relkind DESC, c.relname");
+  const absl::StatusOr<Table> found =
+      Query(connection,
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sweep_id' "
+            "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition "
+            "AND obj_description(c.oid, 'pg_class') IS NOT NULL ORDER BY c.relkind DESC, c.relname");
   if (!found.ok()) return found.status();
   std::vector<std::string> names;
   for (const auto& row : found->rows) names.push_back(row[0].value_or(""));
@@ -100,15 +104,17 @@ absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection) {
 }
 
 absl::Status StreamView(Connection& connection, const std::string& view, int64_t sweep_id,
-                        const std::function<bool(const std::vector<std::string>& columns, const std::vector<std::optional<std::string>>& row)>& row) {
+                        const std::function<bool(const std::vector<std::string>& columns,
+                                                 const std::vector<std::optional<std::string>>& row)>& row) {
   const absl::StatusOr<std::vector<std::string>> views = SweepViews(connection);
   if (!views.ok()) return views.status();
   if (std::find(views->begin(), views->end(), view) == views->end()) {
-    return absl::NotFoundError(fmt::format("there is no view '{}' of sweeps; did you mean '{}'?", view, Nearest(view, *views)));
+    return absl::NotFoundError(
+        fmt::format("there is no view '{}' of sweeps; did you mean '{}'?", view, Nearest(view, *views)));
   }
   return connection.Transact([&](pqxx::transaction_base& transaction) {
-    transaction.exec(fmt::format("DECLARE export NO SCROLL CURSOR FOR SELECT * FROM assay.{} WHERE sweep_id = {}{}", transaction.quote_name(view), sweep_id,
-                                 OrderOf(transaction, view)));
+    transaction.exec(fmt::format("DECLARE export NO SCROLL CURSOR FOR SELECT * FROM assay.{} WHERE sweep_id = {}{}",
+                                 transaction.quote_name(view), sweep_id, OrderOf(transaction, view)));
     while (true) {
       const pqxx::result result = transaction.exec(fmt::format("FETCH {} FROM export", kRowsPerFetch));
       const std::vector<std::string> columns = ColumnNames(result);

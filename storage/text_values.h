@@ -7,7 +7,8 @@
 
 namespace assay {
 
-// What a PostgreSQL text column takes: NUL and bytes that are not UTF-8 become U+FFFD. One bad value would fail the whole batch.
+// What a PostgreSQL text column takes: NUL and bytes that are not UTF-8 become U+FFFD. One bad value would fail the
+// whole batch.
 std::string ValidText(std::string_view bytes);
 
 // A text[] in PostgreSQL's array form.

@@ -91,7 +91,8 @@ Shape HookShape(const Rule& text, const Rule& argv, const Rule& env) {
                      {"env", &env, "added to the environment"},
                      {"cwd", &text, "directory to start in"},
                      {"timeout", &kTimeout, "it fails when it takes longer; default: 60s"},
-                     {"where", &kHookWhere, "coordinator, or labels: on every agent that has them (default: every agent that fires)"}}};
+                     {"where", &kHookWhere,
+                      "coordinator, or labels: on every agent that has them (default: every agent that fires)"}}};
 }
 const Rule kSweepHookText = Template(kNameAgent);
 const Rule kSweepHookArgv = ListOf(kSweepHookText, 1, 1'000);

@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include <pqxx/pqxx>
+#include <thread>
 
 #include "tests/storage/postgres_fixture.h"
 #include "tests/storage/store_fixture.h"

@@ -32,19 +32,24 @@ std::string FirstValue(Connection& connection, const std::string& sql) {
 TEST(Migrator, MakesAnEmptyDatabaseUsableAndIsContentTheSecondTime) {
   Connection connection(FreshDatabaseUrl(), "test");
   ASSERT_EQ(Migrate(connection), absl::OkStatus());
-  const std::string applied = FirstValue(connection, "SELECT string_agg(name || applied_at, ',' ORDER BY kind, position) FROM assay.schema_migration");
+  const std::string applied = FirstValue(
+      connection, "SELECT string_agg(name || applied_at, ',' ORDER BY kind, position) FROM assay.schema_migration");
   const absl::StatusOr<std::string> id = ClusterId(connection);
   ASSERT_TRUE(id.ok());
   EXPECT_EQ(id->size(), 36u);
 
   ASSERT_EQ(Migrate(connection), absl::OkStatus());
-  EXPECT_EQ(FirstValue(connection, "SELECT string_agg(name || applied_at, ',' ORDER BY kind, position) FROM assay.schema_migration"), applied);
+  EXPECT_EQ(
+      FirstValue(connection,
+                 "SELECT string_agg(name || applied_at, ',' ORDER BY kind, position) FROM assay.schema_migration"),
+      applied);
   EXPECT_EQ(*ClusterId(connection), *id);
 }
 
 TEST(Migrator, RefusesAnAppliedFileThatHasChanged) {
   Connection connection(MigratedDatabaseUrl(), "test");
-  ASSERT_EQ(Execute(connection, "UPDATE assay.schema_migration SET checksum = 'another' WHERE name = '0001_tables'"), absl::OkStatus());
+  ASSERT_EQ(Execute(connection, "UPDATE assay.schema_migration SET checksum = 'another' WHERE name = '0001_tables'"),
+            absl::OkStatus());
   const absl::Status status = Migrate(connection);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("0001_tables"));
@@ -52,19 +57,23 @@ TEST(Migrator, RefusesAnAppliedFileThatHasChanged) {
 
 TEST(Migrator, RefusesANewerSchemaAndTouchesNothing) {
   Connection connection(MigratedDatabaseUrl(), "test");
-  ASSERT_EQ(Execute(connection, "INSERT INTO assay.schema_migration (kind, position, name, checksum) VALUES ('migration', 7, '0007_later', 'x');"
-                                "UPDATE assay.schema_migration SET checksum = 'another' WHERE kind = 'view' AND name = 'flags'"),
+  ASSERT_EQ(Execute(connection,
+                    "INSERT INTO assay.schema_migration (kind, position, name, checksum) VALUES ('migration', 7, "
+                    "'0007_later', 'x');"
+                    "UPDATE assay.schema_migration SET checksum = 'another' WHERE kind = 'view' AND name = 'flags'"),
             absl::OkStatus());
   const absl::Status status = Migrate(connection);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("the database's schema is version 7, this program knows 1: use a newer assay-coordinator"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the database's schema is version 7, this program knows 1: use a newer assay-coordinator"));
   EXPECT_EQ(FirstValue(connection, "SELECT checksum FROM assay.schema_migration WHERE name = 'flags'"), "another");
 }
 
 TEST(Migrator, MakesViewsAnewWhenOneHasChanged) {
   Connection connection(MigratedDatabaseUrl(), "test");
-  ASSERT_EQ(Execute(connection, "UPDATE assay.schema_migration SET checksum = 'another' WHERE name = 'flags';"
-                                "CREATE VIEW public.mine AS SELECT 1 AS one; CREATE VIEW assay.mine_too AS SELECT 1 AS one"),
+  ASSERT_EQ(Execute(connection,
+                    "UPDATE assay.schema_migration SET checksum = 'another' WHERE name = 'flags';"
+                    "CREATE VIEW public.mine AS SELECT 1 AS one; CREATE VIEW assay.mine_too AS SELECT 1 AS one"),
             absl::OkStatus());
   const std::string before = FirstValue(connection, "SELECT 'assay.flags'::regclass::oid");
   ASSERT_EQ(Migrate(connection), absl::OkStatus());
@@ -74,8 +83,9 @@ TEST(Migrator, MakesViewsAnewWhenOneHasChanged) {
 
 TEST(Migrator, RefusesToDropWhatOthersBuiltOnItsViews) {
   Connection connection(MigratedDatabaseUrl(), "test");
-  ASSERT_EQ(Execute(connection, "CREATE VIEW public.my_report AS SELECT run_id FROM assay.run_summary;"
-                                "UPDATE assay.schema_migration SET checksum = 'another' WHERE name = 'flags'"),
+  ASSERT_EQ(Execute(connection,
+                    "CREATE VIEW public.my_report AS SELECT run_id FROM assay.run_summary;"
+                    "UPDATE assay.schema_migration SET checksum = 'another' WHERE name = 'flags'"),
             absl::OkStatus());
   const absl::Status status = Migrate(connection);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -97,13 +107,16 @@ TEST(Migrator, SaysWhichRightIsMissing) {
 
 TEST(Schema, EveryTableViewFunctionAndColumnIsExplained) {
   Connection connection(MigratedDatabaseUrl(), "test");
-  const absl::StatusOr<Table> bare = Query(connection,
-                                           "SELECT c.relname || coalesce('.' || a.attname, '') FROM pg_class c "
-                                           "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
-                                           "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND c.relname <> 'schema_migration' "
-                                           "AND (obj_description(c.oid, 'pg_class') IS NULL OR (a.attnum IS NOT NULL AND col_description(c.oid, a.attnum) IS NULL)) "
-                                           "UNION ALL SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'assay'::regnamespace "
-                                           "AND obj_description(p.oid, 'pg_proc') IS NULL");
+  const absl::StatusOr<Table> bare =
+      Query(connection,
+            "SELECT c.relname || coalesce('.' || a.attname, '') FROM pg_class c "
+            "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+            "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND c.relname <> "
+            "'schema_migration' "
+            "AND (obj_description(c.oid, 'pg_class') IS NULL OR (a.attnum IS NOT NULL AND col_description(c.oid, "
+            "a.attnum) IS NULL)) "
+            "UNION ALL SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'assay'::regnamespace "
+            "AND obj_description(p.oid, 'pg_proc') IS NULL");
   ASSERT_TRUE(bare.ok()) << bare.status();
   std::vector<std::string> names;
   for (const auto& row : bare->rows) names.push_back(row[0].value_or(""));
@@ -114,10 +127,13 @@ TEST(Schema, EveryViewFileMakesWhatItIsNamedAfter) {
   Connection connection(MigratedDatabaseUrl(), "test");
   for (const SqlFile& file : EmbeddedViews()) {
     if (file.name == "common_columns") continue;  // only explains columns
-    EXPECT_EQ(FirstValue(connection, "SELECT count(*) FROM (SELECT relname AS name FROM pg_class WHERE relnamespace = 'assay'::regnamespace AND relkind = 'v' "
-                                     "UNION SELECT proname FROM pg_proc WHERE pronamespace = 'assay'::regnamespace) made WHERE name = '" +
-                                         file.name + "'"),
-              "1")
+    EXPECT_EQ(
+        FirstValue(connection,
+                   "SELECT count(*) FROM (SELECT relname AS name FROM pg_class WHERE relnamespace = "
+                   "'assay'::regnamespace AND relkind = 'v' "
+                   "UNION SELECT proname FROM pg_proc WHERE pronamespace = 'assay'::regnamespace) made WHERE name = '" +
+                       file.name + "'"),
+        "1")
         << file.name;
   }
 }
@@ -125,7 +141,8 @@ TEST(Schema, EveryViewFileMakesWhatItIsNamedAfter) {
 TEST(Schema, FormulasGiveTheSeedsDigits) {
   Connection connection(MigratedDatabaseUrl(), "test");
   EXPECT_EQ(FirstValue(connection, "SELECT assay.overhead_percent(9.149086713790894, 192, 24)"), "14.36358392238617");
-  EXPECT_EQ(FirstValue(connection, "SELECT assay.overhead_per_wave_s(9.149086713790894, 192, 96, 24)"), "0.2872716784477234");
+  EXPECT_EQ(FirstValue(connection, "SELECT assay.overhead_per_wave_s(9.149086713790894, 192, 96, 24)"),
+            "0.2872716784477234");
   EXPECT_EQ(FirstValue(connection, "SELECT assay.overhead_percent(1, 0, 0)"), "null");
   EXPECT_EQ(FirstValue(connection, "SELECT assay.instant(1700000000123456789)"), "2023-11-14 22:13:20.123456+00");
 }

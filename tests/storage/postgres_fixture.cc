@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-
 #include <pqxx/pqxx>
 
 #include "storage/connection.h"
@@ -39,7 +38,8 @@ void RemoveLeftovers(const fs::path& parent, const std::string& prefix) {
   }
 }
 
-// A database is 300 files to make and to remove, a hundred of them take a disk its time: memory is better where there is enough.
+// A database is 300 files to make and to remove, a hundred of them take a disk its time: memory is better where there
+// is enough.
 fs::path Parent() {
   constexpr uintmax_t kRoomBytes = uintmax_t{2} << 30;
   const fs::path memory = "/dev/shm";

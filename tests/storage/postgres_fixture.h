@@ -7,8 +7,9 @@ namespace assay {
 
 class PrivateServer;
 
-// One private PostgreSQL server per test program, started at first use in a temporary directory that is removed with it at exit. Call it
-// first on the main thread, on which the server's life hangs. Aborts the program where no server can be had: no test could say anything.
+// One private PostgreSQL server per test program, started at first use in a temporary directory that is removed with it
+// at exit. Call it first on the main thread, on which the server's life hangs. Aborts the program where no server can
+// be had: no test could say anything.
 PrivateServer& TestServer();
 
 // libpq URL of a new, empty database on it.

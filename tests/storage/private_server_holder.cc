@@ -1,4 +1,5 @@
-// Starts a private server on the directory of its argument, writes "pid cgroup url" and waits to be killed: for private_server_test.
+// Starts a private server on the directory of its argument, writes "pid cgroup url" and waits to be killed: for
+// private_server_test.
 #include <unistd.h>
 
 #include <cstdio>

@@ -71,7 +71,10 @@ class Holder {
   explicit Holder(const std::string& data_dir) {
     std::array<int, 2> fds{};
     EXPECT_EQ(pipe2(fds.data(), O_CLOEXEC), 0);
-    const absl::StatusOr<Spawned> spawned = Spawn({.argv = {ASSAY_BINARY_DIR "/tests/private_server_holder", data_dir}, .env = {}, .cwd = "/", .stdout_fd = fds[1]});
+    const absl::StatusOr<Spawned> spawned = Spawn({.argv = {ASSAY_BINARY_DIR "/tests/private_server_holder", data_dir},
+                                                   .env = {},
+                                                   .cwd = "/",
+                                                   .stdout_fd = fds[1]});
     close(fds[1]);
     EXPECT_TRUE(spawned.ok()) << spawned.status();
     pid_ = spawned->pid;
@@ -112,12 +115,21 @@ TEST_F(PrivateServerTest, MakesItsDirectoryListensToNoNetworkAndIsGoneWithTheObj
     EXPECT_EQ(Ask((*server)->url(), "SELECT current_database() || current_user"), "assayassay");
     EXPECT_EQ(Ask((*server)->url(), "SHOW listen_addresses"), "");
     EXPECT_EQ(Ask((*server)->url(), "SHOW synchronous_commit"), "on");
+    if (cgroup == fmt::format("/assay/postgres-{}", pid)) {
+      std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid));
+      for (pid_t child = 0; children >> child;) {
+        std::ifstream file(fmt::format("/proc/{}/cgroup", child));
+        const std::string text((std::istreambuf_iterator<char>(file)), {});
+        EXPECT_THAT(text, HasSubstr(cgroup)) << "a process that was forked before the move";
+      }
+    }
   }
   EXPECT_TRUE(Gone(pid));
   if (cgroup == fmt::format("/assay/postgres-{}", pid)) {
     for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup")) {
       std::error_code ignored;
-      EXPECT_FALSE(fs::exists(hierarchy.path() / "assay" / fmt::format("postgres-{}", pid), ignored)) << hierarchy.path();
+      EXPECT_FALSE(fs::exists(hierarchy.path() / "assay" / fmt::format("postgres-{}", pid), ignored))
+          << hierarchy.path();
     }
   }
 }
@@ -128,7 +140,8 @@ TEST_F(PrivateServerTest, RefusesADirectoryInUseAndNamesTheHolder) {
   const auto second = PrivateServer::Start(root_ + "/.");
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(second.status().message()), HasSubstr(fmt::format("in use by another assay (pid {})", getpid())));
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr(fmt::format("in use by another assay (pid {})", getpid())));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("assay down"));
   EXPECT_EQ(Ask((*server)->url(), "SELECT 1"), "1") << "the first one is not disturbed";
 }

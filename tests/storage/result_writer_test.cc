@@ -1,5 +1,6 @@
 #include "storage/result_writer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -48,19 +49,24 @@ TEST_F(ResultWriterTest, StoresEveryFieldOfATrigger) {
   AddTrigger(batch, 4, 40, 41, 42, v1::CANCELLED);
   EXPECT_EQ(WriteOk({batch}).rows, 5u);
 
-  const absl::StatusOr<Table> table = Query(connection_,
-                                            "SELECT concat_ws('|', index, intended_ns, coalesce(started_ns::text, 'null'), coalesce(finished_ns::text, 'null'), "
-                                            "coalesce(planned_ns::text, 'null'), outcome, coalesce(exit_code::text, 'null'), coalesce(signal::text, 'null'), "
-                                            "coalesce(cpu_ns::text, 'null'), coalesce(output_bytes::text, 'null')) FROM trigger ORDER BY index");
+  const absl::StatusOr<Table> table = Query(
+      connection_,
+      "SELECT concat_ws('|', index, intended_ns, coalesce(started_ns::text, 'null'), coalesce(finished_ns::text, "
+      "'null'), "
+      "coalesce(planned_ns::text, 'null'), outcome, coalesce(exit_code::text, 'null'), coalesce(signal::text, 'null'), "
+      "coalesce(cpu_ns::text, 'null'), coalesce(output_bytes::text, 'null')) FROM trigger ORDER BY index");
   ASSERT_TRUE(table.ok()) << table.status();
   std::vector<std::string> rows;
   for (const auto& row : table->rows) rows.push_back(*row[0]);
-  EXPECT_THAT(rows, ElementsAre("0|-5|3|7|0|ok|null|null|null|null", "1|10|11|12|null|failed|3|null|1234|99999", "2|20|null|null|null|skipped|null|null|null|null",
-                                "3|30|31|32|null|timeout|null|9|null|0", "4|40|41|42|null|cancelled|null|null|null|null"));
+  EXPECT_THAT(rows,
+              ElementsAre("0|-5|3|7|0|ok|null|null|null|null", "1|10|11|12|null|failed|3|null|1234|99999",
+                          "2|20|null|null|null|skipped|null|null|null|null", "3|30|31|32|null|timeout|null|9|null|0",
+                          "4|40|41|42|null|cancelled|null|null|null|null"));
   EXPECT_EQ(Value("SELECT encode(output, 'hex') FROM trigger WHERE index = 1"), "005c0a09ff");
   EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 1"), "exited with 3\tand \\N\r\n");
   EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 0"), "null");
-  EXPECT_EQ(Count("trigger WHERE sweep_id = " + std::to_string(sweep_.sweep_id) + " AND run_id = " + std::to_string(run_.run_id) + " AND agent_id = " + std::to_string(a_)),
+  EXPECT_EQ(Count("trigger WHERE sweep_id = " + std::to_string(sweep_.sweep_id) +
+                  " AND run_id = " + std::to_string(run_.run_id) + " AND agent_id = " + std::to_string(a_)),
             5);
 }
 
@@ -81,9 +87,12 @@ TEST_F(ResultWriterTest, StoresSamplesWithNullForWhatTheKernelHasNot) {
   host->set_cpu_steal_ns(-1);
   host->set_sampler_cpu_ns(9);
   EXPECT_EQ(WriteOk({batch}).rows, 2u);
-  EXPECT_EQ(Value("SELECT concat_ws('|', tick, read_begin_ns, read_end_ns, cgroup, inode, cpu_usage_ns, coalesce(memory_peak_bytes::text, 'null'), io_full_us) FROM sample"),
+  EXPECT_EQ(Value("SELECT concat_ws('|', tick, read_begin_ns, read_end_ns, cgroup, inode, cpu_usage_ns, "
+                  "coalesce(memory_peak_bytes::text, 'null'), io_full_us) FROM sample"),
             "4|-100|-50|/a/b|77|5|null|6");
-  EXPECT_EQ(Value("SELECT concat_ws('|', tick, cpus, coalesce(cpu_steal_ns::text, 'null'), sampler_cpu_ns) FROM host_sample"), "4|2|null|9");
+  EXPECT_EQ(
+      Value("SELECT concat_ws('|', tick, cpus, coalesce(cpu_steal_ns::text, 'null'), sampler_cpu_ns) FROM host_sample"),
+      "4|2|null|9");
 }
 
 TEST_F(ResultWriterTest, DuplicatesAreSkippedAndGapsReported) {
@@ -116,15 +125,18 @@ TEST_F(ResultWriterTest, RefusesStreamsItDoesNotKnow) {
   EXPECT_EQ(writer_.OpenStream("", a_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-// A trigger on the watermark's table kills the writer's backend at the moment that is named; the retry must store every row once.
+// A trigger on the watermark's table kills the writer's backend at the moment that is named; the retry must store every
+// row once.
 TEST_F(ResultWriterTest, ABackendKilledBeforeTheCommitStoresNothingAndTheRetryAll) {
-  ASSERT_EQ(Execute("CREATE TABLE public.killed (n int);"
-                    "CREATE FUNCTION public.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                    "IF nextval('public.kills') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$;"
-                    "CREATE SEQUENCE public.kills;"
-                    "CREATE CONSTRAINT TRIGGER kill_at_commit AFTER UPDATE ON assay.delivery DEFERRABLE INITIALLY DEFERRED "
-                    "FOR EACH ROW EXECUTE FUNCTION public.kill_once()"),
-            absl::OkStatus());
+  ASSERT_EQ(
+      Execute("CREATE TABLE public.killed (n int);"
+              "CREATE FUNCTION public.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+              "IF nextval('public.kills') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN "
+              "NULL; END $$;"
+              "CREATE SEQUENCE public.kills;"
+              "CREATE CONSTRAINT TRIGGER kill_at_commit AFTER UPDATE ON assay.delivery DEFERRABLE INITIALLY DEFERRED "
+              "FOR EACH ROW EXECUTE FUNCTION public.kill_once()"),
+      absl::OkStatus());
   const v1::Batch batch = Triggers(0, 10);
   EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(Count("trigger"), 0);
@@ -132,12 +144,45 @@ TEST_F(ResultWriterTest, ABackendKilledBeforeTheCommitStoresNothingAndTheRetryAl
   EXPECT_EQ(Count("trigger"), 10);
 }
 
+TEST_F(ResultWriterTest, ABackendKilledInTheMiddleOfTheCopyStoresNothingAndTheRetryAll) {
+  ASSERT_EQ(Execute(fmt::format("CREATE SEQUENCE public.rows;"
+                                "CREATE FUNCTION public.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                                "IF nextval('public.rows') = 7000 THEN PERFORM pg_terminate_backend(pg_backend_pid()); "
+                                "END IF; RETURN NEW; END $$;"
+                                "CREATE TRIGGER kill_in_copy BEFORE INSERT ON assay.trigger_{} FOR EACH ROW EXECUTE "
+                                "FUNCTION public.kill_once()",
+                                sweep_.sweep_id)),
+            absl::OkStatus());
+  const v1::Batch batch = Triggers(0, 20'000);
+  EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Count("trigger"), 0);
+  EXPECT_EQ(WriteOk({batch}).rows, 20'000u);
+  EXPECT_EQ(Value("SELECT count(DISTINCT index) FROM trigger"), "20000");
+}
+
+TEST_F(ResultWriterTest, ARowThatIsRefusedTakesTheWholeFlushWithIt) {
+  ASSERT_EQ(
+      Execute(fmt::format("ALTER TABLE assay.trigger_{} ADD CONSTRAINT no_nine CHECK (index <> 9)", sweep_.sweep_id)),
+      absl::OkStatus());
+  const v1::Batch batch = Triggers(0, 10);
+  const absl::Status refused = writer_.Write({batch}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("no_nine"));
+  EXPECT_EQ(Count("trigger"), 0) << "the destructor of a COPY ends it; nothing may be committed then";
+  EXPECT_EQ(writer_.OpenStream("s", a_).value(), 0u);
+  ASSERT_EQ(Execute(fmt::format("ALTER TABLE assay.trigger_{} DROP CONSTRAINT no_nine", sweep_.sweep_id)),
+            absl::OkStatus());
+  EXPECT_EQ(WriteOk({batch}).rows, 10u);
+}
+
 TEST_F(ResultWriterTest, ABackendKilledAfterTheCommitMakesTheRetryADuplicate) {
   const v1::Batch batch = Triggers(0, 10);
   WriteOk({batch});
   Connection killer(url_, "killer");
   ASSERT_EQ(killer.Transact([](pqxx::transaction_base& transaction) {
-    transaction.exec("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'test' AND datname = current_database()");
+    transaction.exec(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'test' AND datname = "
+        "current_database()");
     return absl::OkStatus();
   }),
             absl::OkStatus());
@@ -159,7 +204,8 @@ TEST_F(ResultWriterTest, TextThatPostgresWouldRefuseDoesNotBlockTheBatch) {
   batch.mutable_share_end()->add_unmatched_cgroups("/x\"y\\z,{\xff}");
   EXPECT_EQ(WriteOk({batch}).rows, 3u);
   const std::string mark = "\xEF\xBF\xBD";
-  EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 0"), "a" + mark + "b" + mark + mark + "(" + mark + mark + mark);
+  EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 0"),
+            "a" + mark + "b" + mark + mark + "(" + mark + mark + mark);
   EXPECT_EQ(Value("SELECT cgroup FROM sample"), "/bad" + mark + "\tname\\");
   EXPECT_EQ(Value("SELECT unmatched_cgroups[1] FROM share"), "/x\"y\\z,{" + mark + "}");
 }
@@ -186,7 +232,8 @@ TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
   EXPECT_EQ(written.ended_shares[0].run_id, run_.run_id);
   EXPECT_EQ(written.ended_shares[0].agent_id, a_);
   EXPECT_EQ(written.ended_shares[0].end.fired(), 10u);
-  EXPECT_EQ(Value("SELECT concat_ws('|', state, fired, crashed, sampler_ticks, missed_ticks, backpressured, backpressured_ns, clock_offset_ns, clock_bound_ns, "
+  EXPECT_EQ(Value("SELECT concat_ws('|', state, fired, crashed, sampler_ticks, missed_ticks, backpressured, "
+                  "backpressured_ns, clock_offset_ns, clock_bound_ns, "
                   "first_dispatch_ns, sampled_until_ns, error) FROM share"),
             "ended|10|f|7|1|t|5|-6|8|9|11|");
   EXPECT_EQ(Value("SELECT wall_offset_ms FROM agent_clock"), "1");
@@ -203,11 +250,15 @@ TEST_F(ResultWriterTest, LostTriggersGetRowsAndLateRowsTakeTheirPlace) {
   AddTrigger(b_first, 5, 0, 1, 2);
   WriteOk({a, b_first});
   EXPECT_TRUE(*store_.LoseShare(run.run_id, b_, "no report"));
-  const SweepStore::Ending rejected = {.verdict = "rejected", .flags = {{"agent_lost", "reject", "b"}}, .list_schedule_s = 1, .error = ""};
+  const SweepStore::Ending rejected = {
+      .verdict = "rejected", .flags = {{"agent_lost", "reject", "b"}}, .list_schedule_s = 1, .error = ""};
   ASSERT_EQ(store_.EndRun(run.run_id, rejected), absl::OkStatus());
-  EXPECT_EQ(Value("SELECT concat_ws('|', triggers, ok, lost, verdict, flags) FROM run_summary WHERE run_id = " + std::to_string(run.run_id)), "10|6|4|rejected|{agent_lost}");
-  EXPECT_EQ(Value("SELECT string_agg(index || ':' || agent_id, ' ' ORDER BY index) FROM trigger WHERE outcome = 'lost'"),
-            "6:" + std::to_string(b_) + " 7:" + std::to_string(b_) + " 8:" + std::to_string(b_) + " 9:" + std::to_string(b_));
+  EXPECT_EQ(Value("SELECT concat_ws('|', triggers, ok, lost, verdict, flags) FROM run_summary WHERE run_id = " +
+                  std::to_string(run.run_id)),
+            "10|6|4|rejected|{agent_lost}");
+  EXPECT_EQ(
+      Value("SELECT string_agg(index || ':' || agent_id, ' ' ORDER BY index) FROM trigger WHERE outcome = 'lost'"),
+      "6:" + std::to_string(b_) + " 7:" + std::to_string(b_) + " 8:" + std::to_string(b_) + " 9:" + std::to_string(b_));
 
   v1::Batch b_late = NextBatch("t", run.run_id);
   AddTrigger(b_late, 6, 0, 1, 2);
@@ -216,10 +267,14 @@ TEST_F(ResultWriterTest, LostTriggersGetRowsAndLateRowsTakeTheirPlace) {
   b_late.mutable_share_end()->set_error("its lease ran out");
   const ResultWriter::Written written = WriteOk({b_late});
   EXPECT_THAT(written.late_runs, ElementsAre(run.run_id));
-  EXPECT_EQ(Value("SELECT state || fired FROM share WHERE agent_id = " + std::to_string(b_) + " AND run_id = " + std::to_string(run.run_id)), "lost3");
+  EXPECT_EQ(Value("SELECT state || fired FROM share WHERE agent_id = " + std::to_string(b_) +
+                  " AND run_id = " + std::to_string(run.run_id)),
+            "lost3");
   ASSERT_EQ(store_.EndRun(run.run_id, rejected), absl::OkStatus());
   ASSERT_EQ(store_.EndRun(run.run_id, rejected), absl::OkStatus()) << "may be repeated";
-  EXPECT_EQ(Value("SELECT concat_ws('|', triggers, ok, lost) FROM run_summary WHERE run_id = " + std::to_string(run.run_id)), "10|8|2");
+  EXPECT_EQ(
+      Value("SELECT concat_ws('|', triggers, ok, lost) FROM run_summary WHERE run_id = " + std::to_string(run.run_id)),
+      "10|8|2");
   EXPECT_EQ(Value("SELECT count(DISTINCT index) FROM trigger WHERE run_id = " + std::to_string(run.run_id)), "10");
   EXPECT_EQ(Count("flag"), 1);
 }
@@ -236,16 +291,22 @@ TEST_F(ResultWriterTest, CrashedSharesLoseTheirRestAndDrainedOnesDoNot) {
   crashed.mutable_share_end()->set_fired(1);
   crashed.mutable_share_end()->set_crashed(true);
   WriteOk({drained, crashed});
-  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
   EXPECT_EQ(Value("SELECT string_agg(index::text, ' ' ORDER BY index) FROM trigger WHERE outcome = 'lost'"), "5 6 8 9");
 }
 
 TEST_F(ResultWriterTest, StridedSharesLoseTheIndicesThatWereTheirs) {
   RunRow run = MakeRun(sweep_, 0, 1, {a_}, 0);
-  ASSERT_EQ(Execute("UPDATE share SET first_index = 1, stride = 3, count = 4 WHERE run_id = " + std::to_string(run.run_id)), absl::OkStatus());
+  ASSERT_EQ(
+      Execute("UPDATE share SET first_index = 1, stride = 3, count = 4 WHERE run_id = " + std::to_string(run.run_id)),
+      absl::OkStatus());
   ASSERT_EQ(store_.StartRun(run.run_id, kT0Ns), absl::OkStatus());
-  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
-  EXPECT_EQ(Value("SELECT string_agg(index::text, ' ' ORDER BY index) FROM trigger WHERE run_id = " + std::to_string(run.run_id)), "1 4 7 10")
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
+  EXPECT_EQ(Value("SELECT string_agg(index::text, ' ' ORDER BY index) FROM trigger WHERE run_id = " +
+                  std::to_string(run.run_id)),
+            "1 4 7 10")
       << "a share that is still leased when its run ends is lost";
 }
 
@@ -285,7 +346,9 @@ TEST_F(ResultWriterTest, LargeFlushesGoOutInSeveralChunks) {
     if (i % 2 == 0) batch.mutable_triggers(static_cast<int>(i))->set_error("line\nline");
   }
   EXPECT_EQ(WriteOk({batch}).rows, kMany);
-  EXPECT_EQ(Value("SELECT concat_ws('|', count(*), count(DISTINCT index), sum(index), count(error)) FROM trigger WHERE run_id = " + std::to_string(run.run_id)),
+  EXPECT_EQ(Value("SELECT concat_ws('|', count(*), count(DISTINCT index), sum(index), count(error)) FROM trigger WHERE "
+                  "run_id = " +
+                  std::to_string(run.run_id)),
             "20000|20000|199990000|10000");
 }
 

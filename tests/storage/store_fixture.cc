@@ -1,7 +1,6 @@
 #include "tests/storage/store_fixture.h"
 
 #include <algorithm>
-
 #include <pqxx/pqxx>
 
 #include "storage/table.h"
@@ -9,7 +8,8 @@
 
 namespace assay {
 
-StoreTest::StoreTest() : url_(MigratedDatabaseUrl()), connection_(url_, "test"), store_(connection_), writer_(connection_) {
+StoreTest::StoreTest()
+    : url_(MigratedDatabaseUrl()), connection_(url_, "test"), store_(connection_), writer_(connection_) {
   a_ = store_.UpsertAgent("a", "host-a", R"([{"role": "load"}])", R"({"memory_bytes": 1073741824})").value();
   b_ = store_.UpsertAgent("b", "host-b", "", "").value();
 }
@@ -27,7 +27,8 @@ absl::Status StoreTest::Execute(const std::string& sql) {
   });
 }
 
-SweepRow StoreTest::MakeSweep(uint32_t blocks, const std::vector<std::pair<std::string, std::string>>& target_and_params) {
+SweepRow StoreTest::MakeSweep(uint32_t blocks,
+                              const std::vector<std::pair<std::string, std::string>>& target_and_params) {
   SweepRow sweep;
   sweep.scenario_yaml = "name: small\n";
   sweep.spec.set_name("small");
@@ -45,7 +46,8 @@ SweepRow StoreTest::MakeSweep(uint32_t blocks, const std::vector<std::pair<std::
   return sweep;
 }
 
-RunRow StoreTest::MakeRun(const SweepRow& sweep, size_t cell, uint32_t block, const std::vector<int64_t>& agents, uint64_t count) {
+RunRow StoreTest::MakeRun(const SweepRow& sweep, size_t cell, uint32_t block, const std::vector<int64_t>& agents,
+                          uint64_t count) {
   RunRow run;
   run.sweep_id = sweep.sweep_id;
   run.cell_id = sweep.cells[cell].cell_id;
@@ -63,16 +65,20 @@ RunRow StoreTest::MakeRun(const SweepRow& sweep, size_t cell, uint32_t block, co
   return run;
 }
 
-RunRow StoreTest::StartedRun(const SweepRow& sweep, size_t cell, uint32_t block, const std::vector<int64_t>& agents, uint64_t count) {
+RunRow StoreTest::StartedRun(const SweepRow& sweep, size_t cell, uint32_t block, const std::vector<int64_t>& agents,
+                             uint64_t count) {
   RunRow run = MakeRun(sweep, cell, block, agents, count);
   EXPECT_EQ(store_.StartRun(run.run_id, kT0Ns), absl::OkStatus());
   return run;
 }
 
-void StoreTest::Open(const std::string& stream, int64_t agent_id) { EXPECT_EQ(writer_.OpenStream(stream, agent_id).value(), 0u); }
+void StoreTest::Open(const std::string& stream, int64_t agent_id) {
+  EXPECT_EQ(writer_.OpenStream(stream, agent_id).value(), 0u);
+}
 
 v1::Batch StoreTest::NextBatch(const std::string& stream, int64_t run_id) {
-  auto found = std::find_if(last_seq_.begin(), last_seq_.end(), [&](const auto& entry) { return entry.first == stream; });
+  auto found =
+      std::find_if(last_seq_.begin(), last_seq_.end(), [&](const auto& entry) { return entry.first == stream; });
   if (found == last_seq_.end()) found = last_seq_.insert(last_seq_.end(), {stream, 0});
   v1::Batch batch;
   batch.set_stream(stream);
@@ -81,7 +87,8 @@ v1::Batch StoreTest::NextBatch(const std::string& stream, int64_t run_id) {
   return batch;
 }
 
-void StoreTest::AddTrigger(v1::Batch& batch, uint64_t index, int64_t intended_ns, int64_t started_ns, int64_t finished_ns, v1::Outcome outcome) {
+void StoreTest::AddTrigger(v1::Batch& batch, uint64_t index, int64_t intended_ns, int64_t started_ns,
+                           int64_t finished_ns, v1::Outcome outcome) {
   v1::TriggerRecord* trigger = batch.add_triggers();
   trigger->set_index(index);
   trigger->set_intended_ns(intended_ns);

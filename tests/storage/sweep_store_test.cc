@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <limits>
-
 #include <pqxx/pqxx>
 
 #include "storage/table.h"
@@ -66,7 +65,8 @@ TEST_F(SweepStoreTest, GoesThroughTheStatesOfASweepAndNoOtherWay) {
 
   const SweepRow failing = MakeSweep(1, {{"t", "{}"}});
   EXPECT_EQ(store_.SetSweepState(failing.sweep_id, "failed", "the hook exited with 1"), absl::OkStatus());
-  EXPECT_EQ(Value("SELECT failure FROM progress WHERE sweep_id = " + std::to_string(failing.sweep_id)), "the hook exited with 1");
+  EXPECT_EQ(Value("SELECT failure FROM progress WHERE sweep_id = " + std::to_string(failing.sweep_id)),
+            "the hook exited with 1");
 }
 
 TEST_F(SweepStoreTest, GoesThroughTheStatesOfARun) {
@@ -123,13 +123,15 @@ TEST_F(SweepStoreTest, TheDatabaseItselfRefusesImpossibleStates) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << impossible << ": " << status;
     EXPECT_THAT(std::string(status.message()), ::testing::AnyOf(HasSubstr("23514"), HasSubstr("23505"))) << impossible;
   }
-  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
   RunRow again = run;
   again.attempt = 2;
   again.shares.clear();
   ASSERT_EQ(store_.CreateRun(again), absl::OkStatus());
   ASSERT_EQ(store_.StartRun(again.run_id, kT0Ns), absl::OkStatus());
-  const absl::Status second = store_.EndRun(again.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""});
+  const absl::Status second =
+      store_.EndRun(again.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""});
   EXPECT_THAT(std::string(second.message()), HasSubstr("run_one_accepted")) << "a cell has one accepted run per block";
 }
 
@@ -137,11 +139,15 @@ TEST_F(SweepStoreTest, ARunThatNeverFiredEndsWithItsReason) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = MakeRun(sweep, 0, 0, {a_, b_}, 5);
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = nan, .error = "a refused: no such program"}), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(
+                run.run_id,
+                {.verdict = "rejected", .flags = {}, .list_schedule_s = nan, .error = "a refused: no such program"}),
+            absl::OkStatus());
   EXPECT_EQ(Count("trigger"), 0);
   EXPECT_EQ(Value("SELECT error FROM run_summary"), "a refused: no such program");
   EXPECT_EQ(Value("SELECT string_agg(state || fired, ' ') FROM share"), "ended0 ended0");
-  EXPECT_EQ(Value("SELECT left_out_why FROM cell_summary"), "{\"run " + std::to_string(run.run_id) + ": a refused: no such program\"}");
+  EXPECT_EQ(Value("SELECT left_out_why FROM cell_summary"),
+            "{\"run " + std::to_string(run.run_id) + ": a refused: no such program\"}");
   EXPECT_EQ(Value("SELECT list_schedule_s FROM run_summary"), "null");
 }
 
@@ -163,7 +169,9 @@ TEST_F(SweepStoreTest, RemovingASweepLeavesTheOthers) {
   EXPECT_EQ(Count("trigger"), 1);
   EXPECT_EQ(Count("run"), 1);
   EXPECT_EQ(Count("hook"), 0);
-  EXPECT_EQ(Count("pg_class WHERE relnamespace = 'assay'::regnamespace AND relname ~ '_" + std::to_string(gone.sweep_id) + "$'"), 0);
+  EXPECT_EQ(Count("pg_class WHERE relnamespace = 'assay'::regnamespace AND relname ~ '_" +
+                  std::to_string(gone.sweep_id) + "$'"),
+            0);
 }
 
 TEST_F(SweepStoreTest, RemovingASweepGivesUpBehindALongQueryInsteadOfHoldingUpEveryWriter) {
@@ -231,19 +239,25 @@ TEST_F(SweepStoreTest, StreamsViewsAndNamesTheNearest) {
             absl::OkStatus());
   EXPECT_THAT(seen, ElementsAre("0", "1"));
   int rows = 0;
-  ASSERT_EQ(StreamView(connection_, "cell", sweep.sweep_id, [&](const auto&, const auto&) { return ++rows < 1; }), absl::OkStatus());
+  ASSERT_EQ(StreamView(connection_, "cell", sweep.sweep_id, [&](const auto&, const auto&) { return ++rows < 1; }),
+            absl::OkStatus());
   EXPECT_EQ(rows, 1) << "stops when told to";
 
-  const absl::Status unknown = StreamView(connection_, "run_sumary", sweep.sweep_id, [](const auto&, const auto&) { return true; });
+  const absl::Status unknown =
+      StreamView(connection_, "run_sumary", sweep.sweep_id, [](const auto&, const auto&) { return true; });
   EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(unknown.message()), HasSubstr("'run_summary'"));
-  EXPECT_EQ(StreamView(connection_, "agent", sweep.sweep_id, [](const auto&, const auto&) { return true; }).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(StreamView(connection_, "agent", sweep.sweep_id, [](const auto&, const auto&) { return true; }).code(),
+            absl::StatusCode::kNotFound);
 
   const std::vector<std::string> views = SweepViews(connection_).value();
-  for (const char* name : {"run_summary", "cell_summary", "overhead", "container_usage", "container_rate", "host_usage", "comparison", "scaling", "flags", "progress",
-                           "agent_clock", "trigger_time", "radps_benchmark", "trigger", "sample", "host_sample", "share", "run"}) {
+  for (const char* name : {"run_summary", "cell_summary", "overhead", "container_usage", "container_rate", "host_usage",
+                           "comparison", "scaling", "flags", "progress", "agent_clock", "trigger_time",
+                           "radps_benchmark", "trigger", "sample", "host_sample", "share", "run"}) {
     EXPECT_THAT(views, ::testing::Contains(name));
-    EXPECT_EQ(StreamView(connection_, name, sweep.sweep_id, [](const auto&, const auto&) { return true; }), absl::OkStatus()) << name;
+    EXPECT_EQ(StreamView(connection_, name, sweep.sweep_id, [](const auto&, const auto&) { return true; }),
+              absl::OkStatus())
+        << name;
   }
 }
 

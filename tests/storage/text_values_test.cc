@@ -10,7 +10,8 @@ namespace {
 constexpr char kMark[] = "\xEF\xBF\xBD";
 
 TEST(ValidText, KeepsTextAndMarksWhatIsNone) {
-  EXPECT_EQ(ValidText("plain, \xC3\xA4, \xE2\x82\xAC and \xF0\x9F\x98\x80"), "plain, \xC3\xA4, \xE2\x82\xAC and \xF0\x9F\x98\x80");
+  EXPECT_EQ(ValidText("plain, \xC3\xA4, \xE2\x82\xAC and \xF0\x9F\x98\x80"),
+            "plain, \xC3\xA4, \xE2\x82\xAC and \xF0\x9F\x98\x80");
   EXPECT_EQ(ValidText(std::string_view("a\0b", 3)), std::string("a") + kMark + "b");
   EXPECT_EQ(ValidText("\xC0\xAF"), std::string(kMark) + kMark) << "overlong";
   EXPECT_EQ(ValidText("\xE0\x80\x80x"), std::string(kMark) + kMark + kMark + "x") << "overlong";

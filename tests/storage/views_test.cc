@@ -1,9 +1,8 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "storage/run_facts.h"
 #include "storage/table.h"
@@ -62,13 +61,18 @@ class ViewsTest : public StoreTest {
 TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   const SweepRow sweep = MakeSweep(2, {{"sleep", R"({"tasks": 6})"}});
   const RunRow run = SmallRun(sweep, 0, 0, "1");
-  EXPECT_EQ(Value("SELECT concat_ws('|', verdict, coalesce(makespan_s::text, 'null'), coalesce(ok::text, 'null'), t0) FROM run_summary"),
+  EXPECT_EQ(Value("SELECT concat_ws('|', verdict, coalesce(makespan_s::text, 'null'), coalesce(ok::text, 'null'), t0) "
+                  "FROM run_summary"),
             "running|null|null|2023-11-14 22:13:20+00")
       << "a running run has no results yet";
-  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {{"failures", "warning", "1 of 6"}, {"cold", "info", "first"}}, .list_schedule_s = 0.0225, .error = ""}),
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted",
+                                       .flags = {{"failures", "warning", "1 of 6"}, {"cold", "info", "first"}},
+                                       .list_schedule_s = 0.0225,
+                                       .error = ""}),
             absl::OkStatus());
   EXPECT_EQ(Value("SELECT concat_ws('|', sweep_id = " + std::to_string(sweep.sweep_id) +
-                  ", block, attempt, target, params, verdict, agents, slots, triggers, ok, failed, timeout, cancelled, skipped, lost, t0, flags) FROM run_summary"),
+                  ", block, attempt, target, params, verdict, agents, slots, triggers, ok, failed, timeout, cancelled, "
+                  "skipped, lost, t0, flags) FROM run_summary"),
             "t|0|1|sleep|{\"tasks\": 6}|accepted|2|4|6|3|1|1|0|1|0|2023-11-14 22:13:20+00|{cold,failures}");
   const double task_sum_s = 0.010 + 0.012 + 0.008 + 0.020 + 0.020;
   EXPECT_DOUBLE_EQ(Number("makespan_s", "run_summary"), 0.024);
@@ -95,9 +99,13 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   EXPECT_NEAR(Number("overhead_per_wave_s", "overhead"), (0.024 - task_sum_s / 4) / (5 / 4.0), 1e-12);
   EXPECT_NEAR(Number("overhead_over_list_us_per_task", "overhead"), 1e6 * (0.024 - 0.0225) / 5, 1e-6);
   EXPECT_NEAR(Number("overhead_over_list_percent", "overhead"), 100 * 0.0015 / 0.0225, 1e-9);
-  EXPECT_EQ(Value("SELECT string_agg(code || severity || detail, ' ' ORDER BY code) FROM flags"), "coldinfofirst failureswarning1 of 6");
-  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', agent, clock_bound_ms, first_dispatch_ms), ' ' ORDER BY agent) FROM agent_clock"), "a|0.25|1 b|0.5|3");
-  EXPECT_EQ(Value("SELECT concat_ws('|', agent, started_at, finished_at, response_ms, service_ms, slip_ms, planned_ms, outcome, error) FROM trigger_time WHERE index = 2"),
+  EXPECT_EQ(Value("SELECT string_agg(code || severity || detail, ' ' ORDER BY code) FROM flags"),
+            "coldinfofirst failureswarning1 of 6");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', agent, clock_bound_ms, first_dispatch_ms), ' ' ORDER BY agent) "
+                  "FROM agent_clock"),
+            "a|0.25|1 b|0.5|3");
+  EXPECT_EQ(Value("SELECT concat_ws('|', agent, started_at, finished_at, response_ms, service_ms, slip_ms, planned_ms, "
+                  "outcome, error) FROM trigger_time WHERE index = 2"),
             "a|2023-11-14 22:13:20.013+00|2023-11-14 22:13:20.021+00|10|8|2|10|failed|exited with 1");
 }
 
@@ -146,7 +154,9 @@ TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
 }
 
 TEST_F(ViewsTest, SummariesUseAcceptedRunsAndSayWhatTheyLeftOut) {
-  const SweepRow sweep = MakeSweep(3, {{"dask", R"({"tasks": 10, "target": "dask"})"}, {"airflow", R"({"tasks": 10, "target": "airflow"})"}, {"dask", R"({"tasks": 20, "target": "dask"})"}});
+  const SweepRow sweep = MakeSweep(3, {{"dask", R"({"tasks": 10, "target": "dask"})"},
+                                       {"airflow", R"({"tasks": 10, "target": "airflow"})"},
+                                       {"dask", R"({"tasks": 20, "target": "dask"})"}});
   ASSERT_EQ(store_.SetSweepState(sweep.sweep_id, "running", ""), absl::OkStatus());
   Open("s", a_);
   const auto run = [&](size_t cell, uint32_t block, int64_t makespan_ms, const char* verdict) {
@@ -168,28 +178,36 @@ TEST_F(ViewsTest, SummariesUseAcceptedRunsAndSayWhatTheyLeftOut) {
   run(1, 2, 240, "accepted");
   run(2, 0, 400, "accepted");
 
-  EXPECT_EQ(Value("SELECT concat_ws('|', runs, accepted, left_out, left_out_why, makespan_s, makespan_min_s, makespan_max_s) FROM cell_summary WHERE position = 0"),
+  EXPECT_EQ(Value("SELECT concat_ws('|', runs, accepted, left_out, left_out_why, makespan_s, makespan_min_s, "
+                  "makespan_max_s) FROM cell_summary WHERE position = 0"),
             "3|3|0|{}|0.11|0.1|0.13");
-  EXPECT_EQ(Value("SELECT concat_ws('|', runs, accepted, left_out, left_out_why, makespan_s, makespan_min_s, makespan_max_s) FROM cell_summary WHERE position = 1"),
+  EXPECT_EQ(Value("SELECT concat_ws('|', runs, accepted, left_out, left_out_why, makespan_s, makespan_min_s, "
+                  "makespan_max_s) FROM cell_summary WHERE position = 1"),
             fmt::format("3|2|1|{{\"run {}: slip\"}}|0.22|0.2|0.24", rejected));
 
   const absl::StatusOr<Table> comparison = Query(connection_,
-                                                 "SELECT concat_ws('|', target, params->>'tasks', baseline_target, differs_in, accepted, baseline_accepted, left_out, "
+                                                 "SELECT concat_ws('|', target, params->>'tasks', baseline_target, "
+                                                 "differs_in, accepted, baseline_accepted, left_out, "
                                                  "makespan_ratio) FROM comparison ORDER BY cell_id");
   ASSERT_TRUE(comparison.ok()) << comparison.status();
   ASSERT_EQ(comparison->rows.size(), 1u) << "tasks=20 has no rival, and is no baseline for others";
   EXPECT_EQ(*comparison->rows[0][0], "airflow|10|dask|target|2|3|1|2");
 
-  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', target, tasks, accepted, makespan_s), ' ' ORDER BY cell_id) FROM scaling"),
-            "dask|10|3|0.11 airflow|10|2|0.22 dask|20|1|0.4");
+  EXPECT_EQ(
+      Value(
+          "SELECT string_agg(concat_ws('|', target, tasks, accepted, makespan_s), ' ' ORDER BY cell_id) FROM scaling"),
+      "dask|10|3|0.11 airflow|10|2|0.22 dask|20|1|0.4");
 
-  EXPECT_EQ(Value("SELECT concat_ws('|', name, state, cells, blocks, runs_total, settled, accepted, rejected, running) FROM progress"), "small|running|3|3|9|7|6|1|0");
+  EXPECT_EQ(Value("SELECT concat_ws('|', name, state, cells, blocks, runs_total, settled, accepted, rejected, running) "
+                  "FROM progress"),
+            "small|running|3|3|9|7|6|1|0");
   EXPECT_EQ(Value("SELECT eta_s > 0 AND elapsed_s > 0 FROM progress"), "t");
 }
 
 TEST_F(ViewsTest, CellsOfOneTargetAreComparedWithTheFirst) {
   const SweepRow sweep = MakeSweep(1, {{"", R"({"tasks": 1})"}, {"", R"({"tasks": 2})"}, {"", R"({"tasks": 3})"}});
-  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', params, baseline_cell, differs_in, coalesce(makespan_ratio::text, 'unknown')), ' ' ORDER BY cell_id) FROM comparison"),
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', params, baseline_cell, differs_in, coalesce(makespan_ratio::text, "
+                  "'unknown')), ' ' ORDER BY cell_id) FROM comparison"),
             "{\"tasks\": 2}|{\"tasks\": 1}|parameters|unknown {\"tasks\": 3}|{\"tasks\": 1}|parameters|unknown");
 }
 
@@ -199,7 +217,8 @@ TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
   Open("s", a_);
   v1::Batch batch = NextBatch("s", run.run_id);
   // tick, read at (ms; the read takes 2 ms around it), inode, cpu (ms), current, inactive, peak, read bytes
-  const auto add = [&](uint64_t tick, int64_t at_ms, uint64_t inode, int64_t cpu_ms, int64_t current, int64_t inactive, int64_t peak, int64_t read) {
+  const auto add = [&](uint64_t tick, int64_t at_ms, uint64_t inode, int64_t cpu_ms, int64_t current, int64_t inactive,
+                       int64_t peak, int64_t read) {
     v1::CgroupSample* sample = batch.add_cgroup_samples();
     sample->set_tick(tick);
     sample->set_read_begin_ns((at_ms - 1) * kMs);
@@ -222,16 +241,19 @@ TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
   add(6, 5100, 8, 350, 400, 0, 450, 500);
   EXPECT_EQ(WriteOk({batch}).rows, 6u);
 
-  const absl::StatusOr<Table> rates = Query(connection_,
-                                            "SELECT concat_ws('|', agent, inode, tick, interval_s, gap, cores, working_set_bytes, io_read_bytes_per_s, "
-                                            "coalesce(io_write_bytes_per_s::text, 'null')) FROM container_rate ORDER BY tick");
+  const absl::StatusOr<Table> rates =
+      Query(connection_,
+            "SELECT concat_ws('|', agent, inode, tick, interval_s, gap, cores, working_set_bytes, io_read_bytes_per_s, "
+            "coalesce(io_write_bytes_per_s::text, 'null')) FROM container_rate ORDER BY tick");
   ASSERT_TRUE(rates.ok()) << rates.status();
   std::vector<std::string> rows;
   for (const auto& row : rates->rows) rows.push_back(*row[0]);
-  EXPECT_THAT(rows, ElementsAre("a|7|1|1|f|0.5|1600|1000|null", "a|7|2|1.1|f|2|0|0|null", "a|7|4|2|t|0.5|1500|2000|null", "a|8|6|1|f|0.25|400|500|null"));
+  EXPECT_THAT(rows, ElementsAre("a|7|1|1|f|0.5|1600|1000|null", "a|7|2|1.1|f|2|0|0|null",
+                                "a|7|4|2|t|0.5|1500|2000|null", "a|8|6|1|f|0.25|400|500|null"));
   EXPECT_EQ(Value("SELECT at FROM container_rate WHERE tick = 2"), "2023-11-14 22:13:21.1+00");
 
-  EXPECT_EQ(Value("SELECT concat_ws('|', cgroup, samples, series, gaps, sampled_s, cores_max, cpu_s, working_set_max_bytes, memory_max_bytes, memory_peak_bytes, "
+  EXPECT_EQ(Value("SELECT concat_ws('|', cgroup, samples, series, gaps, sampled_s, cores_max, cpu_s, "
+                  "working_set_max_bytes, memory_max_bytes, memory_peak_bytes, "
                   "io_read_bytes, coalesce(io_write_bytes::text, 'null'), pids_max) FROM container_usage"),
             "/system.slice/db|6|2|1|5.1|2|3.95|1600|2000|5000|5500|null|9");
   EXPECT_NEAR(Number("cores_avg", "container_usage"), 3.95 / 5.1, 1e-12);
@@ -262,7 +284,8 @@ TEST_F(ViewsTest, HostUsageShowsStealMemoryAndTheAgentsOwnCost) {
     host->set_cpu_some_us(tick * 500'000);
   }
   WriteOk({batch});
-  EXPECT_EQ(Value("SELECT concat_ws('|', agent, host, samples, gaps, cpus, cores_avg, cores_max, steal_fraction, steal_max_fraction, memory_available_min_bytes, "
+  EXPECT_EQ(Value("SELECT concat_ws('|', agent, host, samples, gaps, cpus, cores_avg, cores_max, steal_fraction, "
+                  "steal_max_fraction, memory_available_min_bytes, "
                   "agent_cores_avg, sampler_cores_avg, agent_memory_max_bytes) FROM host_usage"),
             "a|host-a|3|0|2|0.375|0.75|0.0625|0.125|800|0.02|0.005|99");
   EXPECT_EQ(Value("SELECT cpu_some_fraction FROM host_rate WHERE tick = 2"), "0.5");
@@ -272,16 +295,20 @@ TEST_F(ViewsTest, TheSeedsBenchmarkColumnsAreTheirsInTheirOrder) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   const RunRow run = SmallRun(sweep, 0, 0, "1");
   EXPECT_EQ(Count("radps_benchmark"), 0) << "accepted runs only";
-  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
   const absl::StatusOr<Table> table = Query(connection_, "SELECT * FROM radps_benchmark");
   ASSERT_TRUE(table.ok()) << table.status();
   EXPECT_THAT(table->columns,
-              ElementsAre("sweep_id", "run_id", "workflow_orchestration_framework", "date_and_time", "developer", "system_name", "n_tasks", "t_min_sleep", "t_max_sleep",
-                          "t_workflow", "t_sum_task_times", "t_sum_task_times_per_unit_of_parallelism", "overhead_percentage", "overhead_per_task_seconds",
-                          "n_threads_per_process", "n_processes", "n_parallelism", "runner", "backend_database", "workflow_type", "total_memory"));
+              ElementsAre("sweep_id", "run_id", "workflow_orchestration_framework", "date_and_time", "developer",
+                          "system_name", "n_tasks", "t_min_sleep", "t_max_sleep", "t_workflow", "t_sum_task_times",
+                          "t_sum_task_times_per_unit_of_parallelism", "overhead_percentage",
+                          "overhead_per_task_seconds", "n_threads_per_process", "n_processes", "n_parallelism",
+                          "runner", "backend_database", "workflow_type", "total_memory"));
   ASSERT_EQ(table->rows.size(), 1u);
   EXPECT_EQ(*table->rows[0][1], fmt::format("small_2023-11-14_22-13-20_{}", run.run_id));
-  EXPECT_EQ(Value("SELECT concat_ws('|', workflow_orchestration_framework, date_and_time, system_name, n_tasks, t_min_sleep, t_max_sleep, t_workflow, "
+  EXPECT_EQ(Value("SELECT concat_ws('|', workflow_orchestration_framework, date_and_time, system_name, n_tasks, "
+                  "t_min_sleep, t_max_sleep, t_workflow, "
                   "n_threads_per_process, n_processes, n_parallelism, round(total_memory, 3)) FROM radps_benchmark"),
             "dask|2023-11-14 22:13:20|host-a+host-b|5|0.008|0.01|0.024|2|2|4|1.000");
 }

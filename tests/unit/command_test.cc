@@ -17,7 +17,9 @@ TEST(Command, OutputAndExitCode) {
 
 TEST(Command, EnvironmentAndDirectory) {
   setenv("ASSAY_TEST_VALUE", "old", 1);
-  const auto result = RunCommand({.argv = {"sh", "-c", "echo $ASSAY_TEST_VALUE $PWD"}, .env = {"ASSAY_TEST_VALUE=new"}, .cwd = "/"}, 10'000'000'000);
+  const auto result =
+      RunCommand({.argv = {"sh", "-c", "echo $ASSAY_TEST_VALUE $PWD"}, .env = {"ASSAY_TEST_VALUE=new"}, .cwd = "/"},
+                 10'000'000'000);
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->output, "new /\n");
 }
@@ -29,7 +31,8 @@ TEST(Command, MissingProgramIsNotFound) {
 }
 
 TEST(Command, TimeoutKillsTheWholeGroupEvenIfItIgnoresSigterm) {
-  const auto result = RunCommand({.argv = {"sh", "-c", "trap '' TERM; echo begun; sleep 60 & wait; sleep 60"}}, 200'000'000);
+  const auto result =
+      RunCommand({.argv = {"sh", "-c", "trap '' TERM; echo begun; sleep 60 & wait; sleep 60"}}, 200'000'000);
   ASSERT_TRUE(result.ok());
   EXPECT_TRUE(result->timed_out);
   EXPECT_EQ(result->output, "begun\n");

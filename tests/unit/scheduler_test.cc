@@ -182,7 +182,9 @@ class World {
     return state == "finished" || state == "cancelled" || state == "failed";
   }
   int Accepted(int64_t sweep) const {
-    return static_cast<int>(std::count_if(runs.begin(), runs.end(), [&](const auto& r) { return r.second.sweep_id == sweep && r.second.verdict == "accepted"; }));
+    return static_cast<int>(std::count_if(runs.begin(), runs.end(), [&](const auto& r) {
+      return r.second.sweep_id == sweep && r.second.verdict == "accepted";
+    }));
   }
 
   std::optional<std::string> refusal;
@@ -506,8 +508,8 @@ TEST(Scheduler, TheEtaShrinksOnceTheFirstRunIsKnown) {
   EXPECT_LT(late_ns, early_ns);
 }
 
-// Thousands of steps with dying agents, cut links, refused writes and restarted coordinators: no two runs at once, no finished cell
-// again, no share for two processes, no hook twice, and the sweep ends.
+// Thousands of steps with dying agents, cut links, refused writes and restarted coordinators: no two runs at once, no
+// finished cell again, no share for two processes, no hook twice, and the sweep ends.
 TEST(Scheduler, SurvivesARandomWorld) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));

@@ -24,7 +24,8 @@ TEST(Units, DurationsBytesFractions) {
   EXPECT_EQ(*ParseDurationNs("1.5h"), 5'400'000'000'000);
   EXPECT_EQ(*ParseDurationNs("2 m"), 120'000'000'000);
   EXPECT_EQ(*ParseDurationNs("0"), 0);
-  for (const char* bad : {"", "10", "ms", "-1s", "1e400s", "nan s", "10 parsecs", "9999999999999h", "1s2"}) EXPECT_FALSE(ParseDurationNs(bad).ok()) << bad;
+  for (const char* bad : {"", "10", "ms", "-1s", "1e400s", "nan s", "10 parsecs", "9999999999999h", "1s2"})
+    EXPECT_FALSE(ParseDurationNs(bad).ok()) << bad;
   EXPECT_EQ(*ParseBytes("4KiB"), 4096u);
   EXPECT_EQ(*ParseBytes("10kB"), 10'000u);
   EXPECT_FALSE(ParseBytes("10").ok());
