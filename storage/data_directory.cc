@@ -58,7 +58,7 @@ absl::Status InitializeData(const PostgresPrograms& programs, const std::string&
   const std::string unfinished = data + ".new";
   std::error_code error;
   fs::remove_all(unfinished, error);
-  if (const absl::Status made = MakeServerDirectory(unfinished); !made.ok()) return made;
+  if (absl::Status made = MakeServerDirectory(unfinished); !made.ok()) return made;
   const absl::StatusOr<CommandResult> result =
       RunCommand({.argv = AsServerUser({programs.directory + "/initdb", "--pgdata", unfinished, "--username", "assay",
                                         "--auth-local", "trust", "--auth-host", "reject", "--encoding", "UTF8",

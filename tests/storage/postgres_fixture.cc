@@ -117,7 +117,7 @@ std::string MigratedDatabaseUrl() {
   static std::atomic<int> count{0};
   const std::string name = fmt::format("test_migrated_{}", ++count);
   if (made) Execute(TestServer().url(), fmt::format("CREATE DATABASE {} TEMPLATE migrated", name));
-  const std::string url = UrlOf(name);
+  std::string url = UrlOf(name);
   Execute(url, "UPDATE assay.meta SET cluster_id = gen_random_uuid()::text");
   return url;
 }

@@ -178,7 +178,7 @@ TEST(DataDirTest, TheFirstThatIsGivenWins) {
   EXPECT_EQ(DataDirFor("", all, true), "/data");
   EXPECT_EQ(DataDirFor("", {{"XDG_DATA_HOME", "/xdg"}, {"HOME", "/home/me"}}, true), "/xdg/assay");
   EXPECT_EQ(DataDirFor("", {{"HOME", "/root"}}, true), "/var/lib/assay");
-  EXPECT_EQ(DataDirFor("", {{"HOME", "/home/me"}}, false), "/h/me/.local/share/assay");
+  EXPECT_EQ(DataDirFor("", {{"HOME", "/h/me"}}, false), "/h/me/.local/share/assay");
   EXPECT_EQ(DataDirFor("here/./it", {}, false), (std::filesystem::current_path() / "here/it").string());
   EXPECT_THAT(DataDirFor("", {}, false), StartsWith("error: no HOME"));
 }
