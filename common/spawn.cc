@@ -68,17 +68,11 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   const absl::Cleanup free_actions = [&] { posix_spawn_file_actions_destroy(&actions); };
-  if (request.stdin_fd >= 0) {
-    posix_spawn_file_actions_adddup2(&actions, request.stdin_fd, 0);
-  } else {
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  }
-  for (const auto& [from, to] : {std::pair{request.stdout_fd, 1}, std::pair{request.stderr_fd, 2}}) {
-    if (from >= 0) {
-      posix_spawn_file_actions_adddup2(&actions, from, to);
-    } else {
-      posix_spawn_file_actions_addopen(&actions, to, "/dev/null", O_WRONLY, 0);
-    }
+  // Opened once for all: we are blocked while the child sets itself up.
+  static const int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const auto& [from, to] :
+       {std::pair{request.stdin_fd, 0}, std::pair{request.stdout_fd, 1}, std::pair{request.stderr_fd, 2}}) {
+    posix_spawn_file_actions_adddup2(&actions, from >= 0 ? from : nowhere, to);
   }
   posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   if (!request.cwd.empty()) posix_spawn_file_actions_addchdir_np(&actions, request.cwd.c_str());
@@ -88,10 +82,16 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
   const absl::Cleanup free_attributes = [&] { posix_spawnattr_destroy(&attributes); };
   sigset_t none;
   sigemptyset(&none);
-  sigset_t all;
-  sigfillset(&all);
+  // Handlers do not survive an exec, only an ignored signal does; these are the ones that programs or their parents
+  // (nohup) ignore. All 64 would cost 64 system calls in each child.
+  sigset_t ignorable;
+  sigemptyset(&ignorable);
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU,
+                           SIGUSR1, SIGUSR2, SIGXFSZ}) {
+    sigaddset(&ignorable, signal);
+  }
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setsigdefault(&attributes, &ignorable);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
@@ -107,14 +107,13 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
   if (error != 0) return SpawnError(error, request);
 
   // Safe although the process may have ended: it is not reaped before we do it, so the pid cannot be another's.
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));  // close-on-exec by itself
   if (pidfd < 0) {
     const int why = errno;
     kill(-pid, SIGKILL);
     waitpid(pid, nullptr, 0);
     return SpawnError(why, request);
   }
-  fcntl(pidfd, F_SETFD, FD_CLOEXEC);
   return Spawned{pid, pidfd};
 }
 

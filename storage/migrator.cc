@@ -150,7 +150,7 @@ absl::Status RefreshViews(pqxx::transaction_base& transaction, const std::string
 absl::Status Migrate(Connection& connection) {
   const std::string where = connection.Where();
   for (bool done = false; !done;) {
-    const absl::Status status = connection.Transact(
+    absl::Status status = connection.Transact(
         [&](pqxx::transaction_base& transaction) { return MigrateOnce(transaction, where, &done); });
     if (absl::IsPermissionDenied(status)) {
       return absl::PermissionDeniedError(
