@@ -1,0 +1,139 @@
+// A whole cluster in one process on loopback: a coordinator, three agents, and a private PostgreSQL.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "agent/agent.h"
+#include "coordinator/server.h"
+#include "storage/table.h"
+#include "tests/storage/postgres_fixture.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+// An agent on a thread of its own.
+class RunningAgent {
+ public:
+  RunningAgent(const std::string& coordinator, const std::string& name, const std::string& directory) {
+    Agent::Options options;
+    options.coordinator = coordinator;
+    options.name = name;
+    options.labels = {{"role", "load"}};
+    options.spool_directory = directory + "/" + name;
+    options.max_processes = 100;
+    absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(loop_, std::move(options));
+    EXPECT_TRUE(agent.ok()) << agent.status();
+    if (!agent.ok()) return;
+    agent_ = *std::move(agent);
+    thread_ = std::thread([this] { loop_.Run(); });
+  }
+  ~RunningAgent() {
+    if (!agent_) return;
+    loop_.Post([this] { agent_->Stop(true); });
+    thread_.join();
+  }
+
+ private:
+  EventLoop loop_;
+  std::unique_ptr<Agent> agent_;
+  std::thread thread_;
+};
+
+class ClusterTest : public ::testing::Test {
+ protected:
+  ClusterTest() : url_(MigratedDatabaseUrl()), connection_(url_, "test") {
+    char directory[] = "/tmp/assay-cluster-XXXXXX";
+    directory_ = mkdtemp(directory);
+  }
+  ~ClusterTest() override {
+    agents_.clear();
+    server_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void Serve(const std::string& listen) {
+    absl::StatusOr<std::unique_ptr<Server>> server =
+        Server::Start({.database_url = url_, .listen = listen, .scheduler = {}}, stop_, [](const absl::Status&) {});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  std::string Value(const std::string& sql) {
+    const absl::StatusOr<Table> table = Query(connection_, sql);
+    EXPECT_TRUE(table.ok()) << table.status();
+    return table.ok() && !table->rows.empty() ? table->rows[0][0].value_or("null") : "nothing";
+  }
+  bool Becomes(const std::string& sql, const std::string& value) {
+    for (int i = 0; i < 1200; ++i) {
+      if (Value(sql) == value) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return false;
+  }
+  // Stored before the coordinator starts: it takes up what is unfinished.
+  void StoreSweep(uint64_t triggers, uint32_t blocks) {
+    SweepRow sweep;
+    sweep.scenario_yaml = "name: cluster\n";
+    sweep.spec.set_name("cluster");
+    sweep.spec.set_seed(7);
+    sweep.spec.set_blocks(blocks);
+    sweep.spec.set_agents_min(3);
+    sweep.spec.mutable_limits()->set_failures_fraction(-1);
+    sweep.spec.mutable_limits()->set_slip_p99_ns(-1);
+    sweep.spec.mutable_limits()->set_start_skew_ns(-1);
+    CellRow cell;
+    cell.label = "tasks";
+    cell.params = "{}";
+    cell.spec.set_target("t");
+    cell.spec.mutable_load()->mutable_closed()->set_concurrency(12);
+    cell.spec.mutable_load()->set_triggers(triggers);
+    cell.spec.mutable_trigger()->mutable_sleep()->mutable_length()->mutable_uniform()->set_min_ns(kMs);
+    cell.spec.mutable_trigger()->mutable_sleep()->mutable_length()->mutable_uniform()->set_max_ns(3 * kMs);
+    sweep.cells.push_back(cell);
+    ASSERT_EQ(SweepStore(connection_).CreateSweep(sweep), absl::OkStatus());
+  }
+
+  const std::string url_;
+  Connection connection_;
+  std::string directory_;
+  std::atomic<bool> stop_ = false;
+  std::unique_ptr<Server> server_;
+  std::vector<std::unique_ptr<RunningAgent>> agents_;
+};
+
+TEST_F(ClusterTest, ThreeAgentsShareASweep) {
+  StoreSweep(3000, 2);
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  for (const char* name : {"a", "b", "c"})
+    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
+  EXPECT_EQ(Value("SELECT count(*) FROM assay.run WHERE verdict = 'accepted'"), "2");
+  EXPECT_EQ(Value("SELECT count(*) || ' ' || count(DISTINCT (run_id, index)) FROM assay.trigger WHERE outcome = 'ok'"),
+            "6000 6000");
+  EXPECT_EQ(Value("SELECT count(*) FROM assay.share WHERE fired > 0 AND clock_bound_ns > 0"), "6");
+  // The first dispatch of each agent lies at T0 or after it, never before.
+  EXPECT_EQ(Value("SELECT bool_and(first_dispatch_ns >= 0) FROM assay.share"), "t");
+  EXPECT_EQ(Value("SELECT bool_and(makespan_s >= list_schedule_s * 0.999) FROM assay.run_summary"), "t");
+}
+
+TEST_F(ClusterTest, TheCoordinatorIsReplacedInTheMiddleOfARun) {
+  StoreSweep(6000, 2);
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  const std::string address = server_->address();
+  for (const char* name : {"a", "b", "c"}) agents_.push_back(std::make_unique<RunningAgent>(address, name, directory_));
+  ASSERT_TRUE(Becomes("SELECT count(*) FROM assay.run WHERE state = 'running'", "1"));
+  server_.reset();
+  ASSERT_NO_FATAL_FAILURE(Serve(address));
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
+  EXPECT_EQ(Value("SELECT count(*) FROM assay.run"), "2") << "nothing had to be repeated";
+  EXPECT_EQ(Value("SELECT count(*) || ' ' || count(DISTINCT (run_id, index)) FROM assay.trigger WHERE outcome = 'ok'"),
+            "12000 12000");
+  EXPECT_EQ(Value("SELECT max(term) >= 2 FROM assay.coordinator"), "t");
+}
+
+}  // namespace
+}  // namespace assay

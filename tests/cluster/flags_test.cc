@@ -1,0 +1,117 @@
+// Flags as they come out of a real store: rows are written as agents write them, the finisher reads, judges and stores.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+
+#include "coordinator/finisher.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+class FlagsTest : public StoreTest {
+ protected:
+  // A run of two agents, 50 sleeps each, `planned` and `slept` giving the lengths in ns; sampled every 100 ms for a
+  // second.
+  void WriteRun(const std::function<int64_t(uint64_t)>& planned, const std::function<int64_t(uint64_t)>& slept) {
+    sweep_ = MakeSweep(1, {{"dask", R"({"tasks": 100})"}});
+    cell_.set_target("dask");
+    cell_.mutable_sampling()->set_every_ns(100 * kMs);
+    cell_.mutable_sampling()->set_cooldown_ns(500 * kMs);
+    spec_.mutable_limits()->set_failures_fraction(-1);
+    spec_.mutable_limits()->set_slip_p99_ns(-1);
+    spec_.mutable_limits()->set_start_skew_ns(-1);
+    RunRow run = MakeRun(sweep_, 0, 1, {a_, b_}, 50);
+    run_id_ = run.run_id;
+    ASSERT_TRUE(Execute("UPDATE share SET samples = true").ok());
+    ASSERT_EQ(store_.StartRun(run_id_, kT0Ns), absl::OkStatus());
+    for (const auto& [stream, agent] : {std::pair{"sa", a_}, std::pair{"sb", b_}}) {
+      Open(stream, agent);
+      v1::Batch batch = NextBatch(stream, run_id_);
+      int64_t at_ns = first_dispatch_ns_[stream];
+      for (uint64_t k = 0; k < 50; ++k) {
+        const uint64_t index = (agent == b_ ? 50 : 0) + k;
+        AddTrigger(batch, index, at_ns, at_ns + slip_ns_, at_ns + slip_ns_ + slept(index),
+                   index < failures_ ? v1::FAILED : v1::OK);
+        batch.mutable_triggers()->rbegin()->set_planned_ns(planned(index));
+        if (k % 2 == 1) at_ns += slip_ns_ + std::max(slept(index), slept(index - 1));
+      }
+      v1::ShareEnd& end = *batch.mutable_share_end();
+      end.set_fired(50);
+      end.set_first_dispatch_ns(first_dispatch_ns_[stream]);
+      end.set_clock_bound_ns(100'000);
+      end.set_sampler_ticks(20);
+      end.set_missed_ticks(missed_ticks_);
+      end.set_sampled_until_ns(at_ns + sampled_ns_);
+      WriteOk({batch});
+    }
+    ASSERT_EQ(store_.DrainRun(run_id_), absl::OkStatus());
+  }
+
+  // "code:severity ..." in order, as stored.
+  std::string Judged() {
+    std::promise<std::string> ended;
+    Finisher finisher(url_, 0, [&](int64_t, const std::string& verdict, bool) { ended.set_value(verdict); });
+    finisher.Finish({run_id_, spec_, cell_, {}});
+    std::future<std::string> verdict = ended.get_future();
+    if (verdict.wait_for(std::chrono::seconds(60)) != std::future_status::ready) return "the run was not judged";
+    EXPECT_EQ(Value("SELECT verdict FROM run_summary"), verdict.get());
+    return Value("SELECT string_agg(code || ':' || severity, ' ' ORDER BY code) FROM flags WHERE code <> 'cold'");
+  }
+
+  static int64_t Varied(uint64_t index) { return kMs + static_cast<int64_t>(index * 7919 % 100) * 90'000; }
+
+  SweepRow sweep_;
+  v1::SweepSpec spec_;
+  v1::CellSpec cell_;
+  int64_t run_id_ = 0;
+  std::map<std::string, int64_t> first_dispatch_ns_{{"sa", 100'000}, {"sb", 200'000}};
+  int64_t slip_ns_ = 1000;
+  int64_t sampled_ns_ = 520 * kMs;
+  uint64_t missed_ticks_ = 0;
+  uint64_t failures_ = 0;
+};
+
+TEST_F(FlagsTest, ACleanRunHasNone) {
+  WriteRun(Varied, Varied);
+  EXPECT_EQ(Judged(), "null");
+  EXPECT_EQ(Value("SELECT list_schedule_s > 0 AND list_schedule_s <= makespan_s FROM run_summary"), "t");
+}
+
+TEST_F(FlagsTest, ZeroVariance) {
+  WriteRun(Varied, [](uint64_t) { return 10 * kMs; });
+  EXPECT_EQ(Judged(), "zero_variance:reject");
+}
+
+TEST_F(FlagsTest, Impossible) {
+  WriteRun(Varied, [](uint64_t index) { return Varied(index) / 3; });
+  EXPECT_EQ(Judged(), "impossible:reject");
+}
+
+TEST_F(FlagsTest, StartSkew) {
+  first_dispatch_ns_["sb"] = 80 * kMs;
+  WriteRun(Varied, Varied);
+  EXPECT_EQ(Judged(), "start_skew:warning");
+}
+
+TEST_F(FlagsTest, SlipRejectsWhereTheScenarioSetsTheLimit) {
+  slip_ns_ = 8 * kMs;
+  spec_.mutable_limits()->set_slip_p99_ns(-1);
+  WriteRun(Varied, Varied);
+  spec_.mutable_limits()->set_slip_p99_ns(5 * kMs);
+  EXPECT_EQ(Judged(), "slip:reject");
+}
+
+TEST_F(FlagsTest, FailuresAndSamplerGapAndAnEarlyEndOfSampling) {
+  failures_ = 5;
+  missed_ticks_ = 4;
+  sampled_ns_ = 100 * kMs;
+  WriteRun(Varied, Varied);
+  EXPECT_EQ(Judged(),
+            "failures:reject sampler_gap:warning sampler_gap:warning sampling_ended_early:warning "
+            "sampling_ended_early:warning");
+}
+
+}  // namespace
+}  // namespace assay
