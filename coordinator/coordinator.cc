@@ -44,11 +44,14 @@ std::string LabelsJson(const v1::Hello& hello) {
 }
 
 std::string FactsJson(const v1::Hello& hello) {
-  std::string json;
   v1::Hello facts = hello;
   facts.clear_labels();
-  (void)google::protobuf::util::MessageToJsonString(facts, &json);
-  return json;
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  (void)google::protobuf::util::MessageToJsonString(facts, &json, options);
+  // protobuf writes 64-bit numbers as text; this one is computed with.
+  return fmt::format(R"({{"memory_bytes":{},{})", hello.capacity().memory_bytes(), json.substr(1));
 }
 
 }  // namespace

@@ -240,6 +240,16 @@ TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
   EXPECT_FALSE(*store_.LoseShare(run_.run_id, a_, "too late")) << "its end had been committed";
 }
 
+TEST_F(ResultWriterTest, TheFirstEndOfAShareCounts) {
+  v1::Batch proper = NextBatch("s", run_.run_id);
+  proper.mutable_share_end()->set_fired(1);
+  v1::Batch again = NextBatch("s", run_.run_id);
+  again.mutable_share_end()->set_crashed(true);
+  WriteOk({proper});
+  WriteOk({again});
+  EXPECT_EQ(Value("SELECT fired || ' ' || crashed || ' ' || state FROM share"), "1 false ended");
+}
+
 TEST_F(ResultWriterTest, LostTriggersGetRowsAndLateRowsTakeTheirPlace) {
   const RunRow run = StartedRun(sweep_, 0, 1, {a_, b_}, 5);
   Open("t", b_);
