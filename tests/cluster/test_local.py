@@ -2,12 +2,12 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
-import time
 import unittest
 
-from world import ASSAY, PATIENCE_S, SOURCE, Process, World, children_of, wait_for
+from world import ASSAY, SOURCE, World, children_of, wait_for
 
 SLEEPS = """
 name: sleeps
@@ -27,11 +27,27 @@ trigger: {sleep: {for: 20ms}}
 """
 
 
+def children_named(pid, name):
+    """Processes below one that run this program."""
+    found = []
+    for child in children_of(pid):
+        try:
+            if pathlib.Path(f"/proc/{child}/comm").read_text() == name + "\n":
+                found.append(child)
+        except OSError:
+            pass
+    return found
+
+
 class LocalRun(World):
     def leftovers(self):
         """Processes of this test that are still there: they all have its directory in their command line."""
         found = subprocess.run(["pgrep", "-f", str(self.dir / "data")], capture_output=True, text=True, check=False).stdout.split()
         return [p for p in found if int(p) != os.getpid()]
+
+    def wait_for_firing(self, run):
+        """T0 lies a little behind the begin of the state running: waits until triggers have ended, or for processes are in flight."""
+        wait_for(lambda: re.search(r"\(running\): [1-9]", run.text()) or children_named(run.pid, "sleep"), "triggers are fired")
 
     def test_a_sweep_from_file_to_rows(self):
         code, out, err = self.assay("run", self.write("s.yaml", SLEEPS))
@@ -174,7 +190,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
 
     def test_ctrl_c_once_drains_and_keeps_what_was_measured(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
-        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        self.wait_for_firing(run)
         run.send(signal.SIGINT)
         self.assertEqual(run.wait(), 130, run.text())
         self.assertIn("drain", run.text())
@@ -189,8 +205,8 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
     def test_ctrl_c_twice_stops_now(self):
         scenario = LONG.replace("{sleep: {for: 20ms}}", "{exec: {argv: [sleep, '300']}}").replace("100000", "16")
         run = self.start([ASSAY, "run", self.write("l.yaml", scenario)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
-        wait_for(lambda: "(running)" in run.text(), "the run runs")
-        inside = wait_for(lambda: [p for p in children_of(run.pid) if pathlib.Path(f"/proc/{p}/comm").read_text() == "sleep\n"], "processes are fired")
+        self.wait_for_firing(run)
+        inside = children_named(run.pid, "sleep")
         run.send(signal.SIGINT)
         wait_for(lambda: "drain" in run.text(), "it says that it drains")
         run.send(signal.SIGINT)
@@ -201,7 +217,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
 
     def test_the_terminal_is_closed(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
-        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        self.wait_for_firing(run)
         run.send(signal.SIGHUP)
         self.assertEqual(run.wait(), 130)
         self.assertEqual(self.leftovers(), [])
@@ -209,7 +225,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
 
     def test_killed_it_leaves_nothing_behind_and_the_data_is_usable(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
-        wait_for(lambda: "(running)" in run.text(), "the run runs")
+        self.wait_for_firing(run)
         below = children_of(run.pid)
         self.assertGreater(len(below), 3)
         run.kill()
