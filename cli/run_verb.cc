@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <memory>
 #include <optional>
 
@@ -57,16 +58,17 @@ absl::StatusOr<Place> FindPlace(const RunOptions& options, const std::string& da
   return place;
 }
 
+// With the program as it was called, so that they can be copied.
 std::string FurtherCommands(const std::string& data_dir, const std::string& chosen_data_dir, int64_t sweep_id) {
   const std::string data = chosen_data_dir.empty() ? "" : " --data " + data_dir;
   return fmt::format(
       "\nLook further\n"
-      "  assay sql{0}\n"
-      "  assay sql{0} -c \"select block, params, verdict, makespan_s, overhead_percent, flags from run_summary where "
+      "  {2} sql{0}\n"
+      "  {2} sql{0} -c \"select block, params, verdict, makespan_s, overhead_percent, flags from run_summary where "
       "sweep_id = {1}\"\n"
-      "  assay export{0} {1} --format csv --to results/\n"
-      "  assay sweep show{0} {1}\n",
-      data, sweep_id);
+      "  {2} export{0} {1} --format csv --to results/\n"
+      "  {2} sweep show{0} {1}\n",
+      data, sweep_id, program_invocation_name);
 }
 
 // What an Assay that was killed left behind goes on first: its finished cells are not run again.
