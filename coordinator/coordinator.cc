@@ -288,7 +288,8 @@ void Coordinator::Answer() {
 
 void Coordinator::RunHooks() {
   for (Scheduler::CreateHook& hook : scheduler_.TakeCoordinatorHooks()) {
-    hooks_[hook.hook.hook_id] = std::thread([this, hook = std::move(hook)] {
+    std::thread& thread = hooks_[hook.hook.hook_id];
+    thread = std::thread([this, hook = std::move(hook)] {
       const auto expand = [&](const std::string& text) {
         return ExpandTemplate(
             text,

@@ -26,7 +26,7 @@ absl::Status ExportView(Connection& connection, int64_t sweep_id, const std::str
                         size_t skip_columns, const ExportSink& sink) {
   bool first = true;
   bool stopped = false;
-  const absl::Status status =
+  absl::Status status =
       StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& row) {
         const auto from = static_cast<std::ptrdiff_t>(skip_columns);
         if (std::exchange(first, false)) stopped = !sink(file, CsvLine(Row(columns.begin() + from, columns.end())));
@@ -61,7 +61,7 @@ absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::stri
     views = *std::move(all);
   }
   for (const std::string& name : views) {
-    if (const absl::Status status = ExportView(connection, sweep_id, name, fmt::format("{}.csv", name), 0, sink);
+    if (absl::Status status = ExportView(connection, sweep_id, name, fmt::format("{}.csv", name), 0, sink);
         !status.ok())
       return status;
   }

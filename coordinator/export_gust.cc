@@ -127,9 +127,8 @@ absl::Status ExportGust(Connection& connection, int64_t sweep_id, const ExportSi
     const std::string& target = *run[1];
     const int64_t t0_ns = Integer(run[2]);
     const std::string name = RunName(target, t0_ns);
-    if (const absl::Status status = ExportStats(connection, *run[0], name, target, t0_ns, sink); !status.ok())
-      return status;
-    if (const absl::Status status = ExportTriggers(connection, *run[0], name, target, t0_ns, sink); !status.ok())
+    if (absl::Status status = ExportStats(connection, *run[0], name, target, t0_ns, sink); !status.ok()) return status;
+    if (absl::Status status = ExportTriggers(connection, *run[0], name, target, t0_ns, sink); !status.ok())
       return status;
   }
   return absl::OkStatus();

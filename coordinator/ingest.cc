@@ -55,7 +55,7 @@ bool Ingest::Take(const std::shared_ptr<Source>& source, v1::ResultsMessage&& me
   if (queue_.TryPush(std::move(item))) return true;
   const std::lock_guard lock(mutex_);
   if (stopping_) return true;
-  held_.push_back(std::move(item));
+  held_.push_back(std::move(item));  // NOLINT(bugprone-use-after-move): a push that is refused leaves its item alone
   return false;
 }
 
