@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from world import ASSAY, SOURCE, World, children_of, wait_for
+from world import ASSAY, SOURCE, World, alive, children_of, wait_for
 
 SLEEPS = """
 name: sleeps
@@ -211,7 +211,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         wait_for(lambda: "drain" in run.text(), "it says that it drains")
         run.send(signal.SIGINT)
         self.assertEqual(run.wait(), 130, run.text())
-        self.assertEqual([p for p in inside if os.path.exists(f"/proc/{p}")], [])
+        self.assertEqual([p for p in inside if alive(p)], [])
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(self.sql("select outcome, count(*) from trigger group by 1"), [["cancelled", "8"]])
 
@@ -229,7 +229,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         below = children_of(run.pid)
         self.assertGreater(len(below), 3)
         run.kill()
-        wait_for(lambda: not [p for p in below if os.path.exists(f"/proc/{p}")], "all its processes end")
+        wait_for(lambda: not [p for p in below if alive(p)], "all its processes end")
         self.assertGreater(int(self.sql("select count(*) from trigger")[0][0]), 0)
 
     def test_up_keeps_the_stack_between_sweeps(self):

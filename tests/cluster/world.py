@@ -259,6 +259,14 @@ class World(unittest.TestCase):
         return int(wait_for(lambda: self.psql(f"select run_id from assay.run where sweep_id = {sweep} and state = '{state}'"), f"a run is {state}")[0][0])
 
 
+def alive(pid):
+    """Still running. A zombie is not: whoever adopted it may be slow to take note of its end."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def children_of(pid):
     """All processes below one, from /proc."""
     parents = {}
