@@ -11,7 +11,7 @@
 #include "agent/memory_of_ended.h"
 #include "agent/share.h"
 #include "agent/stray_reaper.h"
-#include "agent/work_thread.h"
+#include "agent/work_threads.h"
 #include "common/clock.h"
 
 namespace assay {
@@ -101,8 +101,9 @@ struct Executor::State {
   const Options options;
   const std::function<void()> changed;
   StrayReaper strays;
-  WorkThread spawner{"assay-spawner"};
-  WorkThread disk{"assay-disk"};
+  // Two: while one waits for its child to begin, the other gets the next one ready.
+  WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};
+  WorkThreads disk{{.name = "assay-disk"}};
   Lease lease;
   EventLoop::TimerId lease_timer = 0;
   std::map<int64_t, std::shared_ptr<Share>> shares;  // by run id

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "agent/host_limits.h"
+#include "agent/priority.h"
 #include "agent/sampler/cgroup_layout.h"
 #include "common/units.h"
 
@@ -100,6 +101,14 @@ std::vector<HostFinding> Limits(const std::string& proc_root, const CgroupLayout
                                                      : fmt::format("raise the limit on {}", limits.bound_by);
   }
   return {std::move(files), std::move(processes)};
+}
+
+HostFinding Priority() {
+  bool ahead = false;
+  std::thread([&] { ahead = RunAheadOfTriggers(); }).join();  // tried on a thread that is then gone
+  if (ahead) return {"priority", State::kGood, "the agent runs ahead of the triggers it starts", ""};
+  return {"priority", State::kLess, "triggers that use up the CPUs delay the agent",
+          "run it as root, or give it CAP_SYS_NICE or a limit on nice of -10, and no nice value"};
 }
 
 std::vector<HostFinding> Clock(const std::string& sys_root) {
@@ -190,6 +199,7 @@ std::vector<HostFinding> CheckHost(const HostCheckOptions& options) {
   findings.push_back(Pressure(options.sampler.proc_root));
   findings.push_back(Docker(options.docker_socket));
   for (HostFinding& finding : Limits(options.sampler.proc_root, layout)) findings.push_back(std::move(finding));
+  findings.push_back(Priority());
   for (HostFinding& finding : Clock(options.sampler.sys_root)) findings.push_back(std::move(finding));
   findings.push_back(SpoolDirectory(options.spool_directory));
   return findings;

@@ -21,6 +21,7 @@
 #include "agent/agent.h"
 #include "agent/host_check.h"
 #include "agent/host_limits.h"
+#include "agent/priority.h"
 #include "common/protocol.h"
 #include "common/units.h"
 
@@ -115,6 +116,7 @@ int Run(const Agent::Options& options) {
     spdlog::error("no signal can be received: too many epoll watches (fs.epoll.max_user_watches)");
     return kExitFailure;
   }
+  RunAheadOfTriggers();
   loop.Run();
   const int exit_code = (*agent)->exit_code();
   agent->reset();

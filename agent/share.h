@@ -14,7 +14,7 @@
 #include "agent/sample_buffer.h"
 #include "agent/sampler/sampler.h"
 #include "agent/share_load.h"
-#include "agent/work_thread.h"
+#include "agent/work_threads.h"
 #include "assay/v1/agent.pb.h"
 #include "common/clock_offset.h"
 
@@ -27,8 +27,8 @@ class Share : public std::enable_shared_from_this<Share> {
   struct Context {
     EventLoop& loop;
     BatchSink& sink;
-    WorkThread& spawner;
-    WorkThread& disk;  // the loop never waits for the spool or the sampler
+    WorkThreads& spawner;
+    WorkThreads& disk;  // the loop never waits for the spool or the sampler
     const Lease& lease;
     std::string agent_name;
     SamplerOptions sampler;

@@ -53,7 +53,7 @@ absl::StatusOr<int> MemoryFile(const std::string& bytes) {
 
 }  // namespace
 
-Process::Process(EventLoop& loop, WorkThread& spawner) : loop_(loop), spawner_(spawner) {}
+Process::Process(EventLoop& loop, WorkThreads& spawner) : loop_(loop), spawner_(spawner) {}
 
 // An abandoned process that the spawner still had in hand is caught here.
 Process::~Process() { KillAndReap(); }

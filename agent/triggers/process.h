@@ -11,7 +11,7 @@
 #include <string>
 
 #include "agent/event_loop.h"
-#include "agent/work_thread.h"
+#include "agent/work_threads.h"
 #include "common/bounded_output.h"
 #include "common/spawn.h"
 
@@ -41,7 +41,7 @@ class Process : public std::enable_shared_from_this<Process> {
     std::string stdin_bytes;  // empty: /dev/null
     int64_t timeout_ns = 0;   // since it existed; 0: none
   };
-  Process(EventLoop& loop, WorkThread& spawner);
+  Process(EventLoop& loop, WorkThreads& spawner);
   ~Process();
 
   // `ended` is called once, later, on the loop.
@@ -62,7 +62,7 @@ class Process : public std::enable_shared_from_this<Process> {
   void KillAndReap();
 
   EventLoop& loop_;
-  WorkThread& spawner_;
+  WorkThreads& spawner_;
   Options options_;
   std::function<void(ProcessEnd&&)> ended_;
   ProcessEnd end_;

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "agent/event_loop.h"
-#include "agent/work_thread.h"
+#include "agent/work_threads.h"
 #include "assay/v1/agent.pb.h"
 #include "assay/v1/record.pb.h"
 
@@ -18,7 +18,7 @@ namespace assay {
 // What a kind of trigger gets from the share that it fires for.
 struct TriggerContext {
   EventLoop& loop;
-  WorkThread& spawner;  // the only thread that starts processes
+  WorkThreads& spawner;  // the only threads that start processes
   v1::ShareSpec spec;
   std::string agent_name;
   uint32_t max_processes;  // that may be in flight on this agent; 0: no such bound

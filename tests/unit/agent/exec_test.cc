@@ -1,4 +1,5 @@
 // Shares of real processes.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/priority.h"
 #include "agent/stray_reaper.h"
 #include "executor_fixture.h"
 
@@ -92,6 +94,20 @@ TEST_F(ExecTest, ExitCodeOutputAndError) {
   EXPECT_EQ(record.output(), "out\nerr\n");
   EXPECT_EQ(record.output_bytes(), 8U);
   EXPECT_EQ(record.error(), "exited with 3");
+}
+
+// Where the rights for it are missing, the priority is what it was; the trigger's is the usual one either way.
+TEST_F(ExecTest, TheAgentRunsAheadOfItsTriggersAndTheyAsUsual) {
+  int nice = 0;
+  bool ahead = false;
+  std::thread([&] {
+    ahead = RunAheadOfTriggers();
+    nice = getpriority(PRIO_PROCESS, 0);  // of this thread
+  }).join();
+  EXPECT_EQ(ahead, nice < 0);
+  if (geteuid() == 0) EXPECT_TRUE(ahead);
+  // Field 19 of /proc/PID/stat; "(cat) S" is 2 and 3.
+  EXPECT_EQ(Shell("cut -d' ' -f19 /proc/self/stat").output(), fmt::format("{}\n", getpriority(PRIO_PROCESS, 0)));
 }
 
 TEST_F(ExecTest, DeathByASignal) {
