@@ -262,7 +262,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual((len(stats), len(triggers)), (4, 4))
         self.assertEqual(stats[0].read_bytes().split(b"\r\n")[0].decode(),
                          "run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,block_io,pids")
-        self.assertRegex(stats[0].read_text(), r"\d\.\d\d%,\d+(\.\d+)?MiB / \d+(\.\d+)?GiB,\d+\.\d\d%")
+        self.assertRegex(stats[0].read_text(), r"\d\.\d\d%,\d+(\.\d+)?[MG]iB / \d+(\.\d+)?GiB,\d+\.\d\d%")
         lines = triggers[0].read_bytes().split(b"\r\n")
         self.assertEqual(lines[0].decode(), "run_id,target,trigger_number,started_at,finished_at,duration_ms,exit_code,output")
         self.assertRegex(triggers[0].name, r"^sleeps_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{6}Z_triggers.csv$")

@@ -288,8 +288,8 @@ TEST_F(ExecTest, TheExecutorsEndKillsWhatIsInFlight) {
   const pid_t first = PidIn(dir.path() / "0");  // the others are anywhere between the spawner and sleep
   desired_.Clear();
   Restart({.agent_name = "alpha", .sampler = {}, .max_processes = 0});
+  OnLoop([] {});  // what the spawners had posted has come and gone
   EXPECT_FALSE(Alive(first));
-  OnLoop([] {});  // what the spawner had posted has come and gone
   EXPECT_EQ(OpenDescriptors(), descriptors);
   const int64_t deadline_ns = MonotonicNs() + kPatience;
   while (Children() > 0 && MonotonicNs() < deadline_ns) std::this_thread::yield();
