@@ -22,13 +22,15 @@ absl::StatusOr<pqxx::row> LockRun(pqxx::transaction_base& transaction, int64_t r
   return found[0];
 }
 
+// Asked again, after a commit whose answer was lost, it succeeds, and `assignment` is what it says now: that is what
+// will be acted on.
 absl::Status ChangeState(pqxx::transaction_base& transaction, int64_t run_id, const std::string& from,
                          const std::string& to, const std::string& assignment) {
   const absl::StatusOr<pqxx::row> run = LockRun(transaction, run_id);
   if (!run.ok()) return run.status();
   const auto state = (*run)[0].as<std::string>();
-  if (state == to) return absl::OkStatus();  // asked again, after a commit whose answer was lost
-  if (state != from)
+  if (state == to && assignment.empty()) return absl::OkStatus();
+  if (state != from && state != to)
     return absl::FailedPreconditionError(fmt::format("run {} is {} and cannot become {}", run_id, state, to));
   transaction.exec(fmt::format("UPDATE run SET state = '{}'{} WHERE run_id = {}", to, assignment, run_id));
   return absl::OkStatus();
@@ -81,6 +83,7 @@ RunRow RunFrom(const pqxx::row& row) {
   run.state = row["state"].as<std::string>();
   run.verdict = row["verdict"].as<std::string>();
   run.t0_ns = row["t0_ns"].as<int64_t>(0);
+  run.agent_lost = row["agent_lost"].as<bool>();
   return run;
 }
 
@@ -104,7 +107,11 @@ std::vector<RunRow> ReadRuns(pqxx::transaction_base& transaction, const char* co
   std::vector<RunRow> runs;
   std::map<int64_t, size_t> position;
   for (const auto& row :
-       transaction.exec_params(fmt::format("SELECT * FROM run WHERE {} = $1 ORDER BY run_id", column), id)) {
+       transaction.exec_params(fmt::format("SELECT r.*, EXISTS (SELECT FROM flag f WHERE f.run_id = r.run_id AND "
+                                           "f.code IN ('agent_lost', 'interrupted') AND f.severity = 'reject') AS "
+                                           "agent_lost FROM run r WHERE r.{} = $1 ORDER BY r.run_id",
+                                           column),
+                               id)) {
     runs.push_back(RunFrom(row));
     position[runs.back().run_id] = runs.size() - 1;
   }

@@ -96,6 +96,27 @@ TEST_F(SweepStoreTest, GoesThroughTheStatesOfARun) {
   EXPECT_EQ(store_.RunsOfSweep(sweep.sweep_id)->size(), 1u);
 }
 
+TEST_F(SweepStoreTest, ARunThatIsStartedAgainHasTheT0ThatWillBeActedOn) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 5);  // its answer was lost, and the next try is later
+  EXPECT_EQ(store_.StartRun(run.run_id, kT0Ns + kMs), absl::OkStatus());
+  EXPECT_EQ(store_.RunsOfSweep(sweep.sweep_id)->at(0).t0_ns, kT0Ns + kMs);
+}
+
+TEST_F(SweepStoreTest, KnowsWhichRunsLostAnAgent) {
+  const SweepRow sweep = MakeSweep(4, {{"t", "{}"}});
+  const auto lost = [&](uint32_t block, const std::vector<Flag>& flags) {
+    const RunRow run = StartedRun(sweep, 0, block, {a_}, 1);
+    EXPECT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = flags, .list_schedule_s = 1, .error = ""}),
+              absl::OkStatus());
+    return store_.RunsOfSweep(sweep.sweep_id)->back().agent_lost;
+  };
+  EXPECT_TRUE(lost(0, {{"slip", "warning", ""}, {"agent_lost", "reject", "b"}}));
+  EXPECT_TRUE(lost(1, {{"interrupted", "reject", "b"}}));
+  EXPECT_FALSE(lost(2, {{"agent_lost", "warning", "b"}, {"failures", "reject", ""}})) << "the scenario accepts it";
+  EXPECT_FALSE(lost(3, {}));
+}
+
 TEST_F(SweepStoreTest, TheDatabaseItselfRefusesImpossibleStates) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = StartedRun(sweep, 0, 0, {a_}, 5);
