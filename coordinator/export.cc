@@ -24,13 +24,16 @@ std::string CsvLine(const Row& row) {
 
 absl::Status ExportView(Connection& connection, int64_t sweep_id, const std::string& view, const std::string& file,
                         size_t skip_columns, const ExportSink& sink) {
-  bool first = true;
   bool stopped = false;
-  absl::Status status =
-      StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& row) {
-        const auto from = static_cast<std::ptrdiff_t>(skip_columns);
-        if (std::exchange(first, false)) stopped = !sink(file, CsvLine(Row(columns.begin() + from, columns.end())));
-        stopped = stopped || !sink(file, CsvLine(Row(row.begin() + from, row.end())));
+  const auto from = static_cast<std::ptrdiff_t>(skip_columns);
+  absl::Status status = StreamView(
+      connection, view, sweep_id,
+      [&](const std::vector<std::string>&, const Row& row) {
+        stopped = !sink(file, CsvLine(Row(row.begin() + from, row.end())));
+        return !stopped;
+      },
+      [&](const std::vector<std::string>& columns) {
+        stopped = !sink(file, CsvLine(Row(columns.begin() + from, columns.end())));
         return !stopped;
       });
   if (!status.ok()) return status;

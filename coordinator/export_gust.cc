@@ -1,7 +1,7 @@
+#include <absl/strings/escaping.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstdlib>
 #include <map>
@@ -10,6 +10,7 @@
 #include "coordinator/docker_display.h"
 #include "coordinator/export.h"
 #include "storage/table.h"
+#include "storage/text_values.h"
 
 // The two files that the Livebook comparison of Gust and Airflow wrote per run, so that its notebooks read Assay's
 // results unchanged.
@@ -42,61 +43,62 @@ std::string OneLine(std::string text) {
   return text;
 }
 
-absl::Status ExportTriggers(Connection& connection, const std::string& run_id, const std::string& name,
-                            const std::string& target, int64_t t0_ns, const ExportSink& sink) {
-  const absl::StatusOr<Table> rows = Query(
+struct GustRun {
+  std::string sweep_id;
+  std::string run_id;
+  std::string target;
+  int64_t t0_ns;
+  std::string name;
+};
+
+absl::Status Stopped() { return absl::CancelledError("the export was stopped"); }
+
+absl::Status ExportTriggers(Connection& connection, const GustRun& run, const ExportSink& sink) {
+  const std::string file = run.name + "_triggers.csv";
+  if (!sink(file, kTriggersHeader)) return Stopped();
+  bool stopped = false;
+  absl::Status status = StreamQuery(
       connection,
       "SELECT index + 1, started_ns, finished_ns, coalesce(exit_code, CASE WHEN signal IS NOT NULL THEN 128 + signal "
-      "WHEN outcome = 'ok' THEN 0 ELSE -1 END), coalesce(convert_from(regexp_replace(encode(output, 'escape'), "
-      "E'\\\\\\\\[0-7]{3}', '?', 'g')::bytea, 'UTF8'), error, '') "
-      "FROM assay.trigger WHERE run_id = $1 ORDER BY index",
-      {run_id});
-  if (!rows.ok()) return rows.status();
-  const std::string file = name + "_triggers.csv";
-  if (!sink(file, kTriggersHeader)) return absl::CancelledError("the export was stopped");
-  for (const Row& row : rows->rows) {
-    const auto at = [&](const std::optional<std::string>& ns) {
-      return ns ? UtcText(t0_ns + Integer(ns), ' ') : std::string();
-    };
-    const std::string duration =
-        row[1] && row[2] ? std::to_string((Integer(row[2]) - Integer(row[1])) / 1'000'000) : "";
-    const std::string line =
-        fmt::format("{},{},{},{},{},{},{},{}\r\n", CsvField(name), CsvField(target), *row[0], at(row[1]), at(row[2]),
-                    duration, *row[3], CsvField(OneLine(row[4].value_or(""))));
-    if (!sink(file, line)) return absl::CancelledError("the export was stopped");
-  }
-  return absl::OkStatus();
+      "WHEN outcome = 'ok' THEN 0 ELSE -1 END), encode(output, 'hex'), error "
+      "FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 ORDER BY index",
+      {run.sweep_id, run.run_id}, [&](const std::vector<std::string>&, const Row& row) {
+        const auto at = [&](const std::optional<std::string>& ns) {
+          return ns ? UtcText(run.t0_ns + Integer(ns), ' ') : std::string();
+        };
+        const std::string duration =
+            row[1] && row[2] ? std::to_string((Integer(row[2]) - Integer(row[1])) / 1'000'000) : "";
+        const std::string output = row[4] ? absl::HexStringToBytes(*row[4]) : row[5].value_or("");
+        stopped =
+            !sink(file, fmt::format("{},{},{},{},{},{},{},{}\r\n", CsvField(run.name), CsvField(run.target), *row[0],
+                                    at(row[1]), at(row[2]), duration, *row[3], CsvField(ValidText(OneLine(output)))));
+        return !stopped;
+      });
+  if (!status.ok()) return status;
+  return stopped ? Stopped() : absl::OkStatus();
 }
 
-absl::Status ExportStats(Connection& connection, const std::string& run_id, const std::string& name,
-                         const std::string& target, int64_t t0_ns, const ExportSink& sink) {
-  const absl::StatusOr<Table> rows =
-      Query(connection,
-            "SELECT s.read_end_ns, s.cgroup, s.inode, s.cpu_usage_ns, s.memory_current_bytes, "
-            "s.memory_inactive_file_bytes, s.io_read_bytes, "
-            "s.io_write_bytes, s.pids, (SELECT max(h.memory_total_bytes) FROM assay.host_sample h WHERE h.run_id = "
-            "s.run_id AND h.agent_id = s.agent_id), "
-            "a.host, s.agent_id FROM assay.sample s JOIN assay.agent a USING (agent_id) WHERE s.run_id = $1 ORDER BY "
-            "s.tick, s.agent_id, s.cgroup",
-            {run_id});
-  if (!rows.ok()) return rows.status();
-  const std::string file = name + "_docker_stats.csv";
-  if (!sink(file, kStatsHeader)) return absl::CancelledError("the export was stopped");
-  std::map<std::string, std::pair<int64_t, int64_t>> before;  // series -> instant and CPU counter
-  std::map<std::string, std::string> reader;                  // series -> the agent whose readings are taken
-  for (const Row& row : rows->rows) {
-    const std::string series = fmt::format("{} {} {}", *row[10], *row[1], *row[2]);
+// The readings of a run's cgroups as rows of `docker stats`, in the order of time.
+class StatsRows {
+ public:
+  StatsRows(const GustRun& run, std::map<std::string, int64_t> memory_of_agent)
+      : run_(run), memory_of_agent_(std::move(memory_of_agent)) {}
+
+  // Empty for what `docker stats` would not have shown.
+  std::string Next(const Row& row) {
+    const std::string series = fmt::format("{} {} {}", *row[9], *row[1], *row[2]);
     // Two agents of one host read the same cgroup: `docker stats` would have shown it once.
-    if (reader.emplace(series, *row[11]).first->second != *row[11]) continue;
+    if (reader_.emplace(series, *row[10]).first->second != *row[10]) return "";
     const int64_t at_ns = Integer(row[0]);
     std::string cpu = "--";
-    if (const auto last = before.find(series); row[3] && last != before.end() && at_ns > last->second.first) {
+    if (const auto last = before_.find(series); row[3] && last != before_.end() && at_ns > last->second.first) {
       cpu = fmt::format("{:.2f}%", 100.0 * static_cast<double>(Integer(row[3]) - last->second.second) /
                                        static_cast<double>(at_ns - last->second.first));
     }
-    if (row[3]) before[series] = {at_ns, Integer(row[3])};
+    if (row[3]) before_[series] = {at_ns, Integer(row[3])};
     const int64_t used = std::max<int64_t>(0, Integer(row[4]) - std::max<int64_t>(0, Integer(row[5])));
-    const int64_t limit = Integer(row[9]);
+    const auto total = memory_of_agent_.find(*row[10]);
+    const int64_t limit = total == memory_of_agent_.end() ? -1 : total->second;
     const std::string memory =
         row[4] ? fmt::format("{} / {}", DockerBinarySize(used), limit > 0 ? DockerBinarySize(limit) : "--") : "-- / --";
     const std::string share =
@@ -106,12 +108,43 @@ absl::Status ExportStats(Connection& connection, const std::string& run_id, cons
                                                    DockerDecimalSize(std::max<int64_t>(0, Integer(row[7]))))
                                      : "--";
     const ContainerName container = NameOfCgroup(*row[1], static_cast<uint64_t>(Integer(row[2])));
-    const std::string line = fmt::format("{},{},{},{},{},{},{},{},--,{},{}\r\n", CsvField(name), CsvField(target),
-                                         UtcText(t0_ns + at_ns, ' '), container.id, CsvField(container.name), cpu,
-                                         memory, share, block, row[8].value_or("--"));
-    if (!sink(file, line)) return absl::CancelledError("the export was stopped");
+    return fmt::format("{},{},{},{},{},{},{},{},--,{},{}\r\n", CsvField(run_.name), CsvField(run_.target),
+                       UtcText(run_.t0_ns + at_ns, ' '), container.id, CsvField(container.name), cpu, memory, share,
+                       block, row[8].value_or("--"));
   }
-  return absl::OkStatus();
+
+ private:
+  const GustRun& run_;
+  const std::map<std::string, int64_t> memory_of_agent_;
+  std::map<std::string, std::pair<int64_t, int64_t>> before_;  // series -> instant and CPU counter
+  std::map<std::string, std::string> reader_;                  // series -> the agent whose readings are taken
+};
+
+absl::Status ExportStats(Connection& connection, const GustRun& run, const ExportSink& sink) {
+  const absl::StatusOr<Table> memory =
+      Query(connection,
+            "SELECT agent_id, max(memory_total_bytes) FROM assay.host_sample WHERE sweep_id = $1 AND run_id = $2 "
+            "GROUP BY agent_id",
+            {run.sweep_id, run.run_id});
+  if (!memory.ok()) return memory.status();
+  std::map<std::string, int64_t> memory_of_agent;
+  for (const Row& row : memory->rows) memory_of_agent[*row[0]] = Integer(row[1]);
+  const std::string file = run.name + "_docker_stats.csv";
+  if (!sink(file, kStatsHeader)) return Stopped();
+  StatsRows stats(run, std::move(memory_of_agent));
+  bool stopped = false;
+  absl::Status status = StreamQuery(
+      connection,
+      "SELECT s.read_end_ns, s.cgroup, s.inode, s.cpu_usage_ns, s.memory_current_bytes, s.memory_inactive_file_bytes, "
+      "s.io_read_bytes, s.io_write_bytes, s.pids, a.host, s.agent_id FROM assay.sample s JOIN assay.agent a "
+      "USING (agent_id) WHERE s.sweep_id = $1 AND s.run_id = $2 ORDER BY s.tick, s.agent_id, s.cgroup",
+      {run.sweep_id, run.run_id}, [&](const std::vector<std::string>&, const Row& row) {
+        const std::string line = stats.Next(row);
+        stopped = !line.empty() && !sink(file, line);
+        return !stopped;
+      });
+  if (!status.ok()) return status;
+  return stopped ? Stopped() : absl::OkStatus();
 }
 
 }  // namespace
@@ -123,13 +156,11 @@ absl::Status ExportGust(Connection& connection, int64_t sweep_id, const ExportSi
             "WHERE r.sweep_id = $1 AND r.t0_ns IS NOT NULL AND r.state = 'ended' ORDER BY r.run_id",
             {std::to_string(sweep_id)});
   if (!runs.ok()) return runs.status();
-  for (const Row& run : runs->rows) {
-    const std::string& target = *run[1];
-    const int64_t t0_ns = Integer(run[2]);
-    const std::string name = RunName(target, t0_ns);
-    if (absl::Status status = ExportStats(connection, *run[0], name, target, t0_ns, sink); !status.ok()) return status;
-    if (absl::Status status = ExportTriggers(connection, *run[0], name, target, t0_ns, sink); !status.ok())
-      return status;
+  for (const Row& row : runs->rows) {
+    GustRun run{std::to_string(sweep_id), *row[0], *row[1], Integer(row[2]), ""};
+    run.name = RunName(run.target, run.t0_ns);
+    if (absl::Status status = ExportStats(connection, run, sink); !status.ok()) return status;
+    if (absl::Status status = ExportTriggers(connection, run, sink); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -75,6 +75,21 @@ std::string OrderOf(pqxx::transaction_base& transaction, const std::string& view
   return order;
 }
 
+void Stream(pqxx::transaction_base& transaction, const std::string& sql, const std::vector<std::string>& parameters,
+            const RowSink& row, const std::function<bool(const std::vector<std::string>& columns)>& head) {
+  transaction.exec_params("DECLARE stream NO SCROLL CURSOR FOR " + sql, pqxx::prepare::make_dynamic_params(parameters));
+  bool first = true;
+  while (true) {
+    const pqxx::result result = transaction.exec(fmt::format("FETCH {} FROM stream", kRowsPerFetch));
+    const std::vector<std::string> columns = ColumnNames(result);
+    if (std::exchange(first, false) && head != nullptr && !head(columns)) return;
+    for (const auto& one : result) {
+      if (!row(columns, Values(one))) return;
+    }
+    if (result.size() < kRowsPerFetch) return;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Table> Query(Connection& connection, const std::string& sql,
@@ -103,9 +118,16 @@ absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection) {
   return names;
 }
 
-absl::Status StreamView(Connection& connection, const std::string& view, int64_t sweep_id,
-                        const std::function<bool(const std::vector<std::string>& columns,
-                                                 const std::vector<std::optional<std::string>>& row)>& row) {
+absl::Status StreamQuery(Connection& connection, const std::string& sql, const std::vector<std::string>& parameters,
+                         const RowSink& row) {
+  return connection.Transact([&](pqxx::transaction_base& transaction) {
+    Stream(transaction, sql, parameters, row, nullptr);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status StreamView(Connection& connection, const std::string& view, int64_t sweep_id, const RowSink& row,
+                        const std::function<bool(const std::vector<std::string>& columns)>& head) {
   const absl::StatusOr<std::vector<std::string>> views = SweepViews(connection);
   if (!views.ok()) return views.status();
   if (std::find(views->begin(), views->end(), view) == views->end()) {
@@ -113,16 +135,11 @@ absl::Status StreamView(Connection& connection, const std::string& view, int64_t
         fmt::format("there is no view '{}' of sweeps; did you mean '{}'?", view, Nearest(view, *views)));
   }
   return connection.Transact([&](pqxx::transaction_base& transaction) {
-    transaction.exec(fmt::format("DECLARE export NO SCROLL CURSOR FOR SELECT * FROM assay.{} WHERE sweep_id = {}{}",
-                                 transaction.quote_name(view), sweep_id, OrderOf(transaction, view)));
-    while (true) {
-      const pqxx::result result = transaction.exec(fmt::format("FETCH {} FROM export", kRowsPerFetch));
-      const std::vector<std::string> columns = ColumnNames(result);
-      for (const auto& one : result) {
-        if (!row(columns, Values(one))) return absl::OkStatus();
-      }
-      if (result.size() < kRowsPerFetch) return absl::OkStatus();
-    }
+    Stream(transaction,
+           fmt::format("SELECT * FROM assay.{} WHERE sweep_id = $1{}", transaction.quote_name(view),
+                       OrderOf(transaction, view)),
+           {std::to_string(sweep_id)}, row, head);
+    return absl::OkStatus();
   });
 }
 

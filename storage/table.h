@@ -24,11 +24,18 @@ absl::StatusOr<Table> Query(Connection& connection, const std::string& sql,
 // The names of the documented views and tables that carry sweep_id, for `assay export --format csv` and ReadView.
 absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection);
 
-// Rows of one of those, of one sweep, streamed in order; NotFound names the nearest view. `row` gets each row; return
-// false to stop.
-absl::Status StreamView(Connection& connection, const std::string& view, int64_t sweep_id,
-                        const std::function<bool(const std::vector<std::string>& columns,
-                                                 const std::vector<std::optional<std::string>>& row)>& row);
+// False stops the stream.
+using RowSink =
+    std::function<bool(const std::vector<std::string>& columns, const std::vector<std::optional<std::string>>& row)>;
+
+// Like Query, but holds only some of the rows at a time.
+absl::Status StreamQuery(Connection& connection, const std::string& sql, const std::vector<std::string>& parameters,
+                         const RowSink& row);
+
+// Rows of one of those views, of one sweep, streamed in order; NotFound names the nearest view. `head`, if set, gets
+// the columns before the first row, and also where there is no row.
+absl::Status StreamView(Connection& connection, const std::string& view, int64_t sweep_id, const RowSink& row,
+                        const std::function<bool(const std::vector<std::string>& columns)>& head = nullptr);
 
 }  // namespace assay
 

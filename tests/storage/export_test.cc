@@ -1,0 +1,142 @@
+#include "coordinator/export.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "coordinator/docker_display.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+
+class ExportTest : public StoreTest {
+ protected:
+  ExportSink Sink() {
+    return [this](const std::string& file, std::string_view bytes) {
+      files_[file] += bytes;
+      return true;
+    };
+  }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, text] : files_) names.push_back(name);
+    return names;
+  }
+  absl::Status End(int64_t run_id, const std::string& verdict) {
+    return store_.EndRun(run_id, {.verdict = verdict, .flags = {}, .list_schedule_s = 1, .error = ""});
+  }
+
+  std::map<std::string, std::string> files_;
+};
+
+TEST_F(ExportTest, GustTriggersAreTheLivebooksRows) {
+  const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 6);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  AddTrigger(batch, 0, 0, 1 * kMs, 3'900'000);
+  batch.mutable_triggers(0)->set_has_exit(true);
+  batch.mutable_triggers(0)->set_output(std::string(" a\nb,\"\xC3\xA9\" \\033 \xFF \\") + "\n");
+  AddTrigger(batch, 1, 0, 1 * kMs, 3 * kMs, v1::FAILED);
+  batch.mutable_triggers(1)->set_has_exit(true);
+  batch.mutable_triggers(1)->set_exit_code(7);
+  batch.mutable_triggers(1)->set_error("exited with 7");
+  AddTrigger(batch, 2, 0, 1 * kMs, 3 * kMs, v1::TIMEOUT);
+  batch.mutable_triggers(2)->set_has_exit(true);
+  batch.mutable_triggers(2)->set_signal(9);
+  batch.mutable_triggers(2)->set_output(std::string("x\0y", 3));
+  AddTrigger(batch, 3, 0, 1 * kMs, 1 * kMs, v1::FAILED);
+  batch.mutable_triggers(3)->set_error("no program 'nothing' in PATH");
+  AddTrigger(batch, 4, 0, 1 * kMs, 3 * kMs);
+  batch.mutable_share_end()->set_fired(5);
+  batch.mutable_share_end()->set_crashed(true);
+  WriteOk({batch});
+  ASSERT_EQ(End(run.run_id, "rejected"), absl::OkStatus());
+
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, Sink()), absl::OkStatus());
+  const std::string name = "gust_2023-11-14T22-13-20-000000Z";
+  EXPECT_THAT(Names(), ElementsAre(name + "_docker_stats.csv", name + "_triggers.csv"));
+  const std::string begin = "2023-11-14 22:13:20.001000Z,2023-11-14 22:13:20.003000Z";
+  EXPECT_EQ(files_[name + "_triggers.csv"],
+            "run_id,target,trigger_number,started_at,finished_at,duration_ms,exit_code,output\r\n" +
+                fmt::format("{0},gust,1,2023-11-14 22:13:20.001000Z,2023-11-14 22:13:20.003900Z,2,0,\"a b,\"\"\xC3\xA9"
+                            "\"\" \\033 \xEF\xBF\xBD \\\"\r\n"
+                            "{0},gust,2,{1},2,7,exited with 7\r\n"
+                            "{0},gust,3,{1},2,137,x y\r\n"
+                            "{0},gust,4,2023-11-14 22:13:20.001000Z,2023-11-14 22:13:20.001000Z,0,-1,no program "
+                            "'nothing' in PATH\r\n"
+                            "{0},gust,5,{1},2,0,\r\n"
+                            "{0},gust,6,,,,-1,\r\n",
+                            name, begin));
+}
+
+TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
+  const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
+  const int64_t twin = store_.UpsertAgent("twin", "host-a", "", "").value();
+  const RunRow run = StartedRun(sweep, 0, 0, {a_, twin}, 0);
+  const std::string id(64, 'b');
+  for (const auto& [stream, agent] : {std::pair{"s", a_}, std::pair{"t", twin}}) {
+    Open(stream, agent);
+    v1::Batch batch = NextBatch(stream, run.run_id);
+    batch.add_host_samples()->set_memory_total_bytes(int64_t{4} << 30);
+    for (int64_t tick = 0; tick < 2; ++tick) {
+      v1::CgroupSample* sample = batch.add_cgroup_samples();
+      sample->set_tick(static_cast<uint64_t>(tick));
+      sample->set_read_end_ns(tick * 1000 * kMs);
+      sample->set_cgroup("/system.slice/docker-" + id + ".scope");
+      sample->set_inode(7);
+      sample->set_cpu_usage_ns(tick * 1234 * kMs);
+      sample->set_memory_current_bytes(3 << 20);
+      sample->set_memory_inactive_file_bytes(1 << 20);
+      sample->set_io_read_bytes(12'345 * tick);
+      sample->set_io_write_bytes(-1);
+      sample->set_pids(-1);
+    }
+    WriteOk({batch});
+  }
+  ASSERT_EQ(End(run.run_id, "rejected"), absl::OkStatus());
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, Sink()), absl::OkStatus());
+  EXPECT_EQ(files_["gust_2023-11-14T22-13-20-000000Z_docker_stats.csv"],
+            fmt::format("run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,"
+                        "block_io,pids\r\n"
+                        "{0},gust,2023-11-14 22:13:20.000000Z,{1},docker-{2}.scope,--,2MiB / 4GiB,0.05%,--,0B / 0B,--"
+                        "\r\n"
+                        "{0},gust,2023-11-14 22:13:21.000000Z,{1},docker-{2}.scope,123.40%,2MiB / 4GiB,0.05%,--,"
+                        "12.35kB / 0B,--\r\n",
+                        "gust_2023-11-14T22-13-20-000000Z", id.substr(0, 12), id))
+      << "two agents of one host: each reading once";
+}
+
+TEST_F(ExportTest, AViewWithoutRowsIsAFileWithAHeader) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  ASSERT_EQ(ExportCsv(connection_, sweep.sweep_id, "flags", Sink()), absl::OkStatus());
+  EXPECT_TRUE(files_["flags.csv"].starts_with("sweep_id,")) << files_["flags.csv"];
+  EXPECT_TRUE(files_["flags.csv"].ends_with("\r\n"));
+  ASSERT_EQ(ExportRadps(connection_, sweep.sweep_id, Sink()), absl::OkStatus());
+  EXPECT_TRUE(files_[fmt::format("sweep-{}_benchmark.csv", sweep.sweep_id)].starts_with(
+      "run_id,workflow_orchestration_framework,"));
+  EXPECT_EQ(
+      ExportCsv(connection_, sweep.sweep_id, "", [](const std::string&, std::string_view) { return false; }).code(),
+      absl::StatusCode::kCancelled);
+}
+
+TEST(DockerDisplay, SizesHaveFourDigitsAndInstantsMicroseconds) {
+  EXPECT_EQ(DockerBinarySize(0), "0B");
+  EXPECT_EQ(DockerBinarySize(1023), "1023B");
+  EXPECT_EQ(DockerBinarySize(2'047'000), "1.952MiB");
+  EXPECT_EQ(DockerDecimalSize(999), "999B");
+  EXPECT_EQ(DockerDecimalSize(12'345), "12.35kB");
+  EXPECT_EQ(DockerDecimalSize(1'000'000'000'000), "1TB");
+  EXPECT_EQ(UtcText(-1'000, ' '), "1969-12-31 23:59:59.999999Z");
+  EXPECT_EQ(NameOfCgroup("/", 255).name, "/");
+  EXPECT_EQ(NameOfCgroup("/user.slice", 255).id, "0000000000ff");
+  EXPECT_EQ(NameOfCgroup("/docker/" + std::string(64, 'c'), 1).id, "cccccccccccc");
+}
+
+}  // namespace
+}  // namespace assay
