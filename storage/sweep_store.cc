@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <pqxx/pqxx>
 #include <utility>
 
@@ -32,6 +33,27 @@ void MakePartitions(pqxx::transaction_base& transaction, int64_t sweep_id) {
 std::string Seed(uint64_t seed) { return fmt::format("{}", seed); }
 
 pqxx::binarystring Bytes(const std::string& bytes) { return pqxx::binarystring(bytes.data(), bytes.size()); }
+
+struct Bounds {
+  int64_t min_ns = -1;  // -1: not bounded
+  int64_t max_ns = -1;
+};
+
+Bounds SleepBounds(const v1::CellSpec& cell) {
+  const v1::SleepLength& length = cell.trigger().sleep().length();
+  switch (length.kind_case()) {
+    case v1::SleepLength::kFixedNs:
+      return {length.fixed_ns(), length.fixed_ns()};
+    case v1::SleepLength::kUniform:
+      return {length.uniform().min_ns(), length.uniform().max_ns()};
+    case v1::SleepLength::kList: {
+      const auto [min, max] = std::minmax_element(length.list().ns().begin(), length.list().ns().end());
+      return length.list().ns().empty() ? Bounds() : Bounds{*min, *max};
+    }
+    default:
+      return {};
+  }
+}
 
 absl::Status Damaged(const char* what, int64_t id) {
   return absl::DataLossError(
@@ -87,13 +109,15 @@ absl::Status SweepStore::CreateSweep(SweepRow& sweep) {
                              Bytes(sweep.spec.SerializeAsString()))[0]
                          .as<int64_t>();
     for (CellRow& cell : sweep.cells) {
+      const Bounds sleep = SleepBounds(cell.spec);
       cell.cell_id =
           transaction
               .exec_params1(
-                  "INSERT INTO cell (sweep_id, position, label, target, params, spec) VALUES ($1, $2, $3, $4, $5, $6) "
-                  "RETURNING cell_id",
+                  "INSERT INTO cell (sweep_id, position, label, target, params, spec, sleep_min_ns, sleep_max_ns) "
+                  "VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, -1), nullif($8::bigint, -1)) RETURNING cell_id",
                   sweep.sweep_id, cell.position, ValidText(cell.label), ValidText(cell.spec.target()),
-                  cell.params.empty() ? "{}" : ValidText(cell.params), Bytes(cell.spec.SerializeAsString()))[0]
+                  cell.params.empty() ? "{}" : ValidText(cell.params), Bytes(cell.spec.SerializeAsString()),
+                  sleep.min_ns, sleep.max_ns)[0]
               .as<int64_t>();
     }
     MakePartitions(transaction, sweep.sweep_id);

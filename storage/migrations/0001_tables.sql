@@ -91,6 +91,8 @@ CREATE TABLE assay.cell (
   target text NOT NULL,
   params jsonb NOT NULL,
   spec bytea NOT NULL,
+  sleep_min_ns bigint,
+  sleep_max_ns bigint,
   UNIQUE (sweep_id, position),
   UNIQUE (sweep_id, cell_id)
 );
@@ -102,6 +104,8 @@ COMMENT ON COLUMN assay.cell.label IS 'Its parameters for people: tasks=1000 sle
 COMMENT ON COLUMN assay.cell.target IS 'System under test';
 COMMENT ON COLUMN assay.cell.params IS 'Values of the grid''s axes, as the scenario writes them';
 COMMENT ON COLUMN assay.cell.spec IS 'What it asks of the agents: message assay.v1.CellSpec';
+COMMENT ON COLUMN assay.cell.sleep_min_ns IS 'Lower bound of the sleeps it asks for, nanoseconds; null if they have none or are no sleeps';
+COMMENT ON COLUMN assay.cell.sleep_max_ns IS 'Upper bound of the sleeps it asks for, nanoseconds; null if they have none or are no sleeps';
 
 CREATE TABLE assay.run (
   run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

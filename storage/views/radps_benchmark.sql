@@ -7,8 +7,8 @@ SELECT r.sweep_id,
        ''::text AS developer,
        h.hosts AS system_name,
        x.ok + x.failed + x.timeout AS n_tasks,
-       x.planned_min_s AS t_min_sleep,
-       x.planned_max_s AS t_max_sleep,
+       coalesce(c.sleep_min_ns / 1e9::double precision, x.planned_min_s) AS t_min_sleep,
+       coalesce(c.sleep_max_ns / 1e9::double precision, x.planned_max_s) AS t_max_sleep,
        x.makespan_s AS t_workflow,
        x.task_sum_s AS t_sum_task_times,
        x.ideal_s AS t_sum_task_times_per_unit_of_parallelism,
@@ -44,8 +44,8 @@ COMMENT ON COLUMN assay.radps_benchmark.date_and_time IS 'T0 in UTC';
 COMMENT ON COLUMN assay.radps_benchmark.developer IS 'Empty: Assay does not record who measured';
 COMMENT ON COLUMN assay.radps_benchmark.system_name IS 'Hosts of the agents that fired';
 COMMENT ON COLUMN assay.radps_benchmark.n_tasks IS 'Triggers that ran: ok, failed or timed out';
-COMMENT ON COLUMN assay.radps_benchmark.t_min_sleep IS 'Shortest nominal sleep, seconds; null where the length was not known beforehand';
-COMMENT ON COLUMN assay.radps_benchmark.t_max_sleep IS 'Longest nominal sleep, seconds; null where the length was not known beforehand';
+COMMENT ON COLUMN assay.radps_benchmark.t_min_sleep IS 'Lower bound of the sleeps as the scenario sets it, seconds; the shortest one where it sets none; null where no length was known beforehand';
+COMMENT ON COLUMN assay.radps_benchmark.t_max_sleep IS 'Upper bound of the sleeps as the scenario sets it, seconds; the longest one where it sets none; null where no length was known beforehand';
 COMMENT ON COLUMN assay.radps_benchmark.t_workflow IS 'Makespan, seconds';
 COMMENT ON COLUMN assay.radps_benchmark.t_sum_task_times IS 'Sum of the measured task times, seconds';
 COMMENT ON COLUMN assay.radps_benchmark.t_sum_task_times_per_unit_of_parallelism IS 'That sum over n_parallelism, seconds';

@@ -310,7 +310,36 @@ TEST_F(ViewsTest, TheSeedsBenchmarkColumnsAreTheirsInTheirOrder) {
   EXPECT_EQ(Value("SELECT concat_ws('|', workflow_orchestration_framework, date_and_time, system_name, n_tasks, "
                   "t_min_sleep, t_max_sleep, t_workflow, "
                   "n_threads_per_process, n_processes, n_parallelism, round(total_memory, 3)) FROM radps_benchmark"),
-            "dask|2023-11-14 22:13:20|host-a+host-b|5|0.008|0.01|0.024|2|2|4|1.000");
+            "dask|2023-11-14 22:13:20|host-a+host-b|5|0.008|0.01|0.024|2|2|4|1.000")
+      << "lengths without bounds: the shortest and the longest";
+}
+
+TEST_F(ViewsTest, TheSeedsSleepBoundsAreThoseOfTheScenarioNotOfTheDraws) {
+  std::vector<v1::SleepLength> lengths(4);
+  lengths[0].mutable_uniform()->set_min_ns(1 * kMs);
+  lengths[0].mutable_uniform()->set_max_ns(20 * kMs);
+  lengths[1].set_fixed_ns(5 * kMs);
+  lengths[2].mutable_list()->add_ns(12 * kMs);
+  lengths[2].mutable_list()->add_ns(0);
+  lengths[3].set_exponential_mean_ns(9 * kMs);
+  SweepRow sweep;
+  sweep.scenario_yaml = "name: bounds\n";
+  sweep.spec.set_name("bounds");
+  sweep.spec.set_blocks(1);
+  for (const v1::SleepLength& length : lengths) {
+    CellRow cell;
+    cell.position = static_cast<uint32_t>(sweep.cells.size());
+    *cell.spec.mutable_trigger()->mutable_sleep()->mutable_length() = length;
+    sweep.cells.push_back(cell);
+  }
+  ASSERT_EQ(store_.CreateSweep(sweep), absl::OkStatus());
+  for (size_t cell = 0; cell < lengths.size(); ++cell) {
+    const RunRow run = SmallRun(sweep, cell, 0, std::to_string(cell));
+    ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}),
+              absl::OkStatus());
+  }
+  EXPECT_EQ(Value("SELECT string_agg(t_min_sleep || '-' || t_max_sleep, ' ' ORDER BY run_id) FROM radps_benchmark"),
+            "0.001-0.02 0.005-0.005 0-0.012 0.008-0.01");
 }
 
 }  // namespace
