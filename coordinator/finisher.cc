@@ -53,6 +53,7 @@ void Finisher::Run() {
     bool said = false;
     for (absl::Status status = Close(*job); !status.ok(); status = Close(*job)) {
       if (jobs_.Closed()) return;
+      if (status.code() == absl::StatusCode::kAborted) continue;
       if (!std::exchange(said, true))
         spdlog::error("run {} cannot be closed yet: {}", job->run.run_id, std::string(status.message()));
       if (status.code() == absl::StatusCode::kFailedPrecondition || job->refresh) break;
@@ -79,6 +80,7 @@ absl::Status Finisher::Close(const Job& job) {
                                       [](const Flag& f) { return f.code == "agent_lost" && f.severity == "reject"; });
   SweepStore::Ending ending;
   ending.verdict = verdict.verdict;
+  ending.records = facts->records;
   ending.flags = std::move(verdict.flags);
   ending.error = run.trouble.detail;
   ending.list_schedule_s = durations->slots == 0 || durations->service_ns.empty()

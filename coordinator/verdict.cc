@@ -36,7 +36,8 @@ class Judgement {
 };
 
 void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble& trouble, Judgement& judgement) {
-  const uint64_t not_ok = f.failed + f.timeout + f.cancelled + f.skipped + f.lost;
+  // Lost ones are not failures of the target; agent_lost speaks of them.
+  const uint64_t not_ok = f.failed + f.timeout + f.cancelled + f.skipped;
   const uint64_t all = f.ok + not_ok;
   if (all == 0) {
     if (trouble.code.empty()) judgement.Add("no_triggers", "reject", "not one trigger was fired");

@@ -55,7 +55,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "SELECT count(*) FILTER (WHERE outcome = 'ok') AS ok, count(*) FILTER (WHERE outcome = 'failed') AS failed, "
       "count(*) FILTER (WHERE outcome = 'timeout') AS timeout, count(*) FILTER (WHERE outcome = 'cancelled') AS "
       "cancelled, "
-      "count(*) FILTER (WHERE outcome = 'skipped') AS skipped, count(*) FILTER (WHERE outcome = 'lost') AS lost, "
+      "count(*) FILTER (WHERE outcome = 'skipped') AS skipped, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') "
       "AS makespan_ns, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
@@ -77,7 +77,6 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.timeout = row["timeout"].as<uint64_t>();
   facts.cancelled = row["cancelled"].as<uint64_t>();
   facts.skipped = row["skipped"].as<uint64_t>();
-  facts.lost = row["lost"].as<uint64_t>();
   facts.makespan_ns = row["makespan_ns"].as<int64_t>(0);
   facts.last_finished_ns = row["last_finished_ns"].as<int64_t>(0);
   facts.slip_p99_ns = row["slip_p99_ns"].as<int64_t>(0);
@@ -108,6 +107,15 @@ bool FirstOfTarget(pqxx::transaction_base& transaction, int64_t run_id) {
 
 }  // namespace
 
+int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
+  return transaction
+      .exec_params1(
+          "SELECT (SELECT count(*) FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> 'lost') + "
+          "(SELECT count(*) FROM share WHERE run_id = $2 AND ended_at IS NOT NULL)",
+          sweep_id, run_id)[0]
+      .as<int64_t>();
+}
+
 absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
   RunFacts facts;
   const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
@@ -115,6 +123,8 @@ absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
     if (!sweep_id.ok()) return sweep_id.status();
     facts = RunFacts();
     transaction.exec("SET LOCAL work_mem = '64MB'");  // sorts of 100,000 durations stay in memory
+    // First: what is committed while we read then makes a difference to the count.
+    facts.records = CountRecords(transaction, *sweep_id, run_id);
     ReadShares(transaction, *sweep_id, run_id, facts);
     ReadTriggers(transaction, *sweep_id, run_id, facts);
     facts.first_of_target = FirstOfTarget(transaction, run_id);

@@ -34,7 +34,8 @@ struct RunFacts {
     std::vector<std::string> unmatched_cgroups;
   };
   std::vector<Share> shares;
-  uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0, lost = 0;
+  uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0;
+  int64_t records = 0;      // what was there to be judged: see SweepStore::Ending
   int64_t makespan_ns = 0;  // last finish - first intended
   int64_t last_finished_ns = 0;
   int64_t slip_p99_ns = 0;
@@ -54,6 +55,9 @@ struct RunDurations {
   std::vector<int64_t> service_ns;
   uint32_t slots = 0;
 };
+
+// Trigger rows (not counting lost) and ended shares.
+int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id);
 
 absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id);
 absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t run_id);

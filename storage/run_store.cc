@@ -6,6 +6,7 @@
 #include <pqxx/pqxx>
 #include <utility>
 
+#include "storage/run_facts.h"
 #include "storage/sweep_store.h"
 #include "storage/text_values.h"
 
@@ -189,6 +190,8 @@ absl::Status SweepStore::EndRun(int64_t run_id, const Ending& ending) {
     if (!run.ok()) return run.status();
     const auto sweep_id = (*run)[1].as<int64_t>();
     const bool fired = !(*run)[2].is_null();
+    if (ending.records >= 0 && ending.records != CountRecords(transaction, sweep_id, run_id))
+      return absl::AbortedError(fmt::format("records of run {} came while it was judged", run_id));
     CloseShares(transaction, run_id, fired, ending.error);
     if (fired) WriteLostRows(transaction, sweep_id, run_id);
     SummarizeIndexes(transaction, sweep_id);

@@ -89,11 +89,12 @@ class SweepStore {
   // A share whose agent is given up: leased -> lost. False if it had ended meanwhile (its ShareEnd was committed).
   absl::StatusOr<bool> LoseShare(int64_t run_id, int64_t agent_id, const std::string& why);
   // Writes the `lost` rows of lost shares, stores results and flags, sets verdict and state 'ended'. May be called
-  // again when late rows came.
+  // again when late rows came. Aborted: records came while the run was judged; judge it anew.
   struct Ending {
     std::string verdict;         // accepted or rejected
     std::vector<Flag> flags;     // replaces the ones stored
     double list_schedule_s = 0;  // NaN: unknown
+    int64_t records = -1;        // RunFacts::records of the judged facts; -1: not from facts
     std::string error;           // why a run never fired, empty otherwise
   };
   absl::Status EndRun(int64_t run_id, const Ending& ending);

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <future>
+#include <pqxx/pqxx>
+#include <thread>
 
 #include "coordinator/finisher.h"
 #include "tests/storage/store_fixture.h"
@@ -111,6 +113,90 @@ TEST_F(FlagsTest, FailuresAndSamplerGapAndAnEarlyEndOfSampling) {
   EXPECT_EQ(Judged(),
             "failures:reject sampler_gap:warning sampler_gap:warning sampling_ended_early:warning "
             "sampling_ended_early:warning");
+}
+
+// A run of two agents with 50 triggers each, accepted whatever becomes of its agents; b was given up after 20 of its
+// own.
+class LostAgentTest : public StoreTest {
+ protected:
+  LostAgentTest()
+      : finisher_(url_, 0, [this](int64_t, const std::string& verdict, bool) { ended_.set_value(verdict); }) {
+    SweepRow sweep;
+    sweep.scenario_yaml = "name: lost\n";
+    sweep.spec.set_name("lost");
+    sweep.spec.set_blocks(1);
+    sweep.spec.set_on_agent_loss(v1::SweepSpec::ACCEPT);
+    sweep.spec.mutable_limits()->set_failures_fraction(-1);
+    sweep.spec.mutable_limits()->set_slip_p99_ns(-1);
+    sweep.spec.mutable_limits()->set_start_skew_ns(-1);
+    CellRow cell;
+    cell.spec.set_target("t");
+    sweep.cells.push_back(cell);
+    EXPECT_EQ(store_.CreateSweep(sweep), absl::OkStatus());
+    run_id_ = StartedRun(sweep, 0, 1, {a_, b_}, 50).run_id;
+    job_ = {run_id_, sweep.spec, sweep.cells[0].spec, {}};
+    Open("sa", a_);
+    Open("sb", b_);
+    v1::Batch a = Fired("sa", 0, 50);
+    a.mutable_share_end()->set_fired(50);
+    WriteOk({a, Fired("sb", 50, 20)});
+    EXPECT_EQ(store_.DrainRun(run_id_), absl::OkStatus());
+    EXPECT_TRUE(*store_.LoseShare(run_id_, b_, "its lease was over"));
+  }
+
+  v1::Batch Fired(const std::string& stream, uint64_t from, uint64_t count) {
+    v1::Batch batch = NextBatch(stream, run_id_);
+    for (uint64_t i = from; i < from + count; ++i) {
+      const int64_t at_ns = static_cast<int64_t>(i % 50) * 5 * kMs;
+      AddTrigger(batch, i, at_ns, at_ns, at_ns + kMs + static_cast<int64_t>(i) * 1000);
+    }
+    return batch;
+  }
+  std::string Ended() {
+    std::future<std::string> verdict = ended_.get_future();
+    if (verdict.wait_for(std::chrono::seconds(60)) != std::future_status::ready) return "the run was not judged";
+    return verdict.get();
+  }
+  bool Becomes(const std::string& sql, const std::string& value) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (Value(sql) != value) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
+
+  int64_t run_id_ = 0;
+  Scheduler::EndRun job_;
+  std::promise<std::string> ended_;
+  Finisher finisher_;
+};
+
+TEST_F(LostAgentTest, AnAcceptedRunStaysAcceptedWhenLateRowsCome) {
+  finisher_.Finish(job_);
+  ASSERT_EQ(Ended(), "accepted");
+  EXPECT_EQ(Value("SELECT lost FROM run_summary"), "30");
+  ASSERT_EQ(WriteOk({Fired("sb", 70, 20)}).late_runs.size(), 1u);
+  finisher_.Refresh(run_id_);
+  ASSERT_TRUE(Becomes("SELECT lost FROM run_summary", "10"));
+  EXPECT_EQ(Value("SELECT verdict || ' ' || flags::text FROM run_summary"), "accepted {agent_lost,cold}");
+}
+
+TEST_F(LostAgentTest, RowsThatComeWhileTheRunIsJudgedAreJudgedToo) {
+  // The writer has its rows in, but not yet committed, when the finisher has read the run and wants to end it.
+  Connection writer(url_, "test writer");
+  ASSERT_EQ(writer.Transact([&](pqxx::transaction_base& transaction) {
+    transaction.exec("SELECT FROM run FOR KEY SHARE");
+    transaction.exec(
+        "INSERT INTO trigger (sweep_id, run_id, agent_id, index, intended_ns, dispatched_ns, started_ns, finished_ns, "
+        "outcome) SELECT sweep_id, run_id, agent_id, 70, 0, 0, 0, 1000000, 'ok' FROM share WHERE state = 'lost'");
+    finisher_.Finish(job_);
+    EXPECT_TRUE(Becomes("SELECT count(*) FROM pg_locks WHERE NOT granted", "1"));
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
+  ASSERT_EQ(Ended(), "accepted");
+  EXPECT_EQ(Value("SELECT detail LIKE '%; 21 of its 50 triggers are known' FROM flags WHERE code = 'agent_lost'"), "t");
 }
 
 }  // namespace
