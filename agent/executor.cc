@@ -83,7 +83,7 @@ struct Executor::State {
       case v1::DRAIN:
         return share.Drain("drained");
       case v1::CANCEL:
-        return share.Cancel("cancelled");
+        return share.Cancel("cancelled", /*interrupted=*/false);
       case v1::COOLDOWN:
         return share.Cooldown(desired.sample_until_ns(), clock);
       default:
@@ -145,7 +145,7 @@ void Executor::Reconcile(const v1::Desired& desired, std::optional<ClockOffset::
     state.Move(*state.shares.at(run_id), share, clock);
   }
   for (const auto& [run_id, share] : state.shares) {
-    if (!state.listed.contains(run_id)) share->Cancel("the coordinator no longer asks for it");
+    if (!state.listed.contains(run_id)) share->Cancel("the coordinator no longer asks for it", /*interrupted=*/false);
   }
   state.hooks.Reconcile(desired.hooks());
 }
@@ -172,7 +172,7 @@ void Executor::Stop(bool now, std::function<void()> ended) {
   state.tell_stopped.push_back(std::move(ended));
   for (const auto& [run_id, share] : state.shares) {
     if (now) {
-      share->Cancel("the agent was told to stop");
+      share->Cancel("the agent was told to stop", /*interrupted=*/true);
     } else {
       share->Leave("the agent was told to stop");
     }

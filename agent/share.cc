@@ -123,35 +123,36 @@ void Share::ReachT0() {
 }
 
 // To be called before the load is stopped: after that nothing is unstarted any more.
-void Share::FaultUnstarted(const std::string& why) {
+void Share::FaultUnstarted(const std::string& why, bool interrupted) {
   if (!load_.MayStart()) return;
   const uint64_t count = spec_.count();
-  Fault(count > 0 ? fmt::format("{}; {} of {} triggers were not started", why, count - load_.started(), count) : why);
+  Fault(count > 0 ? fmt::format("{}; {} of {} triggers were not started", why, count - load_.started(), count) : why,
+        interrupted);
 }
 
-void Share::Drain(const std::string& why) {
+void Share::Drain(const std::string& why, bool interrupted) {
   if (state_ == State::kPreparing) end_when_idle_ = true;
-  if (state_ == State::kPreparing || state_ == State::kReady) Fault(why);
+  if (state_ == State::kPreparing || state_ == State::kReady) Fault(why, interrupted);
   if (state_ == State::kReady) return End();
   if (state_ != State::kRunning) return;
-  FaultUnstarted(why);
+  FaultUnstarted(why, interrupted);
   load_.Stop();
   // T0 was still to come: there is nothing to wait for.
   if (t0_wall_ns_ == 0) Fired();
 }
 
-void Share::Cancel(const std::string& why) {
+void Share::Cancel(const std::string& why, bool interrupted) {
   end_when_idle_ = true;
   if (std::exchange(cancelled_, true)) return;
   switch (state_) {
     case State::kPreparing:
-      return Fault(why);
+      return Fault(why, interrupted);
     case State::kReady:
-      Fault(why);
+      Fault(why, interrupted);
       return End();
     case State::kRunning:
-      FaultUnstarted(why);
-      Fault(why);  // also where all was started: what is in flight is killed
+      FaultUnstarted(why, interrupted);
+      Fault(why, interrupted);  // also where all was started: what is in flight is killed
       if (t0_wall_ns_ == 0) return End();
       return load_.Cancel(kGraceNs);
     case State::kFired:
@@ -166,7 +167,7 @@ void Share::Cancel(const std::string& why) {
 void Share::Leave(const std::string& why) {
   end_when_idle_ = true;
   if (state_ == State::kFired) return End();
-  Drain(why);
+  Drain(why, /*interrupted=*/true);
 }
 
 void Share::Fired() {
@@ -216,8 +217,8 @@ void Share::LeaseRanOut(int64_t now_ns) {
   ends_alone_ = true;
   const std::string why = fmt::format("lease ran out: no word from the coordinator for {}",
                                       FormatDuration(now_ns - context_.lease.last_word_ns));
-  if (state_ == State::kRunning) return FaultUnstarted(why);
-  Fault(why);
+  if (state_ == State::kRunning) return FaultUnstarted(why, /*interrupted=*/true);
+  Fault(why, /*interrupted=*/true);
   if (state_ == State::kReady) End();
 }
 
@@ -259,6 +260,7 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
   end.set_backpressured(load_.backpressured());
   end.set_backpressured_ns(load_.backpressured_ns());
   end.set_error(error_);
+  end.set_interrupted(interrupted_);
   for (const std::string& pattern : summary.unmatched_cgroups) end.add_unmatched_cgroups(pattern);
   // Without a T0 nothing was fired, and readings have no instant to be told from: they are left out.
   if (t0_ns_) {
@@ -280,8 +282,10 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
   });
 }
 
-void Share::Fault(const std::string& why) {
-  if (error_.empty()) error_ = why;
+void Share::Fault(const std::string& why, bool interrupted) {
+  if (!error_.empty()) return;
+  error_ = why;
+  interrupted_ = interrupted;
 }
 
 v1::ShareStatus Share::Status() const {

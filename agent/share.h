@@ -42,9 +42,10 @@ class Share : public std::enable_shared_from_this<Share> {
   // Fires at t0_ns (coordinator time), at once if that is past. The first call counts.
   void Run(int64_t t0_ns, const ClockOffset::Estimate& clock);
   // Starts no more triggers; those in flight end. Then it samples on until its cooldown. Before T0 is set it just ends.
-  void Drain(const std::string& why);
-  // Starts no more triggers, kills those in flight, and ends without a cooldown.
-  void Cancel(const std::string& why);
+  void Drain(const std::string& why) { Drain(why, /*interrupted=*/false); }
+  // Starts no more triggers, kills those in flight, and ends without a cooldown. `interrupted`: it is not the
+  // coordinator that wants it.
+  void Cancel(const std::string& why, bool interrupted);
   // Once fired, samples until then (coordinator time) and ends.
   void Cooldown(int64_t sample_until_ns, const std::optional<ClockOffset::Estimate>& clock);
   // The agent is leaving: starts no more, and ends as soon as what is in flight has ended.
@@ -64,19 +65,21 @@ class Share : public std::enable_shared_from_this<Share> {
   void Begun(const absl::Status& spooled);
   void Refuse(const absl::Status& why);
   void ReachT0();
-  void FaultUnstarted(const std::string& why);
+  void Drain(const std::string& why, bool interrupted);
+  void FaultUnstarted(const std::string& why, bool interrupted);
   void Fired();
   void LeaseRanOut(int64_t now_ns);
   void CooldownAlone();
   void EndAt(int64_t monotonic_ns);
   void End();
   void WriteEnd(const Sampler::Summary& summary);
-  void Fault(const std::string& why);
+  void Fault(const std::string& why, bool interrupted = false);
 
   const v1::ShareSpec spec_;
   const Context context_;
   State state_ = State::kPreparing;
-  std::string error_;  // why it does not do all that it was asked; the first reason stands
+  std::string error_;         // why it does not do all that it was asked; the first reason stands
+  bool interrupted_ = false;  // that reason is the lease, or that the agent leaves
   RecordBatch batch_;
   SampleBuffer samples_;
   std::shared_ptr<Sampler> sampler_;  // the disk's thread starts and stops it

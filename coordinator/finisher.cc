@@ -75,9 +75,9 @@ absl::Status Finisher::Close(const Job& job) {
   if (!durations.ok()) return durations.status();
 
   Verdict verdict = Judge(*facts, run.cell, run.sweep, run.trouble);
-  const bool agent_lost = run.trouble.code == "interrupted" ||
-                          std::any_of(verdict.flags.begin(), verdict.flags.end(),
-                                      [](const Flag& f) { return f.code == "agent_lost" && f.severity == "reject"; });
+  const bool agent_lost = std::any_of(verdict.flags.begin(), verdict.flags.end(), [](const Flag& f) {
+    return (f.code == "agent_lost" || f.code == "interrupted") && f.severity == "reject";
+  });
   SweepStore::Ending ending;
   ending.verdict = verdict.verdict;
   ending.records = facts->records;
@@ -97,8 +97,9 @@ absl::StatusOr<Scheduler::EndRun> Finisher::Recall(int64_t run_id) {
       Query(connection_,
             "SELECT encode(s.spec, 'hex'), encode(c.spec, 'hex'), f.code, f.detail FROM assay.run r JOIN assay.sweep s "
             "USING (sweep_id) "
-            "JOIN assay.cell c USING (cell_id) LEFT JOIN assay.flag f ON f.run_id = r.run_id AND f.code IN "
-            "('refused', 'hook_failed', 'cancelled', 'interrupted', 'run_failed') WHERE r.run_id = $1 LIMIT 1",
+            "JOIN assay.cell c USING (cell_id) LEFT JOIN assay.flag f ON f.run_id = r.run_id AND (f.code IN "
+            "('refused', 'hook_failed', 'cancelled', 'run_failed') OR (f.code = 'interrupted' AND r.t0_ns IS NULL)) "
+            "WHERE r.run_id = $1 LIMIT 1",
             {std::to_string(run_id)});
   if (!found.ok()) return found.status();
   if (found->rows.empty()) return absl::NotFoundError(fmt::format("run {} is gone", run_id));

@@ -71,6 +71,10 @@ void JudgeShares(const RunFacts& f, const v1::SweepSpec& sweep, const RunTrouble
                                 s.rows, s.planned));
       continue;
     }
+    if (s.interrupted && trouble.code.empty()) {
+      judgement.Add("interrupted", on_loss,
+                    fmt::format("agent {} stopped after {} triggers: {}", s.agent, s.fired, s.error));
+    }
     if (s.backpressured) {
       judgement.Add(
           "backpressured", "reject",
@@ -82,7 +86,7 @@ void JudgeShares(const RunFacts& f, const v1::SweepSpec& sweep, const RunTrouble
       judgement.Add("rows_missing", "reject",
                     fmt::format("agent {} fired {} triggers, {} rows are stored", s.agent, s.fired, s.rows));
     }
-    if (s.slots > 0 && s.planned > s.fired && trouble.code.empty()) {
+    if (s.slots > 0 && s.planned > s.fired && !s.interrupted && trouble.code.empty()) {
       judgement.Add("incomplete", "reject",
                     fmt::format("agent {} fired {} of its {} triggers: {}", s.agent, s.fired, s.planned,
                                 s.error.empty() ? "it did not say why" : s.error));

@@ -30,6 +30,7 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
     share.samples = row["samples"].as<bool>();
     share.lost = row["state"].as<std::string>() == "lost";
     share.crashed = row["crashed"].as<bool>(false);
+    share.interrupted = row["interrupted"].as<bool>(false);
     share.backpressured = row["backpressured"].as<bool>(false);
     share.backpressured_ns = row["backpressured_ns"].as<int64_t>(0);
     share.clock_bound_ns = row["clock_bound_ns"].as<int64_t>(0);

@@ -23,6 +23,7 @@ struct RunFacts {
     bool samples = false;
     bool lost = false;
     bool crashed = false;
+    bool interrupted = false;
     bool backpressured = false;
     int64_t backpressured_ns = 0;
     int64_t clock_bound_ns = 0;

@@ -158,6 +158,7 @@ CREATE TABLE assay.share (
   ended_at timestamptz,
   fired bigint,
   crashed boolean,
+  interrupted boolean,
   sampler_ticks bigint,
   missed_ticks bigint,
   backpressured boolean,
@@ -193,13 +194,14 @@ COMMENT ON COLUMN assay.share.lost_reason IS 'Why its agent was given up';
 COMMENT ON COLUMN assay.share.ended_at IS 'When its last record was stored; a lost share may still get one';
 COMMENT ON COLUMN assay.share.fired IS 'Trigger records that the agent wrote';
 COMMENT ON COLUMN assay.share.crashed IS 'Its agent''s process died; the next one closed the share';
+COMMENT ON COLUMN assay.share.interrupted IS 'It stopped before it had done all because its lease ran out or its agent was told to stop';
 COMMENT ON COLUMN assay.share.sampler_ticks IS 'Sampling ticks that were due';
 COMMENT ON COLUMN assay.share.missed_ticks IS 'Sampling ticks that were missed';
 COMMENT ON COLUMN assay.share.backpressured IS 'Firing stopped for a while because results could not be delivered';
 COMMENT ON COLUMN assay.share.backpressured_ns IS 'For how long, nanoseconds';
-COMMENT ON COLUMN assay.share.clock_offset_ns IS 'Coordinator time less the agent''s monotonic clock as used for T0, nanoseconds';
-COMMENT ON COLUMN assay.share.clock_bound_ns IS 'The error of that offset is at most this, nanoseconds';
-COMMENT ON COLUMN assay.share.first_dispatch_ns IS 'First dispatch since T0, nanoseconds';
+COMMENT ON COLUMN assay.share.clock_offset_ns IS 'Coordinator time less the agent''s monotonic clock as used for T0, nanoseconds; null if it had no T0 or crashed';
+COMMENT ON COLUMN assay.share.clock_bound_ns IS 'The error of that offset is at most this, nanoseconds; null where that is';
+COMMENT ON COLUMN assay.share.first_dispatch_ns IS 'First dispatch since T0, nanoseconds; null if there was none or it crashed';
 COMMENT ON COLUMN assay.share.sampled_until_ns IS 'Last sampling tick since T0, nanoseconds';
 COMMENT ON COLUMN assay.share.t0_wall_ns IS 'The agent''s wall clock at T0, Unix nanoseconds';
 COMMENT ON COLUMN assay.share.error IS 'Why it did not do all it was asked; empty if it did';

@@ -48,7 +48,7 @@ DECLARE
     "slip_p90_ms": "90th percentile of started - intended, milliseconds",
     "slip_p99_ms": "99th percentile of started - intended, milliseconds",
     "slip_max_ms": "Longest started - intended, milliseconds",
-    "start_skew_ms": "First dispatch of the last agent less that of the first, milliseconds",
+    "start_skew_ms": "First dispatch of the last agent less that of the first, of those whose clock is known (not crashed, not lost), milliseconds",
     "start_skew_bound_ms": "The error of start_skew_ms is at most this, milliseconds: the two largest clock bounds together",
     "committed_at": "When the run''s last rows were committed",
     "cgroup": "Path below the cgroup root",

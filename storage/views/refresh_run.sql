@@ -16,11 +16,11 @@ BEGIN
   FROM (
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
            coalesce(sum(slots), 0) AS slots,
-           (max(first_dispatch_ns) FILTER (WHERE fired > 0) - min(first_dispatch_ns) FILTER (WHERE fired > 0)) / 1e6 AS start_skew_ms,
+           (max(first_dispatch_ns) - min(first_dispatch_ns)) / 1e6 AS start_skew_ms,
            -- Two clocks are compared: the two worst errors may add up.
-           CASE WHEN count(*) FILTER (WHERE fired > 0) = 1 THEN 0 ELSE
+           CASE WHEN count(first_dispatch_ns) = 1 THEN 0 ELSE
              (SELECT sum(clock_bound_ns) FROM (
-                SELECT clock_bound_ns FROM assay.share WHERE run_id = refreshed_run_id AND fired > 0 ORDER BY clock_bound_ns DESC NULLS LAST LIMIT 2) worst) / 1e6
+                SELECT clock_bound_ns FROM assay.share WHERE run_id = refreshed_run_id AND first_dispatch_ns IS NOT NULL ORDER BY clock_bound_ns DESC LIMIT 2) worst) / 1e6
            END AS start_skew_bound_ms,
            max(ended_at) AS committed_at
     FROM assay.share WHERE run_id = refreshed_run_id

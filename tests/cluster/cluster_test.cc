@@ -32,9 +32,11 @@ class RunningAgent {
     agent_ = *std::move(agent);
     thread_ = std::thread([this] { loop_.Run(); });
   }
-  ~RunningAgent() {
-    if (!agent_) return;
-    loop_.Post([this] { agent_->Stop(true); });
+  ~RunningAgent() { Stop(true); }
+  // Now: what is in flight is killed.
+  void Stop(bool now) {
+    if (!thread_.joinable()) return;
+    loop_.Post([this, now] { agent_->Stop(now); });
     thread_.join();
   }
 
@@ -75,13 +77,14 @@ class ClusterTest : public ::testing::Test {
     return false;
   }
   // Stored before the coordinator starts: it takes up what is unfinished.
-  void StoreSweep(uint64_t triggers, uint32_t blocks) {
+  void StoreSweep(uint64_t triggers, uint32_t blocks, uint32_t repeat_limit = 0) {
     SweepRow sweep;
     sweep.scenario_yaml = "name: cluster\n";
     sweep.spec.set_name("cluster");
     sweep.spec.set_seed(7);
     sweep.spec.set_blocks(blocks);
     sweep.spec.set_agents_min(3);
+    sweep.spec.set_repeat_limit(repeat_limit);
     sweep.spec.mutable_limits()->set_failures_fraction(-1);
     sweep.spec.mutable_limits()->set_slip_p99_ns(-1);
     sweep.spec.mutable_limits()->set_start_skew_ns(-1);
@@ -133,6 +136,20 @@ TEST_F(ClusterTest, TheCoordinatorIsReplacedInTheMiddleOfARun) {
   EXPECT_EQ(Value("SELECT count(*) || ' ' || count(DISTINCT (run_id, index)) FROM assay.trigger WHERE outcome = 'ok'"),
             "12000 12000");
   EXPECT_EQ(Value("SELECT max(term) >= 2 FROM assay.coordinator"), "t");
+}
+
+TEST_F(ClusterTest, ARunWhoseAgentIsStoppedIsRepeated) {
+  StoreSweep(12000, 1, 2);
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  for (const char* name : {"a", "b", "c"})
+    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  ASSERT_TRUE(Becomes("SELECT count(*) > 0 FROM assay.trigger", "t"));
+  agents_.back()->Stop(/*now=*/false);
+  agents_.back().reset();
+  agents_.back() = std::make_unique<RunningAgent>(server_->address(), "c", directory_);
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
+  EXPECT_EQ(Value("SELECT string_agg(verdict, ' ' ORDER BY run_id) FROM assay.run"), "rejected accepted");
+  EXPECT_EQ(Value("SELECT string_agg(code, ' ') FROM assay.flags WHERE severity = 'reject'"), "interrupted");
 }
 
 }  // namespace

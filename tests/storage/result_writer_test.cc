@@ -240,6 +240,29 @@ TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
   EXPECT_FALSE(*store_.LoseShare(run_.run_id, a_, "too late")) << "its end had been committed";
 }
 
+TEST_F(ResultWriterTest, ACrashedShareHasNoClockAndNoFirstDispatch) {
+  const RunRow run = StartedRun(sweep_, 0, 1, {a_, b_}, 1);
+  Open("t", b_);
+  v1::Batch whole = NextBatch("s", run.run_id);
+  AddTrigger(whole, 0, 0, 7 * kMs, 8 * kMs);
+  whole.mutable_share_end()->set_fired(1);
+  whole.mutable_share_end()->set_first_dispatch_ns(7 * kMs);
+  whole.mutable_share_end()->set_clock_bound_ns(kMs);
+  v1::Batch crashed = NextBatch("t", run.run_id);
+  AddTrigger(crashed, 1, 0, 1, 2);
+  crashed.mutable_share_end()->set_fired(1);
+  crashed.mutable_share_end()->set_crashed(true);
+  WriteOk({whole, crashed});
+  EXPECT_EQ(Value("SELECT num_nulls(clock_offset_ns, clock_bound_ns, first_dispatch_ns) FROM share WHERE crashed"),
+            "3");
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
+  EXPECT_EQ(Value("SELECT start_skew_ms || ' ' || start_skew_bound_ms FROM run_summary WHERE run_id = " +
+                  std::to_string(run.run_id)),
+            "0 0")
+      << "one clock alone";
+}
+
 TEST_F(ResultWriterTest, TheFirstEndOfAShareCounts) {
   v1::Batch proper = NextBatch("s", run_.run_id);
   proper.mutable_share_end()->set_fired(1);

@@ -110,6 +110,12 @@ TEST(Verdict, BackpressureAndMissingRowsAndUnfiredTriggersReject) {
   f.facts.shares[0].error = "lease ran out";
   EXPECT_EQ(f.Flags(), Codes{"incomplete:reject"});
   EXPECT_NE(f.Judged().flags[0].detail.find("lease ran out"), std::string::npos);
+  f.facts.shares[0].interrupted = true;
+  EXPECT_EQ(f.Flags(), Codes{"interrupted:reject"});
+  f.facts.shares[0].planned = 0;
+  EXPECT_EQ(f.Flags(), Codes{"interrupted:reject"}) << "bounded by a duration";
+  f.sweep.set_on_agent_loss(v1::SweepSpec::ACCEPT);
+  EXPECT_EQ(f.Flags(), Codes{"interrupted:warning"});
   f.trouble = {"cancelled", "the sweep was cancelled"};
   EXPECT_EQ(f.Flags(), Codes{"cancelled:reject"});
 }

@@ -323,6 +323,7 @@ TEST_F(ExecutorTest, AfterTheLeaseNothingStartsAndTheShareEndsItself) {
   for (const auto& record : written.triggers) EXPECT_EQ(record.outcome(), v1::OK) << "what is in flight ends normally";
   EXPECT_THAT(written.end->error(), HasSubstr("lease ran out: no word from the coordinator for "));
   EXPECT_THAT(written.end->error(), HasSubstr("of 100000 triggers were not started"));
+  EXPECT_TRUE(written.end->interrupted());
 }
 
 TEST_F(ExecutorTest, ARenewedLeaseGoesOn) {
@@ -345,6 +346,7 @@ TEST_F(ExecutorTest, AFiredShareOfASilentCoordinatorCoolsDownAndEndsItself) {
   WaitForPhase(1, v1::ENDED);
   EXPECT_EQ(sink_.Of(1).triggers.size(), 5U);
   EXPECT_EQ(sink_.Of(1).end->error(), "") << "all was fired";
+  EXPECT_FALSE(sink_.Of(1).end->interrupted());
 }
 
 TEST_F(ExecutorTest, AReadyShareOfASilentCoordinatorEnds) {
