@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "cli/exit_code.h"
+#include "cli/local_agents.h"
 #include "cli/progress_printer.h"
 #include "cli/scenario_file.h"
 #include "cli/verb.h"
@@ -16,16 +18,22 @@ namespace {
 
 struct CheckOptions {
   ScenarioArguments scenario;
-  uint32_t agents = 2;
+  std::optional<uint32_t> agents;
   bool json = false;
 };
 
 int Check(const CheckOptions& options) {
   const absl::StatusOr<std::string> yaml = ReadScenarioFile(options.scenario.file);
   if (!yaml.ok()) return Fail(yaml.status());
-  const absl::StatusOr<Plan> plan = LoadScenario(*yaml, options.scenario.file, options.scenario.sets);
+  absl::StatusOr<Plan> plan = LoadScenario(*yaml, options.scenario.file, options.scenario.sets);
   if (!plan.ok()) return Fail(plan.status());
-  std::string text = options.json ? DescribePlanJson(*plan, options.agents) : DescribePlan(*plan, options.agents);
+  const uint32_t agents = options.agents.value_or(DefaultLocalAgents(plan->spec));
+  if (agents < plan->spec.agents_min()) {
+    plan->warnings.push_back(
+        fmt::format("--agents {} is fewer than the scenario's agents.count {}: with so few no run begins", agents,
+                    plan->spec.agents_min()));
+  }
+  std::string text = options.json ? DescribePlanJson(*plan, agents) : DescribePlan(*plan, agents);
   if (!text.ends_with('\n')) text += '\n';
   return WriteAll(STDOUT_FILENO, text) ? kExitAccepted : kExitFailure;
 }
@@ -36,9 +44,8 @@ void AddCheckVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("check", "Validate a scenario and print its plan; runs nothing");
   auto options = std::make_shared<CheckOptions>();
   AddScenarioArguments(*verb, options->scenario);
-  verb->add_option("--agents", options->agents, "Plan for so many agents")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
+  verb->add_option("--agents", options->agents, "Plan for so many agents (default: as many as `assay run` starts)")
+      ->check(CLI::Range(1, 100000));
   verb->add_flag("--json", options->json, "Print the plan as JSON");
   verb->footer(
       fmt::format("Example:  assay check scenario.yaml --set 'tasks=[100000]' --agents 8\n\n{}", kExitCodesHelp));

@@ -16,6 +16,7 @@
 
 #include "cli/control_client.h"
 #include "cli/data_dir.h"
+#include "cli/local_agents.h"
 #include "cli/program_path.h"
 #include "common/clock.h"
 
@@ -131,9 +132,8 @@ absl::Status LocalStack::StartAgents(const LocalStackOptions& options) {
     const std::string spool = fmt::format("{}/spool/{}", options.data_dir, name);
     if (absl::Status made = MakeDirectories(spool); !made.ok()) return made;
     if (absl::Status ended = EndOrphan(spool); !ended.ok()) return ended;
-    std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name",
-                                     name,     "--label",       "role=load"};
-    if (n == 1) argv.insert(argv.end(), {"--label", "role=target"});
+    std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name", name};
+    for (const auto& [key, value] : LocalLabels(n)) argv.insert(argv.end(), {"--label", key + "=" + value});
     argv.insert(argv.end(), {"--spool", spool, "--exit-with-parent"});
     if (!server_->cgroup().empty()) argv.insert(argv.end(), {"--cgroup", "postgres=" + server_->cgroup()});
     absl::StatusOr<std::unique_ptr<ChildProgram>> child =

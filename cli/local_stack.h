@@ -26,8 +26,7 @@ struct LocalStackOptions {
 // programs that run on several hosts too. Start it from the main thread: the processes end with the thread that made
 // them, so that nothing stays behind when this process is killed.
 //
-// Every agent has the label role=load; the first one also has role=target, so that a scenario that samples or prepares
-// its target does so once on this host. All know the server's cgroup as @postgres.
+// The agents' labels: cli/local_agents.h. All know the server's cgroup as @postgres.
 class LocalStack {
  public:
   // Serves, and all agents are connected, when it returns. Errors are the server's, or name the program that failed

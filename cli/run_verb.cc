@@ -10,6 +10,7 @@
 #include "cli/data_dir.h"
 #include "cli/exit_code.h"
 #include "cli/follow_sweep.h"
+#include "cli/local_agents.h"
 #include "cli/local_stack.h"
 #include "cli/outcome.h"
 #include "cli/report.h"
@@ -22,8 +23,7 @@ namespace {
 
 struct RunOptions {
   ScenarioArguments scenario;
-  uint32_t agents = 2;
-  bool agents_given = false;
+  std::optional<uint32_t> agents;
   std::string data_dir;
   bool json = false;
 };
@@ -34,23 +34,26 @@ struct Place {
   std::string coordinator;
 };
 
-absl::StatusOr<Place> FindPlace(const RunOptions& options, const std::string& data_dir, ProgressPrinter& printer) {
+absl::StatusOr<Place> FindPlace(const RunOptions& options, const v1::SweepSpec& spec, const std::string& data_dir,
+                                ProgressPrinter& printer) {
   Place place;
   if (const std::optional<StackFacts> up = FindStack(data_dir); up && up->kept) {
     place.coordinator = up->coordinator;
     printer.Notice(fmt::format("using the local stack that is up on {} (coordinator {}, {} agents)", data_dir,
                                up->coordinator, up->agents));
-    if (options.agents_given && options.agents != up->agents) {
+    if (options.agents && *options.agents != up->agents) {
       printer.Notice(fmt::format("--agents {} has no effect on it; `assay down` and `assay up --agents {}` change it",
-                                 options.agents, options.agents));
+                                 *options.agents, *options.agents));
     }
     return place;
   }
-  printer.Notice(fmt::format("starting PostgreSQL, a coordinator and {} {} in {}", options.agents,
-                             options.agents == 1 ? "agent" : "agents", data_dir));
+  const uint32_t agents = options.agents.value_or(DefaultLocalAgents(spec));
+  if (const absl::Status enough = CheckLocalAgents(spec, agents, options.scenario.file); !enough.ok()) return enough;
+  printer.Notice(fmt::format("starting PostgreSQL, a coordinator and {} {} in {}", agents,
+                             agents == 1 ? "agent" : "agents", data_dir));
   LocalStackOptions stack_options;
   stack_options.data_dir = data_dir;
-  stack_options.agents = options.agents;
+  stack_options.agents = agents;
   absl::StatusOr<std::unique_ptr<LocalStack>> stack = LocalStack::Start(stack_options);
   if (!stack.ok()) return stack.status();
   place.own = std::move(*stack);
@@ -120,7 +123,7 @@ int Run(const RunOptions& options) {
 
   Interrupts interrupts;
   ProgressPrinter printer(STDOUT_FILENO, ProgressPrinter::StyleFor(STDOUT_FILENO, options.json));
-  const absl::StatusOr<Place> place = FindPlace(options, *data_dir, printer);
+  const absl::StatusOr<Place> place = FindPlace(options, plan->spec, *data_dir, printer);
   if (interrupts.Take()) return kExitInterrupted;
   if (!place.ok()) return Fail(place.status());
 
@@ -150,9 +153,8 @@ void AddRunVerb(CLI::App& app, Action& action) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* verb = app.add_subcommand("run", "Run a scenario on this machine: the whole job in one command");
   AddScenarioArguments(*verb, options->scenario);
-  CLI::Option* agents = verb->add_option("--agents", options->agents, "Agents to start")
-                            ->check(CLI::Range(1, 1000))
-                            ->capture_default_str();
+  verb->add_option("--agents", options->agents, "Agents to start (default: the scenario's agents.count, at least 2)")
+      ->check(CLI::Range(1U, kLocalAgentsMax));
   verb->add_option(
       "--data", options->data_dir,
       "Where results are kept (else $ASSAY_DATA, $XDG_DATA_HOME/assay, /var/lib/assay for root, ~/.local/share/assay)");
@@ -162,10 +164,7 @@ void AddRunVerb(CLI::App& app, Action& action) {
                   "Ctrl-C once lets the triggers in flight end, twice stops them, three times leaves at once. Results "
                   "are kept.\n{}",
                   kExitCodesHelp));
-  verb->callback([&action, options, agents] {
-    options->agents_given = agents->count() > 0;
-    action = [options] { return Run(*options); };
-  });
+  verb->callback([&action, options] { action = [options] { return Run(*options); }; });
 }
 
 }  // namespace assay

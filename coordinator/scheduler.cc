@@ -33,11 +33,16 @@ bool Matches(const v1::Hello& hello, const v1::Selector& selector) {
   });
 }
 
-std::string Describe(const v1::Selector& selector) {
+std::string Labels(const v1::Selector& selector, const char* before_each) {
   std::map<std::string, std::string> sorted(selector.labels().begin(), selector.labels().end());
   std::string text;
-  for (const auto& [key, value] : sorted) text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, value);
-  return text.empty() ? "any label" : text;
+  for (const auto& [key, value] : sorted) text += fmt::format("{}{}={}", before_each, key, value);
+  return text;
+}
+
+std::string Describe(const v1::Selector& selector) {
+  const std::string labels = Labels(selector, " ");
+  return labels.empty() ? "any label" : labels.substr(1);
 }
 
 v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& cell, uint64_t seed) {
@@ -360,8 +365,9 @@ bool Scheduler::PinAgents(Sweep& sweep, int64_t now_ns) {
     for (const Agent* agent : matching) sweep.pinned.insert(agent->hello.name());
     return true;
   }
-  sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}", wanted - matching.size(),
-                                     wanted - matching.size() == 1 ? "" : "s", Describe(spec.agents()))
+  sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}; start assay-agent{}",
+                                     wanted - matching.size(), wanted - matching.size() == 1 ? "" : "s",
+                                     Describe(spec.agents()), Labels(spec.agents(), " --label "))
                        : fmt::format("waiting for agent {} to come back", away);
   return false;
 }

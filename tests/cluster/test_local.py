@@ -59,6 +59,7 @@ class LocalRun(World):
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(self.sql("select count(*), count(distinct (run_id, index)), count(*) filter (where outcome = 'ok') from trigger"), [["2400", "2400", "2400"]])
         self.assertEqual(self.sql("select bool_and(intended_ns <= dispatched_ns and dispatched_ns <= started_ns and started_ns <= finished_ns) from trigger"), [["t"]])
+        self.assertEqual(self.sql("select min(block), max(block) from run"), [["1", "2"]])
         # Both agents took part in each run; every sleep lasted at least as long as it was to.
         self.assertEqual(self.sql("select count(*) from share where fired > 0"), [["8"]])
         self.assertEqual(self.sql("select bool_and(finished_ns - started_ns >= planned_ns) from trigger"), [["t"]])
@@ -80,14 +81,14 @@ name: processes
 agents: {{count: 2}}
 grid: {{n: [50, 80, 100]}}
 load: {{closed: {{concurrency: $(n)}}, triggers: $(n)}}
-trigger: {{exec: {{argv: [sh, -c, 'echo "$(run) $(index) $(agent)" >> {log}; echo hello $(index); exit $(($(index) % 2))']}}, timeout: 60s}}
+trigger: {{exec: {{argv: [sh, -c, 'echo "$(run) $(block) $(index) $(agent)" >> {log}; echo hello $(index); exit $(($(index) % 2))']}}, timeout: 60s}}
 limits: {{failures: 60%}}
 sample: {{every: 100ms, cooldown: 200ms, host: true}}
 """.replace("$(($(index) % 2))", "$$(($(index) % 2))"))
         code, out, err = self.assay("run", scenario)
         self.assertEqual(code, 0, out + err)
         fired = sorted(line for line in log.read_text().split("\n") if line)
-        stored = sorted(f"{run} {index} {agent}" for run, index, agent in self.sql("select run_id, index, name from trigger join agent using (agent_id)"))
+        stored = sorted(" ".join(row) for row in self.sql("select run_id, block, index, name from trigger join run using (run_id) join agent using (agent_id)"))
         self.assertEqual(len(fired), 230)
         self.assertEqual(fired, stored)
         self.assertEqual(self.sql("select bool_and(exit_code = index % 2 and (outcome = 'ok') = (exit_code = 0) and output = convert_to('hello ' || index || E'\\n', 'UTF8')) from trigger"), [["t"]])
@@ -152,6 +153,34 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
                 code, out, err = self.assay(*words)
                 self.assertEqual(code, 2, out + err)
         self.assertFalse((self.dir / "data" / "postgres").exists(), "something was started")
+
+    def test_a_sweep_that_would_wait_for_ever_for_its_agents_is_not_started(self):
+        cases = {
+            "fewer told than wanted": (SLEEPS, ["--agents", "1"], ("2 agents with role=load", "--agents 2")),
+            "a label that no local agent has": (SLEEPS.replace("select: {role: load}", "select: {role: db}"), [], ("role=db", "agents.select")),
+            "two of what there is once": (SLEEPS.replace("select: {role: load}", "select: {role: target}"), [], ("2 agents with role=target", "agents.count")),
+            "more than one machine starts": (SLEEPS.replace("count: 2", "count: 1001"), [], ("1001", "sweep start")),
+        }
+        for what, (text, flags, words) in cases.items():
+            with self.subTest(what):
+                path = self.write("w.yaml", text)
+                code, out, err = self.assay("run", path, *flags)
+                self.assertEqual(code, 2, out + err)
+                for word in (path, *words):
+                    self.assertIn(word, err)
+        self.assertFalse((self.dir / "data" / "postgres").exists(), "something was started")
+
+    def test_as_many_agents_as_the_scenario_asks_for(self):
+        scenario = self.write("s.yaml", SLEEPS.replace("count: 2", "count: 3"))
+        code, out, err = self.assay("check", scenario)
+        self.assertEqual(code, 0, err)
+        self.assertIn("shown for 3", out)
+        self.assertNotIn("warning", out)
+        code, out, err = self.assay("check", scenario, "--agents", "2")
+        self.assertIn("warning: --agents 2", out)
+        code, out, err = self.assay("run", scenario)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select count(distinct agent_id) from share where fired > 0"), [["3"]])
 
     def test_check_and_schema_run_nothing(self):
         code, out, err = self.assay("check", self.write("s.yaml", SLEEPS), "--agents", "2")

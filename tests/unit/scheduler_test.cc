@@ -363,7 +363,8 @@ TEST(Scheduler, WaitsForAgentsAndSaysForWhom) {
   world.AddSweep(MakeSweep(1, 1, 1, 2));
   for (int i = 0; i < 10; ++i) world.Step();
   EXPECT_EQ(world.sweeps[1].state, "pending");
-  EXPECT_EQ(world.scheduler().Progress(1, world.now_ns())->doing(), "waiting for 1 more agent with role=load");
+  EXPECT_EQ(world.scheduler().Progress(1, world.now_ns())->doing(),
+            "waiting for 1 more agent with role=load; start assay-agent --label role=load");
   world.AddSweep(MakeSweep(2, 1, 1, 1));
   world.Step();
   EXPECT_EQ(world.scheduler().Progress(2, world.now_ns())->doing(), "waiting for sweep 1 to end");
