@@ -83,13 +83,12 @@ class ControlService::Impl final : public v1::ControlService::Service {
       const bool over = !live.has_value();
       if (live) progress = *live;
       if (over) {
-        std::string failure;
-        absl::StatusOr<v1::SweepInfo> info = ReadSweep(connection, request->sweep_id(), &failure);
-        if (!info.ok()) return ToGrpc(info.status());
-        *progress.mutable_sweep() = *std::move(info);
-        progress.set_doing(failure.empty() ? progress.sweep().state() : failure);
+        absl::StatusOr<StoredSweep> stored = ReadSweep(connection, request->sweep_id());
+        if (!stored.ok()) return ToGrpc(stored.status());
+        *progress.mutable_sweep() = std::move(stored->info);
+        progress.set_doing(stored->failure.empty() ? progress.sweep().state() : stored->failure);
         progress.set_eta_ns(0);
-        progress.set_runs_done(progress.sweep().accepted() + progress.sweep().rejected());
+        progress.set_runs_done(stored->runs_done);
       }
       // The scheduler's counts tell when there is something new to read.
       const uint32_t now_ended = progress.sweep().accepted() + progress.sweep().rejected();
@@ -116,8 +115,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
 
   grpc::Status ReadView(grpc::ServerContext*, const v1::ReadViewRequest* request, v1::ViewRows* reply) override {
     Reading connection(*this);
-    if (const auto sweep = ReadSweep(connection, request->sweep_id(), nullptr); !sweep.ok())
-      return ToGrpc(sweep.status());
+    if (const auto sweep = ReadSweep(connection, request->sweep_id()); !sweep.ok()) return ToGrpc(sweep.status());
     return Answer(ReadViewRows(connection, request->view(), request->sweep_id()), reply);
   }
 
@@ -129,8 +127,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
   grpc::Status Export(grpc::ServerContext*, const v1::ExportRequest* request,
                       grpc::ServerWriter<v1::ExportChunk>* writer) override {
     Reading connection(*this);
-    if (const auto sweep = ReadSweep(connection, request->sweep_id(), nullptr); !sweep.ok())
-      return ToGrpc(sweep.status());
+    if (const auto sweep = ReadSweep(connection, request->sweep_id()); !sweep.ok()) return ToGrpc(sweep.status());
     v1::ExportChunk chunk;
     const auto flush = [&] {
       const bool written = chunk.file().empty() || writer->Write(chunk);

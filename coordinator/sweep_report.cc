@@ -20,7 +20,8 @@ constexpr const char* kSweeps =
     "SELECT s.sweep_id, s.name, s.state, s.blocks * (SELECT count(*) FROM assay.cell c WHERE c.sweep_id = s.sweep_id), "
     "count(r.run_id) FILTER (WHERE r.verdict = 'accepted'), "
     "count(r.run_id) FILTER (WHERE r.verdict = 'rejected'), (extract(epoch FROM s.created_at) * 1e9)::bigint, "
-    "coalesce((extract(epoch FROM s.ended_at) * 1e9)::bigint, 0), s.about, s.failure "
+    "coalesce((extract(epoch FROM s.ended_at) * 1e9)::bigint, 0), s.about, s.failure, "
+    "count(DISTINCT (r.cell_id, r.block)) FILTER (WHERE r.verdict <> 'running') "
     "FROM assay.sweep s LEFT JOIN assay.run r USING (sweep_id) {} GROUP BY s.sweep_id ORDER BY s.sweep_id";
 
 v1::SweepInfo Info(const Row& row) {
@@ -47,14 +48,14 @@ absl::StatusOr<v1::ListSweepsReply> ReadSweeps(Connection& connection) {
   return reply;
 }
 
-absl::StatusOr<v1::SweepInfo> ReadSweep(Connection& connection, int64_t sweep_id, std::string* failure) {
+absl::StatusOr<StoredSweep> ReadSweep(Connection& connection, int64_t sweep_id) {
   const absl::StatusOr<Table> found =
       Query(connection, fmt::format(kSweeps, "WHERE s.sweep_id = $1"), {std::to_string(sweep_id)});
   if (!found.ok()) return found.status();
   if (found->rows.empty())
     return absl::NotFoundError(fmt::format("there is no sweep {}; `assay sweep list` shows all", sweep_id));
-  if (failure != nullptr) *failure = found->rows[0][9].value_or("");
-  return Info(found->rows[0]);
+  const Row& row = found->rows[0];
+  return StoredSweep{Info(row), static_cast<uint32_t>(Integer(row[10])), row[9].value_or("")};
 }
 
 absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection, int64_t sweep_id, int64_t after) {

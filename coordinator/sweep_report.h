@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "assay/v1/control.pb.h"
@@ -13,8 +14,13 @@ namespace assay {
 
 // What the store knows of sweeps and ended runs, as the command line shows it.
 absl::StatusOr<v1::ListSweepsReply> ReadSweeps(Connection& connection);
+struct StoredSweep {
+  v1::SweepInfo info;
+  uint32_t runs_done = 0;  // cells x blocks with an ended run: a repeated run counts once
+  std::string failure;
+};
 // NotFound if there is no such sweep.
-absl::StatusOr<v1::SweepInfo> ReadSweep(Connection& connection, int64_t sweep_id, std::string* failure);
+absl::StatusOr<StoredSweep> ReadSweep(Connection& connection, int64_t sweep_id);
 // Ended runs of a sweep that came behind run `after`, in order, with their flags.
 absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection, int64_t sweep_id, int64_t after);
 // A documented view of one sweep; NotFound names the nearest.

@@ -30,7 +30,7 @@ struct PlanBound {
 PlanBound BoundOf(const Plan& plan, uint32_t agents) {
   PlanBound bound;
   for (const PlannedCell& cell : plan.cells) {
-    const uint64_t key = RunKey(plan.spec.seed(), cell.spec.key(), 0);
+    const uint64_t key = RunKey(plan.spec.seed(), cell.spec.key(), 1);
     CellBound of_cell{ShortestRunNs(cell.spec, key), std::numeric_limits<uint64_t>::max(), 0, 0};
     for (const ShareRange& share : SplitRun(cell.spec, key, agents)) {
       if (share.slots == 0) continue;

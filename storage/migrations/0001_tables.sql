@@ -132,7 +132,7 @@ COMMENT ON TABLE assay.run IS 'One execution of one cell in one block; a repeate
 COMMENT ON COLUMN assay.run.run_id IS 'Identity of the run';
 COMMENT ON COLUMN assay.run.sweep_id IS 'Sweep it belongs to';
 COMMENT ON COLUMN assay.run.cell_id IS 'Cell that was executed';
-COMMENT ON COLUMN assay.run.block IS 'Pass over the cells, from 0';
+COMMENT ON COLUMN assay.run.block IS 'Pass over the cells, from 1';
 COMMENT ON COLUMN assay.run.attempt IS 'Try within cell and block, from 1';
 COMMENT ON COLUMN assay.run.state IS 'preparing, running, draining or ended';
 COMMENT ON COLUMN assay.run.verdict IS 'running, accepted or rejected';

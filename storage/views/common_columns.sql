@@ -5,7 +5,7 @@ DECLARE
     "sweep_id": "Sweep it belongs to",
     "cell_id": "Cell of the sweep",
     "run_id": "Run",
-    "block": "Pass over all cells, from 0",
+    "block": "Pass over all cells, from 1",
     "attempt": "Try within cell and block, from 1",
     "target": "System under test",
     "params": "Values of the grid''s axes, as the scenario writes them",

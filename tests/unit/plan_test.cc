@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "common/counter_random.h"
+#include "common/units.h"
 #include "coordinator/scenario/plan_text.h"
 #include "coordinator/scenario/scenario_loader.h"
 
@@ -241,6 +242,16 @@ TEST(PlanText, TellsWhatWillHappen) {
   EXPECT_THAT(json, HasSubstr(R"("cells": 2, "blocks": 3, "runs": 6, "triggers": 900)"));
   EXPECT_THAT(json, HasSubstr(R"("params": {"tasks": 100, "unused": 1}, "triggers": 100)"));
   EXPECT_THAT(json, HasSubstr(R"("triggers_per_agent_min": 50, "triggers_per_agent_max": 50, "shortest_s": 1.25)"));
+}
+
+TEST(PlanText, DrawsTheFirstBlockThatRuns) {
+  const absl::StatusOr<Plan> plan = LoadScenario(
+      "name: t\nload: {closed: {concurrency: 2}, triggers: 9}\ntrigger: {sleep: {for: {uniform: [1ms, 1s]}}}\n",
+      "s.yaml", {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const v1::CellSpec& cell = plan->cells[0].spec;
+  const int64_t shortest_ns = ShortestRunNs(cell, RunKey(plan->spec.seed(), cell.key(), 1));
+  EXPECT_THAT(DescribePlan(*plan, 1), HasSubstr("shortest  " + FormatDuration(shortest_ns)));
 }
 
 }  // namespace
