@@ -36,6 +36,7 @@ constexpr const char* kFooter =
     "  assay-agent --coordinator bench-head:7420 --name node-17 --label role=load\n\n"
     "Ctrl-C or SIGTERM once: starts nothing more, lets what is in flight end, delivers results for up to 10 s; twice: "
     "stops now.\n"
+    "Ctrl-\\ or SIGQUIT: kills what is in flight and leaves at once, without delivering.\n"
     "Results that were not delivered stay in the spool and are sent by the next agent that is started with it.\n\n"
     "Exit codes: 0 told to stop (--check: an agent can run here); 1 cannot run, or the coordinator's database was "
     "exchanged;\n"
@@ -87,7 +88,7 @@ bool GoodName(std::string_view name) {
 int SignalDescriptor() {
   sigset_t stop;
   sigemptyset(&stop);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&stop, number);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file size limit is to be an error of write, as a full disk is
@@ -106,6 +107,8 @@ int Run(const Agent::Options& options) {
   const bool watching = loop.Watch(signals, EPOLLIN, [&](uint32_t) {
     signalfd_siginfo info{};
     while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+      // At once: what is in flight is killed with the agent's end, and its rows are closed by the next one's.
+      if (info.ssi_signo == SIGQUIT) return loop.Stop();
       // The terminal going away is said once by each of its processes; it never means "now".
       const bool now = signalled && info.ssi_signo != SIGHUP;
       signalled = true;

@@ -80,6 +80,11 @@ void ChildProgram::Terminate() {
   terminated_ = true;
 }
 
+void ChildProgram::Quit() {
+  if (!wait_status_) kill(spawned_.pid, SIGQUIT);
+  terminated_ = true;
+}
+
 void ChildProgram::Stop(int64_t patience_ns) {
   if (Reap(0)) return;
   Terminate();

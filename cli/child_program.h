@@ -32,6 +32,7 @@ class ChildProgram {
   std::string Obituary() const;
 
   void Terminate();                // SIGTERM, once: to an agent a second one means "now"; no waiting
+  void Quit();                     // SIGQUIT: to an agent "kill your triggers and leave at once"; no waiting
   void Stop(int64_t patience_ns);  // SIGTERM, waits so long, then kills the whole group
 
  private:

@@ -25,6 +25,7 @@ namespace {
 
 constexpr int64_t kStartPatienceNs = 60'000'000'000;
 constexpr int64_t kStopPatienceNs = 10'000'000'000;
+constexpr int64_t kQuitPatienceNs = 5'000'000'000;
 constexpr int64_t kOrphanPatienceNs = 30'000'000'000;
 constexpr std::chrono::milliseconds kLookEvery(20);
 
@@ -82,10 +83,11 @@ absl::StatusOr<std::unique_ptr<LocalStack>> LocalStack::Start(const LocalStackOp
 }
 
 LocalStack::~LocalStack() {
-  const int64_t patience_ns = hurry_ ? 0 : kStopPatienceNs;
-  for (const Member& agent : agents_) agent.program->Terminate();
-  for (const Member& agent : agents_) agent.program->Stop(patience_ns);
-  if (coordinator_.program) coordinator_.program->Stop(patience_ns);
+  // Even in a hurry an agent gets the time to kill its triggers: they are in process groups of their own, which only it
+  // knows.
+  for (const Member& agent : agents_) hurry_ ? agent.program->Quit() : agent.program->Terminate();
+  for (const Member& agent : agents_) agent.program->Stop(hurry_ ? kQuitPatienceNs : kStopPatienceNs);
+  if (coordinator_.program) coordinator_.program->Stop(hurry_ ? 0 : kStopPatienceNs);
 }
 
 absl::Status LocalStack::StartServer(const LocalStackOptions& options) {

@@ -42,7 +42,7 @@ class LocalStack {
   std::vector<std::string> TakeDeaths();
   // Nothing more can happen: the coordinator, or the last agent, is gone.
   bool broken();
-  // The destructor will not wait for anybody.
+  // The destructor will not wait for results, only for the agents to kill what they have in flight.
   void Hurry() { hurry_ = true; }
 
  private:

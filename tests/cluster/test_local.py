@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -214,13 +215,13 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(code, 1, out + err)
         self.assertIn("in use", err)
         self.assertIn("--data", err)
-        first.send(signal.SIGINT)
+        first.type(signal.SIGINT)
         self.assertEqual(first.wait(), 130)
 
     def test_ctrl_c_once_drains_and_keeps_what_was_measured(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
         self.wait_for_firing(run)
-        run.send(signal.SIGINT)
+        run.type(signal.SIGINT)
         self.assertEqual(run.wait(), 130, run.text())
         self.assertIn("drain", run.text())
         self.assertEqual(self.leftovers(), [])
@@ -236,21 +237,52 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         run = self.start([ASSAY, "run", self.write("l.yaml", scenario)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
         self.wait_for_firing(run)
         inside = children_named(run.pid, "sleep")
-        run.send(signal.SIGINT)
+        run.type(signal.SIGINT)
         wait_for(lambda: "drain" in run.text(), "it says that it drains")
-        run.send(signal.SIGINT)
+        run.type(signal.SIGINT)
         self.assertEqual(run.wait(), 130, run.text())
         self.assertEqual([p for p in inside if alive(p)], [])
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(self.sql("select outcome, count(*) from trigger group by 1"), [["cancelled", "8"]])
 
-    def test_the_terminal_is_closed(self):
-        run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+    def test_ctrl_c_three_times_leaves_at_once_and_leaves_no_trigger_behind(self):
+        stubborn = "{exec: {argv: [sh, -c, \"trap '' TERM; sleep 300\"]}}"
+        scenario = LONG.replace("{sleep: {for: 20ms}}", stubborn).replace("100000", "16")
+        run = self.start([ASSAY, "run", self.write("l.yaml", scenario)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
         self.wait_for_firing(run)
-        run.send(signal.SIGHUP)
-        self.assertEqual(run.wait(), 130)
+        inside = children_of(run.pid)
+        self.addCleanup(lambda: [os.kill(p, signal.SIGKILL) for p in inside if alive(p)])
+        for words in ("drain", "stopping now"):
+            run.type(signal.SIGINT)
+            wait_for(lambda words=words: words in run.text(), f"it says: {words}")
+        run.type(signal.SIGINT)
+        self.assertEqual(run.wait(), 130, run.text())
+        self.assertEqual([p for p in inside if alive(p)], [])
         self.assertEqual(self.leftovers(), [])
-        self.assertEqual(self.sql("select (select sum(fired) from share) = count(*) from trigger"), [["t"]])
+
+    def test_the_terminal_is_closed(self):
+        scenario = self.write("l.yaml", LONG)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(ASSAY, [ASSAY, "run", scenario], {**os.environ, "ASSAY_DATA": str(self.dir / "data"), "TERM": "xterm"})
+        mine = [pid]
+        self.addCleanup(lambda: [os.kill(p, signal.SIGKILL) for p in mine])
+        shown = b""
+
+        def fires():
+            nonlocal shown
+            shown += os.read(terminal, 65536)
+            return re.search(rb"\n  [1-9]\S* triggers", shown)
+        wait_for(fires, "the live block shows that triggers are fired")
+        self.assertRegex(shown, rb"\x1b\[\d+F\x1b\[J", "it is drawn over and over in its place")
+        os.close(terminal)
+        ended, status = wait_for(lambda: (end := os.waitpid(pid, os.WNOHANG))[0] and end, "it drains and ends")
+        mine.clear()
+        self.assertEqual((ended, os.waitstatus_to_exitcode(status)), (pid, 130))
+        self.assertEqual(self.leftovers(), [])
+        fired, rows = self.sql("select (select sum(fired) from share), count(*) from trigger")[0]
+        self.assertEqual(fired, rows)
+        self.assertGreater(int(rows), 0)
 
     def test_killed_it_leaves_nothing_behind_and_the_data_is_usable(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})

@@ -69,6 +69,11 @@ class Process:
         if self.running():
             self.child.send_signal(signum)
 
+    def type(self, signum):
+        """What a terminal does on Ctrl-C: to the whole foreground group, not to one process."""
+        if self.running():
+            os.killpg(self.pid, signum)
+
     def wait(self, patience_s=PATIENCE_S):
         try:
             return self.child.wait(patience_s)
