@@ -1,4 +1,9 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "coordinator/scenario/json_text.h"
 #include "coordinator/scenario/scenario_loader.h"
@@ -7,90 +12,111 @@
 namespace assay {
 namespace {
 
-constexpr std::string_view kDurationPattern = R"(^[0-9]+(\\.[0-9]+)? ?(ns|us|ms|s|m|min|h)$|^0$)";
-// A value may come from the grid wherever it differs from cell to cell.
+constexpr std::string_view kDurationPattern = R"(^[0-9]*\\.?[0-9]+ *(ns|us|ms|s|m|min|h)$|^0$)";
+constexpr std::string_view kNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 constexpr std::string_view kReference = R"({"type": "string", "pattern": "\\$\\("})";
 
-std::string SchemaOf(const Rule& rule);
+// `in_cell` is what a cell has at this place; null where it has nothing. Where it is the rule itself, the value may
+// come from the grid, and a target and the scenario complete each other.
+std::string SchemaOf(const Rule& rule, const Rule* in_cell);
 
-std::string Properties(const Shape& shape) {
-  std::string properties;
-  std::string required;
-  std::string choices;
+std::string Joined(const std::vector<std::string>& parts) { return fmt::format("{}", fmt::join(parts, ", ")); }
+
+std::string MapSchema(const Rule& rule, const Rule* in_cell) {
+  const Shape& shape = *rule.shape;
+  const bool merged = in_cell == &rule && !shape.atomic;
+  std::vector<std::string> properties;
+  std::vector<std::string> required;
+  std::vector<std::string> choices;
   for (const Field& field : shape.fields) {
     if (field.rule == nullptr) continue;
-    const std::string below = SchemaOf(*field.rule);
-    properties += fmt::format("{}{}: {{\"description\": {}, {}", properties.empty() ? "" : ", ", JsonQuoted(field.key),
-                              JsonQuoted(field.about), below.substr(1));
-    if (field.required) required += fmt::format("{}{}", required.empty() ? "" : ", ", JsonQuoted(field.key));
-    if (field.choice)
-      choices += fmt::format("{}{{\"required\": [{}]}}", choices.empty() ? "" : ", ", JsonQuoted(field.key));
+    const Field* below = in_cell == nullptr ? nullptr : FindField(*in_cell->shape, field.key);
+    const std::string schema = SchemaOf(*field.rule, below == nullptr ? nullptr : below->rule);
+    properties.push_back(
+        fmt::format("{}: {{\"description\": {}, {}", JsonQuoted(field.key), JsonQuoted(field.about), schema.substr(1)));
+    if (field.required && !merged) required.push_back(JsonQuoted(field.key));
+    if (field.choice) choices.push_back(JsonQuoted(field.key));
   }
   std::string schema =
-      fmt::format(R"("type": "object", "additionalProperties": false, "properties": {{{}}})", properties);
-  if (!required.empty()) schema += fmt::format(R"(, "required": [{}])", required);
-  // A target may leave the choice to the scenario, and the scenario to its targets: only "not two of them" holds
-  // everywhere.
-  if (!choices.empty() && shape.atomic) schema += fmt::format(R"(, "oneOf": [{}])", choices);
-  return schema;
+      fmt::format(R"("type": "object", "additionalProperties": false, "properties": {{{}}})", Joined(properties));
+  if (!required.empty()) schema += fmt::format(R"(, "required": [{}])", Joined(required));
+  // Of two choices one replaces the other when maps are merged, but one map never holds both.
+  if (choices.size() > 1) {
+    std::vector<std::string> alone;
+    for (const std::string& choice : choices) alone.push_back(fmt::format(R"({{"required": [{}]}})", choice));
+    if (merged) alone.push_back(fmt::format(R"({{"not": {{"anyOf": [{}]}}}})", Joined(alone)));
+    schema += fmt::format(R"(, "oneOf": [{}])", Joined(alone));
+  }
+  return "{" + schema + "}";
 }
 
-std::string SchemaOf(const Rule& rule) {
+std::string ScalarSchema(const Rule& rule) {
   switch (rule.kind) {
-    case ValueKind::kText:
-    case ValueKind::kTemplate:
-      return R"({"type": ["string", "number", "boolean"]})";
     case ValueKind::kName:
-      return R"({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"})";
+      return fmt::format(R"({{"type": "string", "pattern": "{}"}})", kNamePattern);
     case ValueKind::kCgroup:
-      return R"({"type": "string", "pattern": "^[/@].|\\$\\("})";
+      return R"({"type": "string", "pattern": "^[/@]."})";
     case ValueKind::kWord: {
-      std::string words;
-      for (const std::string_view word : rule.words) words += (words.empty() ? "" : ", ") + JsonQuoted(word);
-      return fmt::format(R"({{"enum": [{}]}})", words);
+      std::vector<std::string> words;
+      for (const std::string_view word : rule.words) words.push_back(JsonQuoted(word));
+      return fmt::format(R"({{"enum": [{}]}})", Joined(words));
     }
     case ValueKind::kInteger:
-      return fmt::format(R"({{"anyOf": [{{"type": "integer", "minimum": {}, "maximum": {}}}, {}]}})", rule.min,
-                         rule.max, kReference);
+      return fmt::format(R"({{"type": "integer", "minimum": {}, "maximum": {}}})", rule.min, rule.max);
     case ValueKind::kDuration:
-      return fmt::format(R"({{"anyOf": [{{"type": "string", "pattern": "{}"}}, {{"const": 0}}, {}]}})",
-                         kDurationPattern, kReference);
+      return fmt::format(R"({{"anyOf": [{{"type": "string", "pattern": "{}"}}, {{"const": 0}}]}})", kDurationPattern);
     case ValueKind::kFraction:
-      return fmt::format(
-          R"({{"anyOf": [{{"type": "string", "pattern": "^[0-9.]+ ?%$"}}, {{"type": "number", "minimum": 0, "maximum": 1}}, {}]}})",
-          kReference);
+      return R"({"anyOf": [{"type": "string", "pattern": "^[0-9.]+ *%?$"}, {"type": "number", "minimum": 0, "maximum": 1}]})";
     case ValueKind::kBoolean:
-      return fmt::format(R"({{"anyOf": [{{"type": "boolean"}}, {}]}})", kReference);
+      return R"({"type": "boolean"})";
+    default:
+      return R"({"type": ["string", "number", "boolean"]})";
+  }
+}
+
+std::string SchemaOf(const Rule& rule, const Rule* in_cell) {
+  const bool in_grid = in_cell == &rule;
+  const auto below = [in_grid](const Rule& part) { return SchemaOf(part, in_grid ? &part : nullptr); };
+  constexpr std::string_view kAxis = R"({"type": "array", "minItems": 1})";
+  std::string schema;
+  switch (rule.kind) {
     case ValueKind::kMap:
-      return fmt::format("{{{}}}", Properties(*rule.shape));
+      schema = MapSchema(rule, in_cell);
+      break;
     case ValueKind::kTextMap:
-      return fmt::format(R"({{"type": "object", "additionalProperties": {}}})", SchemaOf(*rule.item));
+      schema = fmt::format(R"({{"type": "object", "additionalProperties": {}}})", below(*rule.item));
+      break;
     case ValueKind::kList:
-      return fmt::format(R"({{"anyOf": [{{"type": "array", "items": {}, "minItems": {}, "maxItems": {}}}, {}]}})",
-                         SchemaOf(*rule.item), rule.min, rule.max, kReference);
+      schema = fmt::format(R"({{"type": "array", "items": {}, "minItems": {}, "maxItems": {}}})", below(*rule.item),
+                           rule.min, rule.max);
+      break;
     case ValueKind::kEither:
-      return fmt::format(R"({{"anyOf": [{}, {}, {}]}})", SchemaOf(*rule.item), SchemaOf(*rule.other), kReference);
-    case ValueKind::kAxes: {
-      constexpr std::string_view kAxis = R"({"type": "array", "minItems": 1})";
+      schema = fmt::format(R"({{"anyOf": [{}, {}]}})", SchemaOf(*rule.item, nullptr), below(*rule.other));
+      break;
+    case ValueKind::kAxes:
       return fmt::format(
           R"({{"type": "object", "properties": {{"zip": {{"type": "object", "additionalProperties": {}}}}}, "additionalProperties": {}}})",
           kAxis, kAxis);
-    }
-    case ValueKind::kTargets: {
-      std::string target = SchemaOf(*rule.item);
+    case ValueKind::kTargets:
       return fmt::format(
-          R"({{"type": "object", "minProperties": 1, "additionalProperties": {{"anyOf": [{{"type": "null"}}, {}]}}}})",
-          target);
-    }
+          R"({{"type": "object", "minProperties": 1, "propertyNames": {{"pattern": "{}"}}, "additionalProperties": {{"anyOf": [{{"type": "null"}}, {}]}}}})",
+          kNamePattern, SchemaOf(*rule.item, rule.item));
+    case ValueKind::kText:
+    case ValueKind::kTemplate:
+      return ScalarSchema(rule);  // a reference is a text too
+    default:
+      schema = ScalarSchema(rule);
   }
-  return "{}";
+  return in_grid ? fmt::format(R"({{"anyOf": [{}, {}]}})", schema, kReference) : schema;
 }
 
 }  // namespace
 
 std::string ScenarioSchema() {
-  return fmt::format(R"({{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Assay scenario", {}}})",
-                     Properties(*ScenarioRule().shape)) +
+  // Without targets nothing completes the scenario's own load and trigger.
+  return fmt::format(
+             R"({{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Assay scenario", "anyOf": [{{"required": ["targets"]}}, {{"required": ["load", "trigger"]}}], {})",
+             MapSchema(ScenarioRule(), &CellRule()).substr(1)) +
          "\n";
 }
 
