@@ -283,6 +283,27 @@ trigger: {sleep: {for: 0ms}}
             done = subprocess.run([COORDINATOR, *flags], capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, 2, f"{flags}: {done.stderr}")
 
+    def test_more_processes_than_an_agent_may_start(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "small", flags=["--max-processes", "4"])
+        scenario = self.write("p.yaml", """
+name: processes
+load: {closed: {concurrency: 8}, triggers: 100}
+trigger: {exec: {argv: ["true"]}, timeout: 60s}
+""")
+        code, out, err = self.assay("sweep", "start", scenario, "--coordinator", coordinator.address, "--watch")
+        self.assertEqual(code, 3, out + err)
+        self.assertEqual(self.psql("select verdict from assay.run"), [["rejected"]])
+        detail = self.psql("select detail from assay.flag where code = 'refused' and severity = 'reject'")[0][0]
+        for words in ("agent small", "8 processes at once", "allow 4", "lower the concurrency"):
+            self.assertIn(words, detail)
+        self.assertIn(detail, out + err)
+        self.assertEqual(self.psql("select count(*) from assay.trigger"), [["0"]])
+        # Within the limit the same agent works.
+        code, out, err = self.assay("sweep", "start", scenario, "--set", "load.closed.concurrency=4", "--coordinator", coordinator.address, "--watch")
+        self.assertEqual(code, 0, out + err)
+
     def test_no_coordinator(self):
         for verb in (["sweep", "list"], ["agents"], ["sweep", "start", self.scenario()]):
             code, out, err = self.assay(*verb, "--coordinator", "127.0.0.1:1")

@@ -343,6 +343,43 @@ TEST_F(ExecTest, WithoutDescriptorsTriggersFailAsRows) {
   EXPECT_LT(ok, 100U);
 }
 
+// Room for ten processes of a user that has no others; root is not bound by the limit.
+TEST_F(ExecTest, WithoutProcessesTriggersFailAsRows) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become a user of whom nothing else runs";
+  constexpr uid_t kSomebody = 54321;
+  constexpr rlim_t kRoom = 10;
+  const v1::ShareSpec spec = ExecSpec(1, 100, 100, {"sleep", "0.5"});
+  Want(spec, v1::PREPARE);
+  Exchange();
+  WaitForPhase(1, v1::READY);  // the executor has all its threads
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NPROC, &before), 0);
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(std::distance(begin(threads), end(threads))) + kRoom;
+  ASSERT_EQ(setresuid(kSomebody, kSomebody, 0), 0);
+  ASSERT_EQ(setrlimit(RLIMIT_NPROC, &tight), 0);
+  Want(spec, v1::RUN).set_t0_ns(MonotonicNs() + kClock.offset_ns);
+  Exchange();
+  WaitForPhase(1, v1::FIRED);
+  ASSERT_EQ(setrlimit(RLIMIT_NPROC, &before), 0);
+  ASSERT_EQ(setresuid(0, 0, 0), 0);
+  const Written written = Finish(spec);
+  ExpectSound(written, spec);
+  ASSERT_EQ(written.triggers.size(), 100U);
+  size_t ok = 0;
+  for (const auto& record : written.triggers) {
+    if (record.outcome() == v1::OK) {
+      ++ok;
+    } else {
+      EXPECT_EQ(record.outcome(), v1::FAILED);
+      EXPECT_THAT(record.error(), HasSubstr("cannot start 'sleep': Resource temporarily unavailable"));
+    }
+  }
+  EXPECT_GT(ok, 0U);
+  EXPECT_LT(ok, 100U);
+}
+
 TEST_F(ExecTest, OrphansOfATriggerAreReaped) {
   TempDir dir;
   const std::string file = (dir.path() / "pid").string();
