@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "agent/sampler/cgroup_glob.h"
 #include "agent/sampler/cgroup_reader.h"

@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "agent/sampler/host_reader.h"
 #include "agent/sampler/source.h"
 

@@ -9,14 +9,11 @@
 #include <thread>
 #include <utility>
 
-#include "agent/sampler/source.h"
+#include "agent/sampler/registry.h"
 #include "common/clock.h"
 
 namespace assay {
 namespace {
-
-// Every source there is.
-constexpr MakeSource* kSources[] = {MakeHostSource, MakeCgroupSource};
 
 constexpr int64_t kDefaultEveryNs = 1'000'000'000;
 constexpr int64_t kMinEveryNs = 1'000'000;
@@ -61,10 +58,7 @@ void Sampler::State::Tick(uint64_t tick, std::vector<std::unique_ptr<Source>>& s
 void Sampler::State::Run() {
   pthread_setname_np(pthread_self(), "assay-sampler");
   // Made here, so that opening many files does not hold up the caller of Start.
-  std::vector<std::unique_ptr<Source>> sources;
-  for (MakeSource* make : kSources) {
-    if (auto source = make(options, sampling)) sources.push_back(std::move(source));
-  }
+  std::vector<std::unique_ptr<Source>> sources = MakeSources(options, sampling);
   // Tick k is due at start + k * every. Positions of the schedule that passed by unused are missed, and a late tick
   // moves none after it.
   uint64_t next = 0;

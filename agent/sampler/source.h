@@ -2,7 +2,6 @@
 #define ASSAY_AGENT_SAMPLER_SOURCE_H_
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "agent/sampler/sampler.h"
@@ -15,7 +14,7 @@ struct Readings {
   std::vector<v1::HostSample> hosts;
 };
 
-// Something that can be sampled. A new one is a file with a Make function, declared below and listed in sampler.cc.
+// Something that can be sampled. A new one is a file with a factory, and a line in registry.cc.
 class Source {
  public:
   virtual ~Source() = default;
@@ -25,11 +24,6 @@ class Source {
   // After the last Read: adds what the share has to report.
   virtual void Finish(Sampler::Summary&) {}
 };
-
-// nullptr: the scenario does not ask for this source.
-using MakeSource = std::unique_ptr<Source>(const SamplerOptions& options, const v1::Sampling& sampling);
-MakeSource MakeHostSource;
-MakeSource MakeCgroupSource;
 
 }  // namespace assay
 

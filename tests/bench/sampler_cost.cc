@@ -9,12 +9,13 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/sampler/cgroup_layout.h"
-#include "agent/sampler/source.h"
+#include "agent/sampler/registry.h"
 #include "common/clock.h"
 
 namespace assay {
@@ -82,15 +83,14 @@ struct Cost {
 };
 
 // CPU of `ticks` ticks, `pause_us` apart. Caches that are cold after a pause are a part of what sampling costs.
-Cost Ticks(Source& cgroups, Source& host, int ticks, useconds_t pause_us, Readings& readings) {
+Cost Ticks(const std::vector<std::unique_ptr<Source>>& sources, int ticks, useconds_t pause_us, Readings& readings) {
   int64_t sum_ns = 0;
   int64_t worst_ns = 0;
   for (int tick = 0; tick < ticks; ++tick) {
     if (pause_us > 0) usleep(pause_us);
     readings = {};
     const int64_t begin_ns = ThreadCpuNs();
-    cgroups.Read(static_cast<uint64_t>(tick), readings);
-    host.Read(static_cast<uint64_t>(tick), readings);
+    for (const auto& source : sources) source->Read(static_cast<uint64_t>(tick), readings);
     const int64_t cpu_ns = ThreadCpuNs() - begin_ns;
     sum_ns += cpu_ns;
     worst_ns = std::max(worst_ns, cpu_ns);
@@ -102,13 +102,12 @@ void Measure(const SamplerOptions& options, const std::string& pattern, int tick
   v1::Sampling sampling;
   sampling.add_cgroups(pattern);
   sampling.set_host(true);
-  const auto cgroups = MakeCgroupSource(options, sampling);
-  const auto host = MakeHostSource(options, sampling);
+  const auto sources = MakeSources(options, sampling);
   Readings readings;
-  const Cost first = Ticks(*cgroups, *host, 1, 0, readings);
-  const Cost warm = Ticks(*cgroups, *host, 100, 0, readings);
+  const Cost first = Ticks(sources, 1, 0, readings);
+  const Cost warm = Ticks(sources, 100, 0, readings);
   // Each of these looks for new cgroups too, which happens once a second.
-  const Cost paced = Ticks(*cgroups, *host, ticks, 1'000'000, readings);
+  const Cost paced = Ticks(sources, ticks, 1'000'000, readings);
   const auto sampled = static_cast<double>(readings.cgroups.size());
   fmt::print("cgroups sampled          {:8}\n", readings.cgroups.size());
   fmt::print("first tick, opens all    {:8.0f} us CPU\n", first.mean_us);
