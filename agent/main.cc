@@ -181,6 +181,9 @@ int Main(int argc, char** argv) {
   if (!GoodName(flags.name)) {
     return Usage(fmt::format("--name '{}': a name has letters, digits, '-', '_' and '.' only", flags.name));
   }
+  // Results name where a hook ran: an agent, or the coordinator.
+  if (flags.name == "coordinator")
+    return Usage("--name 'coordinator': that is what results call the coordinator; give the agent another name");
   Agent::Options options;
   options.name = flags.name;
   options.coordinator = flags.coordinator;

@@ -104,6 +104,7 @@ TEST_F(AgentProcessTest, BadFlagsEndWithTwoAndNameTheFlag) {
       {{"--cgroup", "db"}, "--cgroup 'db': write NAME=PATH"},
       {{"--cgroup", "db=/a", "--cgroup", "db=/b"}, "given twice"},
       {{"--name", "../x"}, "--name '../x'"},
+      {{"--name", "coordinator"}, "--name 'coordinator': that is what results call the coordinator"},
       {{"--log-level", "loud"}, "--log-level"},
       {{"--json"}, "--check"},
   };
