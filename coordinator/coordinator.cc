@@ -11,7 +11,6 @@
 
 #include "common/clock.h"
 #include "common/command.h"
-#include "common/protocol.h"
 #include "common/template.h"
 
 namespace assay {
@@ -54,6 +53,15 @@ std::string FactsJson(const v1::Hello& hello) {
   return fmt::format(R"({{"memory_bytes":{},{})", hello.capacity().memory_bytes(), json.substr(1));
 }
 
+absl::Status StoreHooks(std::vector<Scheduler::Hook>& hooks,
+                        const std::function<absl::Status(std::vector<HookRow>&)>& store) {
+  std::vector<HookRow> rows;
+  for (const Scheduler::Hook& hook : hooks) rows.push_back(hook.row);
+  absl::Status status = store(rows);
+  for (size_t i = 0; i < hooks.size(); ++i) hooks[i].row = std::move(rows[i]);
+  return status;
+}
+
 }  // namespace
 
 Coordinator::Coordinator(Options options, Connection& connection, Lease& lease, std::function<void(absl::Status)> fatal)
@@ -78,7 +86,7 @@ absl::Status Coordinator::Start() {
   for (SweepRow& sweep : *sweeps) {
     absl::StatusOr<std::vector<RunRow>> runs = store_.RunsOfSweep(sweep.sweep_id);
     if (!runs.ok()) return runs.status();
-    absl::StatusOr<std::vector<SweepStore::HookRow>> hooks = store_.HooksOfSweep(sweep.sweep_id);
+    absl::StatusOr<std::vector<HookRow>> hooks = store_.HooksOfSweep(sweep.sweep_id);
     if (!hooks.ok()) return hooks.status();
     spdlog::info("sweep {} ({}) goes on: {} runs so far", sweep.sweep_id, sweep.spec.name(), runs->size());
     scheduler_.Load(std::move(sweep), *std::move(runs), *std::move(hooks), now_ns);
@@ -91,7 +99,8 @@ void Coordinator::Stop() {
   stopping_ = true;
   tasks_.Close();
   if (thread_.joinable()) thread_.join();
-  for (auto& [id, hook] : hooks_) hook.join();
+  for (auto& [id, hook] : hooks_) hook.stop = true;
+  for (auto& [id, hook] : hooks_) hook.thread.join();
   hooks_.clear();
   finisher_.reset();
 }
@@ -135,8 +144,11 @@ std::optional<T> Coordinator::Ask(std::function<T()> question) {
   auto answer = std::make_shared<std::promise<T>>();
   std::future<T> future = answer->get_future();
   if (!tasks_.Push([answer, question = std::move(question)] { answer->set_value(question()); })) return std::nullopt;
-  if (future.wait_for(kAnswerPatience) != std::future_status::ready) return std::nullopt;
-  return future.get();
+  // After a fatal error the thread is gone, and the question stays where it is.
+  for (auto waited = kTurn; waited < kAnswerPatience && !stopping_; waited += kTurn) {
+    if (future.wait_for(kTurn) == std::future_status::ready) return future.get();
+  }
+  return std::nullopt;
 }
 
 std::optional<v1::SweepProgress> Coordinator::Progress(int64_t sweep_id) {
@@ -178,23 +190,16 @@ void Coordinator::Handle(const Session& session, const v1::Report& report, int64
 
 void Coordinator::Accept(Connected& connected, int64_t now_ns) {
   const v1::Hello& hello = connected.hello;
-  if (hello.name().empty()) {
-    connected.refusal = "the agent did not say its name";
-    return;
-  }
-  int64_t agent_id = 0;
-  if (hello.protocol_version() == kProtocolVersion) {
-    const absl::StatusOr<int64_t> stored =
-        store_.UpsertAgent(hello.name(), hello.host(), LabelsJson(hello), FactsJson(hello));
-    // Without the database nobody new can come in; the agent's next report tries again.
-    if (!stored.ok()) return;
-    agent_id = *stored;
-  }
-  if (std::optional<std::string> refusal = scheduler_.Connect(connected.session.id, agent_id, hello, now_ns)) {
+  if (std::optional<std::string> refusal = scheduler_.RefusalOf(hello, now_ns)) {
     if (connected.refusal != *refusal) spdlog::warn("refused: {}", *refusal);
     connected.refusal = *std::move(refusal);
     return;
   }
+  const absl::StatusOr<int64_t> agent_id =
+      store_.UpsertAgent(hello.name(), hello.host(), LabelsJson(hello), FactsJson(hello));
+  // Without the database nobody new can come in; the agent's next report tries again.
+  if (!agent_id.ok()) return;
+  scheduler_.Connect(connected.session.id, *agent_id, hello, now_ns);
   connected.accepted = true;
   connected.refusal.clear();
   spdlog::info("agent {} is connected: host {}, pid {}, cgroups {}", hello.name(), hello.host(), hello.pid(),
@@ -236,9 +241,16 @@ void Coordinator::Advance() {
 }
 
 absl::Status Coordinator::Store(Scheduler::Write& write) {
-  if (auto* set = std::get_if<Scheduler::SetSweepState>(&write)) {
-    spdlog::info("sweep {} is {}{}", set->sweep_id, set->state, set->failure.empty() ? "" : ": " + set->failure);
-    return store_.SetSweepState(set->sweep_id, set->state, set->failure);
+  if (auto* pin = std::get_if<Scheduler::PinAgents>(&write)) return store_.PinAgents(pin->sweep_id, pin->agents);
+  if (auto* begin = std::get_if<Scheduler::StartSweep>(&write)) {
+    spdlog::info("sweep {} is running", begin->sweep_id);
+    return StoreHooks(begin->hooks,
+                      [&](std::vector<HookRow>& rows) { return store_.StartSweep(begin->sweep_id, rows); });
+  }
+  if (auto* finish = std::get_if<Scheduler::EndSweep>(&write)) {
+    spdlog::info("sweep {} is {}{}", finish->sweep_id, finish->state,
+                 finish->failure.empty() ? "" : ": " + finish->failure);
+    return store_.SetSweepState(finish->sweep_id, finish->state, finish->failure);
   }
   if (auto* create = std::get_if<Scheduler::CreateRun>(&write)) return store_.CreateRun(create->run);
   if (auto* start = std::get_if<Scheduler::StartRun>(&write)) return store_.StartRun(start->run_id, start->t0_ns);
@@ -250,7 +262,8 @@ absl::Status Coordinator::Store(Scheduler::Write& write) {
     lose->had_ended = !*lost;
     return absl::OkStatus();
   }
-  if (auto* hook = std::get_if<Scheduler::CreateHook>(&write)) return store_.CreateHook(hook->hook);
+  if (auto* create = std::get_if<Scheduler::CreateHooks>(&write))
+    return StoreHooks(create->hooks, [&](std::vector<HookRow>& rows) { return store_.CreateHooks(rows); });
   if (auto* hook = std::get_if<Scheduler::EndHook>(&write)) {
     if (hook->hook.state == "failed")
       spdlog::warn("{} hook on {} failed: {}", hook->hook.kind, hook->hook.where, hook->hook.error);
@@ -287,14 +300,14 @@ void Coordinator::Answer() {
 }
 
 void Coordinator::RunHooks() {
-  for (Scheduler::CreateHook& hook : scheduler_.TakeCoordinatorHooks()) {
-    std::thread& thread = hooks_[hook.hook.hook_id];
-    thread = std::thread([this, hook = std::move(hook)] {
+  for (Scheduler::Hook& hook : scheduler_.TakeCoordinatorHooks()) {
+    RunningHook& running = hooks_[hook.row.hook_id];
+    running.thread = std::thread([this, hook = std::move(hook), &stop = running.stop] {
       const auto expand = [&](const std::string& text) {
         return ExpandTemplate(
             text,
             [&](std::string_view name) -> std::optional<std::string> {
-              if (name == "run") return std::to_string(hook.hook.run_id);
+              if (name == "run") return std::to_string(hook.row.run_id);
               if (name == "block") return std::to_string(hook.block);
               if (name == "target") return hook.target;
               if (name == "agent") return "coordinator";
@@ -306,8 +319,8 @@ void Coordinator::RunHooks() {
       for (const std::string& word : hook.spec.argv()) request.argv.push_back(expand(word));
       for (const auto& [key, value] : hook.spec.env()) request.env.push_back(fmt::format("{}={}", key, expand(value)));
       request.cwd = expand(hook.spec.cwd());
-      SweepStore::HookRow row = hook.hook;
-      const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stopping_);
+      HookRow row = hook.row;
+      const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stop);
       if (result.ok()) {
         row.exit_code = result->exit_code;
         row.output = result->output;
@@ -320,11 +333,14 @@ void Coordinator::RunHooks() {
       tasks_.Push([this, row] {
         scheduler_.HookEnded(row);
         if (const auto found = hooks_.find(row.hook_id); found != hooks_.end()) {
-          found->second.join();
+          found->second.thread.join();
           hooks_.erase(found);
         }
       });
     });
+  }
+  for (const int64_t id : scheduler_.TakeStoppedHooks()) {
+    if (const auto found = hooks_.find(id); found != hooks_.end()) found->second.stop = true;
   }
 }
 

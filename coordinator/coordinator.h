@@ -66,6 +66,12 @@ class Coordinator {
     int64_t received_ns = 0;
   };
 
+  // A hook of the coordinator itself.
+  struct RunningHook {
+    std::thread thread;
+    std::atomic<bool> stop = false;
+  };
+
   void Run();
   void Accept(Connected& connected, int64_t now_ns);
   void Handle(const Session& session, const v1::Report& report, int64_t received_ns);
@@ -85,7 +91,7 @@ class Coordinator {
   // Below: the thread's own.
   Scheduler scheduler_;
   std::map<uint64_t, Connected> sessions_;
-  std::map<int64_t, std::thread> hooks_;
+  std::map<int64_t, RunningHook> hooks_;
   int64_t retry_at_ns_ = 0;
   int64_t renew_at_ns_ = 0;
   absl::Status trouble_;

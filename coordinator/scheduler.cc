@@ -17,6 +17,9 @@ constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
 // A name is taken over from a session that was silent this long: its host may have vanished without a word.
 constexpr int64_t kSilentNs = 10 * kSecond;
+// After a restart, who is chosen by labels is chosen only when agents had this long to connect again.
+constexpr int64_t kSettleNs = 10 * kSecond;
+constexpr char kCoordinator[] = "coordinator";  // the place of a hook that runs on no agent
 // T0 lies this far ahead, plus a generous multiple of the slowest agent's round trip.
 constexpr int64_t kStartLeadNs = 150 * kMs;
 constexpr int64_t kMaxStartLeadNs = 3 * kSecond;
@@ -45,6 +48,10 @@ std::string Describe(const v1::Selector& selector) {
   return labels.empty() ? "any label" : labels.substr(1);
 }
 
+std::string FailureOf(const HookRow& hook) {
+  return fmt::format("{} hook on {}: {}", hook.kind, hook.where, hook.error);
+}
+
 v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& cell, uint64_t seed) {
   v1::ShareSpec spec;
   spec.set_run_id(run.run_id);
@@ -67,58 +74,63 @@ v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& ce
 // ---------------------------------------------------------------------------------------------------------- loading,
 // users
 
-void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<SweepStore::HookRow> hooks, int64_t now_ns) {
+void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<HookRow> hooks, int64_t now_ns) {
   const int64_t id = row.sweep_id;
+  settled_ns_ = now_ns + kSettleNs;
   AddSweep(std::move(row));
   Sweep& sweep = sweeps_.at(id);
   sweep.cancel_now = sweep.row.cancel_now;
+  for (const std::string& name : sweep.row.pinned_agents) {
+    sweep.pinned.insert(name);
+    Expect(name, "", now_ns);
+  }
+  sweep.before.begun = !runs.empty() || sweep.row.state == "running";
   for (RunRow& run : runs) {
     if (run.state == "ended") {
       NoteEnded(sweep, run, run.verdict, run.agent_lost);
     } else {
-      for (const ShareRow& share : run.shares) sweep.pinned.insert(share.agent);
+      for (const ShareRow& share : run.shares) Expect(share.agent, share.incarnation, now_ns).agent_id = share.agent_id;
       AdoptRun(sweep, std::move(run), now_ns);
     }
   }
-  for (SweepStore::HookRow& hook : hooks) {
-    const bool of_sweep = hook.run_id == 0;
-    if (!of_sweep && (!sweep.run || sweep.run->row.run_id != hook.run_id)) continue;
-    const bool before = hook.kind.rfind("before", 0) == 0;
-    HookStage& stage =
-        of_sweep ? (before ? sweep.before : sweep.after) : (before ? sweep.run->before : sweep.run->after);
-    stage.begun = true;
-    if (hook.state == "failed") stage.failure = hook.error;
-    if (hook.state != "running") continue;
-    CreateHook open{hook, {}, 0, ""};
-    if (of_sweep) {
-      open.spec = before ? sweep.row.spec.before_sweep() : sweep.row.spec.after_sweep();
-    } else {
-      const v1::CellSpec& cell = sweep.CellOf(sweep.run->row.cell_id).spec;
-      open.spec = before ? cell.before_run() : cell.after_run();
-      open.block = sweep.run->row.block;
-      open.target = cell.target();
-    }
-    if (hook.where == "coordinator") {
-      hook.state = "failed";
-      hook.error = "the coordinator was restarted while the hook ran";
-      ended_hooks_[hook.hook_id] = hook;
-    }
-    stage.open[hook.hook_id] = std::move(open);
+  if (sweep.run && sweep.run->row.state == "preparing")
+    sweep.run->trouble = {"interrupted", "the coordinator was restarted before the run began"};
+  for (HookRow& hook : hooks) LoadHook(sweep, std::move(hook), now_ns);
+}
+
+// An agent that is known from the store alone. Its lease counts from now.
+Scheduler::Agent& Scheduler::Expect(const std::string& name, const std::string& incarnation, int64_t now_ns) {
+  Agent& agent = agents_[name];
+  agent.hello.set_name(name);
+  if (!incarnation.empty()) agent.hello.set_incarnation(incarnation);
+  agent.heard_ns = now_ns;
+  return agent;
+}
+
+void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
+  HookStage* const stage = StageOf(row);
+  if (stage == nullptr) return;
+  stage->begun = true;
+  if (row.state == "failed") stage->failure = FailureOf(row);
+  if (row.state != "running") return;
+  const bool before = row.kind.rfind("before", 0) == 0;
+  Hook& open = stage->open[row.hook_id];
+  open.row = row;
+  if (row.run_id == 0) {
+    open.spec = before ? sweep.row.spec.before_sweep() : sweep.row.spec.after_sweep();
+  } else {
+    const v1::CellSpec& cell = sweep.CellOf(sweep.run->row.cell_id).spec;
+    open.spec = before ? cell.before_run() : cell.after_run();
+    open.block = sweep.run->row.block;
+    open.target = cell.target();
   }
-  if (!runs.empty() || sweep.row.state == "running") sweep.before.begun = true;
-  if (sweep.run) {
-    if (sweep.run->row.state == "preparing" && sweep.run->trouble.code.empty()) {
-      sweep.run->trouble = {"interrupted", "the coordinator was restarted before the run began"};
-    }
-    // The lease of an agent that the coordinator has not yet heard again counts from now.
-    for (auto& [name, share] : sweep.run->shares) {
-      Agent& agent = agents_[name];
-      agent.agent_id = share.row.agent_id;
-      agent.heard_ns = now_ns;
-      agent.hello.set_name(name);
-      agent.hello.set_incarnation(share.row.incarnation);
-    }
+  if (row.where != kCoordinator) {
+    Expect(row.where, row.incarnation, now_ns);
+    return;
   }
+  row.state = "failed";
+  row.error = "the coordinator was restarted while the hook ran";
+  ended_hooks_[row.hook_id] = std::move(row);
 }
 
 void Scheduler::AddSweep(SweepRow row) {
@@ -175,27 +187,32 @@ void Scheduler::NoteEnded(Sweep& sweep, const RunRow& row, const std::string& ve
 
 // ---------------------------------------------------------------------------------------------------------- agents
 
-std::optional<std::string> Scheduler::Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello,
-                                              int64_t now_ns) {
+std::optional<std::string> Scheduler::RefusalOf(const v1::Hello& hello, int64_t now_ns) const {
+  if (hello.name().empty()) return "the agent did not say its name";
+  if (hello.name() == kCoordinator)
+    return "no agent may be named 'coordinator', which is a place where hooks run: give it another name with --name";
   if (hello.protocol_version() != kProtocolVersion) {
     return fmt::format(
         "agent {} speaks protocol version {}, this coordinator {}: install the same version of Assay on both",
         hello.name(), hello.protocol_version(), kProtocolVersion);
   }
-  Agent& agent = agents_[hello.name()];
-  const bool same = agent.hello.incarnation() == hello.incarnation();
-  if (agent.session != 0 && !same && now_ns - agent.heard_ns < kSilentNs) {
+  const auto found = agents_.find(hello.name());
+  if (found == agents_.end()) return std::nullopt;
+  const Agent& agent = found->second;
+  if (agent.session != 0 && agent.hello.incarnation() != hello.incarnation() && now_ns - agent.heard_ns < kSilentNs) {
     return fmt::format(
         "an agent named '{}' is connected already (host {}, pid {}): give this one a name of its own with --name",
         hello.name(), agent.hello.host(), agent.hello.pid());
   }
+  return std::nullopt;
+}
+
+void Scheduler::Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello, int64_t now_ns) {
+  Agent& agent = agents_[hello.name()];
+  const bool same = agent.hello.incarnation() == hello.incarnation();
   if (agent.session != 0) name_of_session_.erase(agent.session);
   if (!same) {
-    // A hook is never started twice: what the old process was doing is over, and how it ended is not known.
-    for (auto& [id, hook] : agent.hooks) {
-      hook.set_done(true);
-      hook.set_error("the agent was restarted while the hook ran");
-    }
+    std::erase_if(agent.hooks, [](const auto& hook) { return !hook.second.done(); });
     agent.shares.clear();
   }
   agent.agent_id = agent_id;
@@ -205,7 +222,6 @@ std::optional<std::string> Scheduler::Connect(uint64_t session, int64_t agent_id
   agent.leaving = false;
   name_of_session_[session] = hello.name();
   changed_.insert(session);
-  return std::nullopt;
 }
 
 void Scheduler::Reported(uint64_t session, const v1::Report& report, int64_t now_ns) {
@@ -220,15 +236,17 @@ void Scheduler::Reported(uint64_t session, const v1::Report& report, int64_t now
   }
   agent.spool = report.spool();
   agent.shares.clear();
-  for (const v1::ShareStatus& status : report.shares()) agent.shares[status.run_id()] = status;
-  for (const v1::HookStatus& status : report.hooks()) agent.hooks[status.hook_id()] = status;
-  if (Sweep* sweep = Active(); sweep != nullptr && sweep->run) {
-    const auto share = sweep->run->shares.find(name->second);
-    const auto status = agent.shares.find(sweep->run->row.run_id);
-    if (share != sweep->run->shares.end() && status != agent.shares.end() &&
-        share->second.row.incarnation == agent.hello.incarnation()) {
-      share->second.status = status->second;
-    }
+  for (const v1::ShareStatus& status : report.shares()) {
+    agent.shares[status.run_id()] = status;
+    Run* const run = FindRun(status.run_id());
+    if (run == nullptr) continue;
+    const auto share = run->shares.find(name->second);
+    if (share != run->shares.end() && share->second.row.incarnation == agent.hello.incarnation())
+      share->second.status = status;
+  }
+  // A report that was under way still names hooks that are settled.
+  for (const v1::HookStatus& status : report.hooks()) {
+    if (StageWith(status.hook_id()) != nullptr) agent.hooks[status.hook_id()] = status;
   }
 }
 
@@ -241,6 +259,10 @@ void Scheduler::Disconnected(uint64_t session, int64_t now_ns) {
     agent.heard_ns = now_ns;
   }
   name_of_session_.erase(name);
+}
+
+bool Scheduler::IsGone(const Agent& agent, int64_t now_ns) const {
+  return (agent.session == 0 && agent.leaving) || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns;
 }
 
 std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& selector) const {
@@ -278,14 +300,24 @@ void Scheduler::RunEnded(int64_t run_id, const std::string& verdict, bool agent_
   sweep->run.reset();
 }
 
-void Scheduler::HookEnded(const SweepStore::HookRow& hook) { ended_hooks_[hook.hook_id] = hook; }
-
-std::vector<Scheduler::CreateHook> Scheduler::TakeCoordinatorHooks() { return std::exchange(coordinator_hooks_, {}); }
+void Scheduler::HookEnded(const HookRow& hook) {
+  const HookStage* const stage = StageWith(hook.hook_id);
+  if (stage == nullptr) return;
+  HookRow& ended = ended_hooks_[hook.hook_id] = hook;
+  const std::string& given_up = stage->open.at(hook.hook_id).given_up;
+  if (ended.state == "failed" && !given_up.empty()) ended.error = given_up;
+}
 
 // ---------------------------------------------------------------------------------------------------------- what comes
 // next
 
-Scheduler::Sweep* Scheduler::Active() { return sweeps_.empty() ? nullptr : &sweeps_.begin()->second; }
+// The one that has begun, also if an older one comes in only now; else the oldest.
+const Scheduler::Sweep* Scheduler::Active() const {
+  for (const auto& [id, sweep] : sweeps_) {
+    if (sweep.before.begun) return &sweep;
+  }
+  return sweeps_.empty() ? nullptr : &sweeps_.begin()->second;
+}
 
 Scheduler::Run* Scheduler::FindRun(int64_t run_id, Sweep** owner) {
   for (auto& [id, sweep] : sweeps_) {
@@ -297,7 +329,7 @@ Scheduler::Run* Scheduler::FindRun(int64_t run_id, Sweep** owner) {
 }
 
 std::optional<Scheduler::Write> Scheduler::NextWrite(int64_t now_ns) {
-  Sweep* const active = Active();
+  const Sweep* const active = Active();
   for (auto& [id, sweep] : sweeps_) {
     // A sweep that waits behind another one is only ever cancelled.
     if (&sweep != active && !sweep.Cancelling()) continue;
@@ -310,20 +342,28 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
   sweep.waiting.clear();
   const v1::SweepSpec& spec = sweep.row.spec;
   if (sweep.row.state == "pending") {
-    if (!PinAgents(sweep, now_ns)) return std::nullopt;
-    return SetSweepState{sweep.row.sweep_id, "running", ""};
+    if (auto write = NextPins(sweep, now_ns)) return write;
+    if (!sweep.waiting.empty()) return std::nullopt;
+    std::optional<std::vector<Hook>> hooks =
+        HooksOf(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr, now_ns);
+    if (!hooks) return std::nullopt;
+    if (!sweep.before.failure.empty()) return EndSweep{sweep.row.sweep_id, "failed", sweep.before.failure};
+    return StartSweep{sweep.row.sweep_id, *std::move(hooks)};
   }
   if (!sweep.Cancelling() || sweep.before.begun) {
     if (auto write = NextOfStage(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr,
                                  sweep.Cancelling() ? "the sweep was cancelled" : "", now_ns))
       return write;
     if (!sweep.before.Over()) return std::nullopt;
-    if (!sweep.before.failure.empty()) sweep.failure = sweep.before.failure;
+    if (!sweep.before.failure.empty() && !sweep.Cancelling()) sweep.failure = sweep.before.failure;
   }
   if (sweep.run) return NextOfRun(sweep, *sweep.run, now_ns);
   const auto next = NextCell(sweep);
   if (next && !sweep.Cancelling() && sweep.failure.empty()) {
-    if (!PinAgents(sweep, now_ns)) return std::nullopt;
+    if (auto write = NextPins(sweep, now_ns)) return write;
+    const v1::Sampling& sampling = sweep.CellAt(next->second).spec.sampling();
+    if (sampling.has_where() && now_ns < settled_ns_) sweep.waiting = "waiting for agents to connect again";
+    if (!sweep.waiting.empty()) return std::nullopt;
     return MakeRun(sweep, next->first, next->second);
   }
   if (sweep.before.begun) {
@@ -333,7 +373,7 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     if (sweep.failure.empty()) sweep.failure = sweep.after.failure;
   }
   const char* state = !sweep.failure.empty() ? "failed" : sweep.Cancelling() ? "cancelled" : "finished";
-  return SetSweepState{sweep.row.sweep_id, state, sweep.failure};
+  return EndSweep{sweep.row.sweep_id, state, sweep.failure};
 }
 
 std::optional<std::pair<uint32_t, uint32_t>> Scheduler::NextCell(const Sweep& sweep) const {
@@ -346,30 +386,30 @@ std::optional<std::pair<uint32_t, uint32_t>> Scheduler::NextCell(const Sweep& sw
 }
 
 // The agents that fire stay the same for the whole sweep, so that its cells can be compared; one that is gone for good
-// is replaced.
-bool Scheduler::PinAgents(Sweep& sweep, int64_t now_ns) {
+// is replaced. Without a write and with nobody in sweep.waiting all are there.
+std::optional<Scheduler::Write> Scheduler::NextPins(Sweep& sweep, int64_t now_ns) const {
   const v1::SweepSpec& spec = sweep.row.spec;
   std::string away;
   bool gone = sweep.pinned.empty();
   for (const std::string& name : sweep.pinned) {
     const Agent& agent = agents_.at(name);
     if (agent.session != 0 && !agent.leaving) continue;
-    if (agent.leaving || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns) gone = true;
+    if (agent.leaving || IsGone(agent, now_ns)) gone = true;
     away += fmt::format("{}{}", away.empty() ? "" : ", ", name);
   }
-  if (away.empty() && !gone) return true;
+  if (away.empty() && !gone) return std::nullopt;
   const std::vector<const Agent*> matching = Matching(spec.agents());
   const size_t wanted = std::max<size_t>(1, spec.agents_min());
   if (gone && matching.size() >= wanted) {
-    sweep.pinned.clear();
-    for (const Agent* agent : matching) sweep.pinned.insert(agent->hello.name());
-    return true;
+    PinAgents pin{sweep.row.sweep_id, {}};
+    for (const Agent* agent : matching) pin.agents.push_back(agent->hello.name());
+    return pin;
   }
   sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}; start assay-agent{}",
                                      wanted - matching.size(), wanted - matching.size() == 1 ? "" : "s",
                                      Describe(spec.agents()), Labels(spec.agents(), " --label "))
                        : fmt::format("waiting for agent {} to come back", away);
-  return false;
+  return std::nullopt;
 }
 
 std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block, uint32_t position) {
@@ -421,8 +461,12 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
     for (const auto& [name, share] : run.shares) {
       const Agent& agent = agents_.at(name);
       if (!run.trouble.code.empty()) break;
-      if (share.status.phase() == v1::REFUSED)
+      if (share.status.phase() == v1::REFUSED) {
         run.trouble = {"refused", fmt::format("agent {}: {}", name, share.status.error())};
+      } else if (share.Over() || HasFired(share.status.phase())) {
+        // By itself, as when its lease ran out: it does not come to READY again.
+        run.trouble = {"interrupted", fmt::format("agent {} ended its share before the run began", name)};
+      }
       if (agent.hello.incarnation() != share.row.incarnation || agent.leaving)
         run.trouble = {"interrupted", fmt::format("agent {} was restarted or left before the run began", name)};
       if (now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns)
@@ -485,37 +529,68 @@ std::optional<Scheduler::Write> Scheduler::NextLoss(Run& run, int64_t now_ns) {
 
 // ---------------------------------------------------------------------------------------------------------- hooks
 
-void Scheduler::BeginStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
-                           const Run* run) const {
-  stage.begun = true;
-  if (hook.argv().empty()) return;
-  std::vector<std::string> places;
+// The hooks that a stage begins with; nothing while one of its agents is away and may come back. Without any agent
+// stage.failure says so.
+std::optional<std::vector<Scheduler::Hook>> Scheduler::HooksOf(HookStage& stage, const Sweep& sweep, const char* kind,
+                                                               const v1::Hook& hook, const Run* run,
+                                                               int64_t now_ns) const {
+  stage.failure.clear();
+  if (hook.argv().empty()) return std::vector<Hook>();
+  std::map<std::string, std::string> places;  // with the incarnation
   if (hook.on_coordinator()) {
-    places.emplace_back("coordinator");
-  } else if (hook.has_where()) {
-    for (const Agent* agent : Matching(hook.where())) places.push_back(agent->hello.name());
+    places[kCoordinator];
   } else {
-    places.assign(sweep.pinned.begin(), sweep.pinned.end());
+    if (hook.has_where() && now_ns < settled_ns_) return std::nullopt;
+    for (const auto& [name, agent] : agents_) {
+      const bool meant =
+          hook.has_where() ? !IsGone(agent, now_ns) && Matches(agent.hello, hook.where()) : sweep.pinned.contains(name);
+      if (!meant) continue;
+      if (agent.session == 0 && !IsGone(agent, now_ns)) return std::nullopt;
+      places[name] = agent.hello.incarnation();
+    }
   }
   if (places.empty()) stage.failure = fmt::format("{}: no connected agent has {}", kind, Describe(hook.where()));
-  for (std::string& place : places) {
-    SweepStore::HookRow row;
-    row.sweep_id = sweep.row.sweep_id;
-    row.run_id = run != nullptr ? run->row.run_id : 0;
-    row.kind = kind;
-    row.where = std::move(place);
-    row.state = "running";
-    stage.wanted.push_back({std::move(row), hook, run != nullptr ? run->row.block : 0,
-                            run != nullptr ? sweep.CellOf(run->row.cell_id).spec.target() : ""});
+  std::vector<Hook> hooks;
+  for (const auto& [place, incarnation] : places) {
+    Hook& made = hooks.emplace_back();
+    made.row.sweep_id = sweep.row.sweep_id;
+    made.row.run_id = run != nullptr ? run->row.run_id : 0;
+    made.row.kind = kind;
+    made.row.where = place;
+    made.row.incarnation = incarnation;
+    made.row.state = "running";
+    made.spec = hook;
+    if (run == nullptr) continue;
+    made.block = run->row.block;
+    made.target = sweep.CellOf(run->row.cell_id).spec.target();
+  }
+  return hooks;
+}
+
+void Scheduler::OpenHooks(const std::vector<Hook>& hooks, HookStage& stage) {
+  stage.begun = true;
+  for (const Hook& hook : hooks) {
+    stage.open[hook.row.hook_id] = hook;
+    if (hook.row.where == kCoordinator) {
+      coordinator_hooks_.push_back(hook);
+    } else {
+      Changed(hook.row.where);
+    }
   }
 }
 
-// Moves what agents say of their hooks to ended_hooks_. With `give_up` those that still run are ended with that reason.
+// Moves what agents say of their hooks to ended_hooks_. With `give_up` those that still run are ended with that reason;
+// one on the coordinator is told to stop.
 void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_t now_ns) {
-  if (!give_up.empty()) stage.wanted.clear();
-  for (const auto& [id, open] : stage.open) {
-    SweepStore::HookRow row = open.hook;
-    if (row.where == "coordinator" || ended_hooks_.contains(id)) continue;
+  for (auto& [id, open] : stage.open) {
+    if (ended_hooks_.contains(id)) continue;
+    HookRow row = open.row;
+    if (row.where == kCoordinator) {
+      if (give_up.empty() || !open.given_up.empty()) continue;
+      open.given_up = give_up;
+      stopped_hooks_.push_back(id);
+      continue;
+    }
     const Agent& agent = agents_.at(row.where);
     const auto status = agent.hooks.find(id);
     if (status != agent.hooks.end() && status->second.done()) {
@@ -525,7 +600,10 @@ void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_
       row.error = status->second.error();
     } else if (!give_up.empty()) {
       row.error = give_up;
-    } else if (now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns) {
+    } else if (agent.session != 0 && agent.hello.incarnation() != row.incarnation) {
+      // It is never started twice: what the old process was doing is over, and how it ended is not known.
+      row.error = "the agent was restarted while the hook ran";
+    } else if (IsGone(agent, now_ns)) {
       row.error = "the agent was not heard of any more";
     } else {
       continue;
@@ -539,18 +617,31 @@ std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const S
                                                        const v1::Hook& hook, const Run* run, const std::string& give_up,
                                                        int64_t now_ns) {
   if (!stage.begun) {
-    if (!give_up.empty()) {
-      stage.begun = true;
-      return std::nullopt;
+    std::optional<std::vector<Hook>> hooks;
+    if (give_up.empty()) {
+      hooks = HooksOf(stage, sweep, kind, hook, run, now_ns);
+      if (!hooks) return std::nullopt;
+      if (!hooks->empty()) return CreateHooks{*std::move(hooks)};
     }
-    BeginStage(stage, sweep, kind, hook, run);
+    stage.begun = true;
+    return std::nullopt;
   }
   SettleHooks(stage, give_up, now_ns);
   for (const auto& [id, open] : stage.open) {
     if (const auto ended = ended_hooks_.find(id); ended != ended_hooks_.end()) return EndHook{ended->second};
   }
-  if (!stage.wanted.empty()) return stage.wanted.front();
   return std::nullopt;
+}
+
+// Nothing if its sweep or run is over.
+Scheduler::HookStage* Scheduler::StageOf(const HookRow& hook) {
+  const auto found = sweeps_.find(hook.sweep_id);
+  if (found == sweeps_.end()) return nullptr;
+  Sweep& sweep = found->second;
+  const bool before = hook.kind.rfind("before", 0) == 0;
+  if (hook.run_id == 0) return before ? &sweep.before : &sweep.after;
+  if (!sweep.run || sweep.run->row.run_id != hook.run_id) return nullptr;
+  return before ? &sweep.run->before : &sweep.run->after;
 }
 
 Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
@@ -567,15 +658,15 @@ Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
 // stored
 
 void Scheduler::Written(const Write& write, int64_t now_ns) {
-  if (const auto* set = std::get_if<SetSweepState>(&write)) {
-    const auto found = sweeps_.find(set->sweep_id);
-    if (found == sweeps_.end()) return;
-    if (set->state == "running") {
-      // A cancel that came in meanwhile stays.
-      if (!found->second.Cancelling()) found->second.row.state = set->state;
-    } else {
-      sweeps_.erase(found);
-    }
+  if (const auto* pin = std::get_if<PinAgents>(&write)) {
+    const auto found = sweeps_.find(pin->sweep_id);
+    if (found != sweeps_.end()) found->second.pinned = {pin->agents.begin(), pin->agents.end()};
+  } else if (const auto* begin = std::get_if<StartSweep>(&write)) {
+    Sweep& sweep = sweeps_.at(begin->sweep_id);
+    sweep.row.state = "running";
+    OpenHooks(begin->hooks, sweep.before);
+  } else if (const auto* finish = std::get_if<EndSweep>(&write)) {
+    sweeps_.erase(finish->sweep_id);
   } else if (const auto* create = std::get_if<CreateRun>(&write)) {
     AdoptRun(sweeps_.at(create->run.sweep_id), create->run, now_ns);
   } else if (const auto* start = std::get_if<StartRun>(&write)) {
@@ -595,24 +686,11 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
     Share& share = run->shares.at(lose->agent);
     (lose->had_ended ? share.ended : share.lost) = true;
     Changed(lose->agent);
-  } else if (const auto* hook = std::get_if<CreateHook>(&write)) {
-    for (auto& [id, sweep] : sweeps_) {
-      for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr,
-                               sweep.run ? &sweep.run->after : nullptr}) {
-        if (stage == nullptr || stage->wanted.empty() || id != hook->hook.sweep_id) continue;
-        stage->wanted.erase(stage->wanted.begin());
-        stage->open[hook->hook.hook_id] = *hook;
-      }
-    }
-    if (hook->hook.where == "coordinator") {
-      coordinator_hooks_.push_back(*hook);
-    } else {
-      Changed(hook->hook.where);
-    }
+  } else if (const auto* create_hooks = std::get_if<CreateHooks>(&write)) {
+    OpenHooks(create_hooks->hooks, *StageOf(create_hooks->hooks[0].row));
   } else if (const auto* end = std::get_if<EndHook>(&write)) {
     if (HookStage* stage = StageWith(end->hook.hook_id)) {
-      if (end->hook.state == "failed")
-        stage->failure = fmt::format("{} hook on {}: {}", end->hook.kind, end->hook.where, end->hook.error);
+      if (end->hook.state == "failed") stage->failure = FailureOf(end->hook);
       stage->open.erase(end->hook.hook_id);
     }
     ended_hooks_.erase(end->hook.hook_id);
@@ -648,16 +726,16 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
   if (name == name_of_session_.end()) return desired;
   const Agent& agent = agents_.at(name->second);
   bool busy = false;
-  if (!sweeps_.empty()) {
-    const Sweep& sweep = sweeps_.begin()->second;
+  // Only a sweep that has begun has any of it.
+  for (const auto& [id, sweep] : sweeps_) {
     const auto add_hooks = [&](const HookStage& stage) {
-      for (const auto& [id, open] : stage.open) {
-        if (open.hook.where != name->second) continue;
+      for (const auto& [hook_id, open] : stage.open) {
+        if (open.row.where != name->second || open.row.incarnation != agent.hello.incarnation()) continue;
         busy = true;
         v1::DesiredHook& hook = *desired.add_hooks();
-        hook.set_hook_id(id);
+        hook.set_hook_id(hook_id);
         *hook.mutable_hook() = open.spec;
-        hook.set_run_id(open.hook.run_id);
+        hook.set_run_id(open.row.run_id);
         hook.set_block(open.block);
         hook.set_target(open.target);
       }
@@ -748,9 +826,9 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
   info.set_rejected(sweep.rejected);
   progress.set_runs_done(static_cast<uint32_t>(sweep.done.size()));
   progress.set_eta_ns(sweep.Cancelling() ? -1 : EtaNs(sweep, now_ns));
-  const bool first = found == sweeps_.begin();
+  const Sweep* const active = Active();
   std::string doing = sweep.Cancelling() ? "cancelling" : "running";
-  if (!first && !sweep.Cancelling()) doing = fmt::format("waiting for sweep {} to end", sweeps_.begin()->first);
+  if (active != &sweep && !sweep.Cancelling()) doing = fmt::format("waiting for sweep {} to end", active->row.sweep_id);
   if (!sweep.waiting.empty()) doing = sweep.waiting;
   if (sweep.run) {
     const Run& run = *sweep.run;
@@ -793,9 +871,7 @@ v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
     v1::AgentInfo& info = *reply.add_agents();
     info.set_name(name);
     info.set_host(agent.hello.host());
-    const bool gone =
-        agent.session == 0 && (agent.leaving || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns);
-    info.set_state(agent.session != 0 ? "connected" : gone ? "gone" : "away");
+    info.set_state(agent.session != 0 ? "connected" : IsGone(agent, now_ns) ? "gone" : "away");
     std::string labels;
     for (const v1::Label& label : agent.hello.labels())
       labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", label.key(), label.value());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,7 +31,24 @@ class Scheduler {
     int64_t grace_ns = 5'000'000'000;
   };
 
-  struct SetSweepState {
+  // One execution of a hook in one place.
+  struct Hook {
+    HookRow row;
+    v1::Hook spec;
+    uint32_t block = 0;  // of its run, for templates
+    std::string target;
+    std::string given_up;  // on the coordinator: why it was told to stop
+  };
+
+  struct PinAgents {
+    int64_t sweep_id;
+    std::vector<std::string> agents;
+  };
+  struct StartSweep {
+    int64_t sweep_id;
+    std::vector<Hook> hooks;  // before_sweep; the store fills in the hook_ids
+  };
+  struct EndSweep {
     int64_t sweep_id;
     std::string state;
     std::string failure;
@@ -52,14 +70,11 @@ class Scheduler {
     std::string why;
     bool had_ended = false;  // the store's answer: its end came in at the last moment
   };
-  struct CreateHook {
-    SweepStore::HookRow hook;  // the store fills in hook_id
-    v1::Hook spec;
-    uint32_t block = 0;  // of its run, for templates
-    std::string target;
+  struct CreateHooks {
+    std::vector<Hook> hooks;  // of one stage, at least one; the store fills in the hook_ids
   };
   struct EndHook {
-    SweepStore::HookRow hook;
+    HookRow hook;
   };
   // Judging takes a while and goes to another thread; RunEnded says when it is done. Written means it was handed over.
   struct EndRun {
@@ -68,31 +83,34 @@ class Scheduler {
     v1::CellSpec cell;
     RunTrouble trouble;
   };
-  using Write = std::variant<SetSweepState, CreateRun, StartRun, DrainRun, LoseShare, CreateHook, EndHook, EndRun>;
+  using Write = std::variant<PinAgents, StartSweep, EndSweep, CreateRun, StartRun, DrainRun, LoseShare, CreateHooks,
+                             EndHook, EndRun>;
 
   explicit Scheduler(Options options) : options_(options) {}
 
   // At start: a sweep that is not finished, with all that happened in it. Agents get a whole lease to come back.
-  void Load(SweepRow sweep, std::vector<RunRow> runs, std::vector<SweepStore::HookRow> hooks, int64_t now_ns);
+  void Load(SweepRow sweep, std::vector<RunRow> runs, std::vector<HookRow> hooks, int64_t now_ns);
 
   // Users.
   void AddSweep(SweepRow sweep);
   void CancelSweep(int64_t sweep_id, bool now);
 
-  // Agents. A session is one Control stream. Returns why the agent is refused, or nothing.
-  std::optional<std::string> Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello, int64_t now_ns);
+  // Agents. A session is one Control stream. Only an agent that is not refused may be connected.
+  std::optional<std::string> RefusalOf(const v1::Hello& hello, int64_t now_ns) const;
+  void Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello, int64_t now_ns);
   void Reported(uint64_t session, const v1::Report& report, int64_t now_ns);
   void Disconnected(uint64_t session, int64_t now_ns);
 
   // The other threads' news.
   void ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end);  // committed
   void RunEnded(int64_t run_id, const std::string& verdict, bool agent_lost, int64_t now_ns);
-  void HookEnded(const SweepStore::HookRow& hook);  // one that ran on the coordinator
+  void HookEnded(const HookRow& hook);  // one that ran on the coordinator
 
   std::optional<Write> NextWrite(int64_t now_ns);
   void Written(const Write& write, int64_t now_ns);
-  // Hooks to start on the coordinator itself, once each.
-  std::vector<CreateHook> TakeCoordinatorHooks();
+  // Hooks to start on the coordinator itself, once each, and those to stop; each then ends by HookEnded.
+  std::vector<Hook> TakeCoordinatorHooks() { return std::exchange(coordinator_hooks_, {}); }
+  std::vector<int64_t> TakeStoppedHooks() { return std::exchange(stopped_hooks_, {}); }
 
   // Sessions whose desired state has changed since the last call.
   std::set<uint64_t> TakeChanged();
@@ -102,7 +120,6 @@ class Scheduler {
   // Without results: those are in the store. Nothing for a sweep that is not (any more) the scheduler's.
   std::optional<v1::SweepProgress> Progress(int64_t sweep_id, int64_t now_ns) const;
   v1::ListAgentsReply Agents(int64_t now_ns) const;
-  bool Holds(int64_t sweep_id) const { return sweeps_.contains(sweep_id); }
 
  private:
   struct Agent {
@@ -128,10 +145,9 @@ class Scheduler {
   };
   struct HookStage {
     bool begun = false;
-    std::vector<CreateHook> wanted;      // not yet stored
-    std::map<int64_t, CreateHook> open;  // stored and not ended, by hook_id
+    std::map<int64_t, Hook> open;  // stored and not ended, by hook_id
     std::string failure;
-    bool Over() const { return begun && wanted.empty() && open.empty(); }
+    bool Over() const { return begun && open.empty(); }
   };
   struct Run {
     RunRow row;
@@ -151,7 +167,7 @@ class Scheduler {
     uint32_t accepted = 0;
     uint32_t rejected = 0;
     std::set<std::string> pinned;  // agents that fire
-    HookStage before, after;
+    HookStage before, after;       // before.begun: the sweep has begun
     std::unique_ptr<Run> run;
     std::map<uint32_t, std::pair<int64_t, uint32_t>> spent_ns;  // by position: total wall time of runs, and how many
     std::string waiting;                                        // for whom, shown to users
@@ -162,22 +178,28 @@ class Scheduler {
     const CellRow& CellOf(int64_t cell_id) const { return row.cells[position_of_cell.at(cell_id)]; }
   };
 
-  Sweep* Active();
+  const Sweep* Active() const;
   Run* FindRun(int64_t run_id, Sweep** sweep = nullptr);
+  bool IsGone(const Agent& agent, int64_t now_ns) const;
   std::vector<const Agent*> Matching(const v1::Selector& selector) const;
+  Agent& Expect(const std::string& name, const std::string& incarnation, int64_t now_ns);
+  void LoadHook(Sweep& sweep, HookRow row, int64_t now_ns);
   void AdoptRun(Sweep& sweep, RunRow row, int64_t now_ns);
   void NoteEnded(Sweep& sweep, const RunRow& row, const std::string& verdict, bool agent_lost);
   std::optional<std::pair<uint32_t, uint32_t>> NextCell(const Sweep& sweep) const;
-  bool PinAgents(Sweep& sweep, int64_t now_ns);
+  std::optional<Write> NextPins(Sweep& sweep, int64_t now_ns) const;
 
-  void BeginStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook, const Run* run) const;
+  std::optional<std::vector<Hook>> HooksOf(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
+                                           const Run* run, int64_t now_ns) const;
   void SettleHooks(HookStage& stage, const std::string& give_up, int64_t now_ns);
+  void OpenHooks(const std::vector<Hook>& hooks, HookStage& stage);
   std::optional<Write> NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
                                    const Run* run, const std::string& give_up, int64_t now_ns);
   std::optional<Write> NextOfSweep(Sweep& sweep, int64_t now_ns);
   std::optional<Write> NextOfRun(Sweep& sweep, Run& run, int64_t now_ns);
   std::optional<Write> NextLoss(Run& run, int64_t now_ns);
   std::optional<Write> MakeRun(Sweep& sweep, uint32_t block, uint32_t position);
+  HookStage* StageOf(const HookRow& hook);
   HookStage* StageWith(int64_t hook_id);
   void Changed(const std::string& agent);
   void Changed(const Run& run);
@@ -188,8 +210,10 @@ class Scheduler {
   std::map<uint64_t, std::string> name_of_session_;
   std::map<int64_t, Sweep> sweeps_;  // unfinished, oldest first: one at a time is active
   std::set<uint64_t> changed_;
-  std::vector<CreateHook> coordinator_hooks_;
-  std::map<int64_t, SweepStore::HookRow> ended_hooks_;  // ended, and not yet stored as such
+  std::vector<Hook> coordinator_hooks_;
+  std::vector<int64_t> stopped_hooks_;
+  std::map<int64_t, HookRow> ended_hooks_;  // ended, and not yet stored as such
+  int64_t settled_ns_ = 0;                  // by then agents are back that a restart of the coordinator cut off
 };
 
 }  // namespace assay

@@ -6,20 +6,27 @@
 
 namespace assay {
 
-absl::Status SweepStore::CreateHook(HookRow& hook) {
-  return connection_.Transact([&](pqxx::transaction_base& transaction) {
+void SweepStore::InsertHooks(pqxx::transaction_base& transaction, std::vector<HookRow>& hooks) {
+  if (hooks.empty()) return;
+  // Those made by a commit whose answer was lost: they were never started.
+  transaction.exec_params(
+      "DELETE FROM hook WHERE sweep_id = $1 AND run_id IS NOT DISTINCT FROM nullif($2::bigint, 0) AND kind = $3 AND "
+      "state = 'running'",
+      hooks[0].sweep_id, hooks[0].run_id, hooks[0].kind);
+  for (HookRow& hook : hooks) {
     hook.state = "running";
-    // One that was made by a commit whose answer was lost: it was never started.
-    transaction.exec_params(
-        "DELETE FROM hook WHERE sweep_id = $1 AND run_id IS NOT DISTINCT FROM nullif($2::bigint, 0) AND kind = $3 AND "
-        "place = $4 AND state = 'running'",
-        hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where));
     hook.hook_id = transaction
                        .exec_params1(
-                           "INSERT INTO hook (sweep_id, run_id, kind, place) VALUES ($1, nullif($2::bigint, 0), $3, "
-                           "$4) RETURNING hook_id",
-                           hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where))[0]
+                           "INSERT INTO hook (sweep_id, run_id, kind, place, incarnation) VALUES ($1, "
+                           "nullif($2::bigint, 0), $3, $4, $5) RETURNING hook_id",
+                           hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where), ValidText(hook.incarnation))[0]
                        .as<int64_t>();
+  }
+}
+
+absl::Status SweepStore::CreateHooks(std::vector<HookRow>& hooks) {
+  return connection_.Transact([&](pqxx::transaction_base& transaction) {
+    InsertHooks(transaction, hooks);
     return absl::OkStatus();
   });
 }
@@ -35,7 +42,7 @@ absl::Status SweepStore::EndHook(const HookRow& hook) {
   });
 }
 
-absl::StatusOr<std::vector<SweepStore::HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) {
+absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) {
   std::vector<HookRow> hooks;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
     hooks.clear();
@@ -47,6 +54,7 @@ absl::StatusOr<std::vector<SweepStore::HookRow>> SweepStore::HooksOfSweep(int64_
       hook.run_id = row["run_id"].as<int64_t>(0);
       hook.kind = row["kind"].as<std::string>();
       hook.where = row["place"].as<std::string>();
+      hook.incarnation = row["incarnation"].as<std::string>();
       hook.state = row["state"].as<std::string>();
       hook.exit_code = row["exit_code"].as<int>(0);
       hook.error = row["error"].as<std::string>();

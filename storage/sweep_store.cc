@@ -87,12 +87,33 @@ absl::Status NoSweep(int64_t sweep_id) {
 
 bool Ended(const std::string& state) { return state == "finished" || state == "cancelled" || state == "failed"; }
 
+std::vector<std::string> Texts(const pqxx::result& column) {
+  std::vector<std::string> texts;
+  for (const auto& row : column) texts.push_back(row[0].as<std::string>());
+  return texts;
+}
+
 bool MayBecome(const std::string& from, const std::string& to) {
   if (from == to) return true;
   if (Ended(from)) return false;
   if (to == "running") return from == "pending";
   if (to == "finished") return from != "pending";
   return to == "cancelling" || to == "cancelled" || to == "failed";
+}
+
+absl::Status ChangeState(pqxx::transaction_base& transaction, int64_t sweep_id, const std::string& state,
+                         const std::string& failure) {
+  const std::string from = StateOf(transaction, sweep_id);
+  if (from.empty()) return NoSweep(sweep_id);
+  if (!MayBecome(from, state))
+    return absl::FailedPreconditionError(fmt::format("sweep {} is {} and cannot become {}", sweep_id, from, state));
+  transaction.exec_params(
+      "UPDATE sweep SET state = $2, failure = $3, "
+      "started_at = CASE WHEN $2 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END, "
+      "ended_at = CASE WHEN $2 IN ('finished', 'cancelled', 'failed') THEN coalesce(ended_at, clock_timestamp()) END "
+      "WHERE sweep_id = $1",
+      sweep_id, state, ValidText(failure));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -139,10 +160,9 @@ absl::StatusOr<std::vector<SweepRow>> SweepStore::UnfinishedSweeps() {
       if (!sweep.spec.ParseFromString(pqxx::binarystring(row[3]).str())) return Damaged("sweep", sweep.sweep_id);
       sweep.failure = row[4].as<std::string>();
       sweep.cancel_now = row[5].as<bool>();
-      for (const auto& set :
-           transaction.exec_params("SELECT unnest(sets) FROM sweep WHERE sweep_id = $1", sweep.sweep_id)) {
-        sweep.sets.push_back(set[0].as<std::string>());
-      }
+      sweep.sets = Texts(transaction.exec_params("SELECT unnest(sets) FROM sweep WHERE sweep_id = $1", sweep.sweep_id));
+      sweep.pinned_agents =
+          Texts(transaction.exec_params("SELECT unnest(pinned_agents) FROM sweep WHERE sweep_id = $1", sweep.sweep_id));
       if (absl::Status read = ReadCells(transaction, sweep); !read.ok()) return read;
       sweeps.push_back(std::move(sweep));
     }
@@ -153,18 +173,23 @@ absl::StatusOr<std::vector<SweepRow>> SweepStore::UnfinishedSweeps() {
 }
 
 absl::Status SweepStore::SetSweepState(int64_t sweep_id, const std::string& state, const std::string& failure) {
-  return connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
-    const std::string from = StateOf(transaction, sweep_id);
-    if (from.empty()) return NoSweep(sweep_id);
-    if (!MayBecome(from, state))
-      return absl::FailedPreconditionError(fmt::format("sweep {} is {} and cannot become {}", sweep_id, from, state));
-    transaction.exec_params(
-        "UPDATE sweep SET state = $2, failure = $3, "
-        "started_at = CASE WHEN $2 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END, "
-        "ended_at = CASE WHEN $2 IN ('finished', 'cancelled', 'failed') THEN coalesce(ended_at, clock_timestamp()) END "
-        "WHERE sweep_id = $1",
-        sweep_id, state, ValidText(failure));
-    return absl::OkStatus();
+  return connection_.Transact(
+      [&](pqxx::transaction_base& transaction) { return ChangeState(transaction, sweep_id, state, failure); });
+}
+
+absl::Status SweepStore::StartSweep(int64_t sweep_id, std::vector<HookRow>& hooks) {
+  return connection_.Transact([&](pqxx::transaction_base& transaction) {
+    absl::Status changed = ChangeState(transaction, sweep_id, "running", "");
+    if (changed.ok()) InsertHooks(transaction, hooks);
+    return changed;
+  });
+}
+
+absl::Status SweepStore::PinAgents(int64_t sweep_id, const std::vector<std::string>& names) {
+  return connection_.Transact([&](pqxx::transaction_base& transaction) {
+    const pqxx::result updated =
+        transaction.exec_params("UPDATE sweep SET pinned_agents = $2 WHERE sweep_id = $1", sweep_id, TextArray(names));
+    return updated.affected_rows() == 1 ? absl::OkStatus() : NoSweep(sweep_id);
   });
 }
 

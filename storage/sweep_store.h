@@ -35,6 +35,7 @@ struct SweepRow {
   v1::SweepSpec spec;
   std::vector<CellRow> cells;
   std::string failure;  // why it failed, empty otherwise
+  std::vector<std::string> pinned_agents;
   bool cancel_now = false;
 };
 
@@ -64,6 +65,20 @@ struct RunRow {
   std::vector<ShareRow> shares;
 };
 
+struct HookRow {
+  int64_t hook_id = 0;
+  int64_t sweep_id = 0;
+  int64_t run_id = 0;       // 0: the sweep's
+  std::string kind;         // before_sweep after_sweep before_run after_run
+  std::string where;        // agent name or "coordinator"
+  std::string incarnation;  // of that agent
+  std::string state;        // running ok failed
+  int exit_code = 0;
+  std::string error;
+  std::string output;
+  int64_t elapsed_ns = 0;
+};
+
 // State of sweeps, runs and shares. Each call is one transaction; what it says is durable when it returns. For one
 // thread.
 class SweepStore {
@@ -74,6 +89,9 @@ class SweepStore {
   absl::Status CreateSweep(SweepRow& sweep);
   absl::StatusOr<std::vector<SweepRow>> UnfinishedSweeps();  // pending, running, cancelling; oldest first; with cells
   absl::Status SetSweepState(int64_t sweep_id, const std::string& state, const std::string& failure);
+  // pending -> running, and its before_sweep hooks with it: a sweep that runs and has none needs none.
+  absl::Status StartSweep(int64_t sweep_id, std::vector<HookRow>& hooks);
+  absl::Status PinAgents(int64_t sweep_id, const std::vector<std::string>& names);
   absl::Status RequestCancel(int64_t sweep_id,
                              bool now);  // pending/running -> cancelling; FailedPrecondition if it has ended, NotFound
   // Drops the partitions and rows. FailedPrecondition while the sweep is not ended; NotFound.
@@ -101,19 +119,8 @@ class SweepStore {
   absl::StatusOr<std::vector<RunRow>> RunsOfSweep(int64_t sweep_id);  // with shares, in order of run_id
   absl::StatusOr<RunRow> GetRun(int64_t run_id);
 
-  struct HookRow {
-    int64_t hook_id = 0;
-    int64_t sweep_id = 0;
-    int64_t run_id = 0;  // 0: the sweep's
-    std::string kind;    // before_sweep after_sweep before_run after_run
-    std::string where;   // agent name or "coordinator"
-    std::string state;   // running ok failed
-    int exit_code = 0;
-    std::string error;
-    std::string output;
-    int64_t elapsed_ns = 0;
-  };
-  absl::Status CreateHook(HookRow& hook);  // state running; fills hook_id
+  // All hooks of one stage (kind and run), so that a stage is there whole or not at all. State running; fills hook_id.
+  absl::Status CreateHooks(std::vector<HookRow>& hooks);
   absl::Status EndHook(const HookRow& hook);
   absl::StatusOr<std::vector<HookRow>> HooksOfSweep(int64_t sweep_id);
 
@@ -121,6 +128,8 @@ class SweepStore {
   absl::Status LogEvent(int64_t sweep_id, int64_t run_id, const std::string& kind, const std::string& text);
 
  private:
+  static void InsertHooks(pqxx::transaction_base& transaction, std::vector<HookRow>& hooks);
+
   Connection& connection_;
 };
 

@@ -181,10 +181,10 @@ TEST_F(SweepStoreTest, RemovingASweepLeavesTheOthers) {
   v1::Batch second = NextBatch("s", StartedRun(kept, 0, 0, {a_}, 1).run_id);
   AddTrigger(second, 0, 0, 0, 1);
   WriteOk({first, second});
-  SweepStore::HookRow hook;
-  hook.sweep_id = gone.sweep_id;
-  hook.kind = "before_sweep";
-  ASSERT_EQ(store_.CreateHook(hook), absl::OkStatus());
+  std::vector<HookRow> hooks(1);
+  hooks[0].sweep_id = gone.sweep_id;
+  hooks[0].kind = "before_sweep";
+  ASSERT_EQ(store_.CreateHooks(hooks), absl::OkStatus());
   ASSERT_EQ(store_.SetSweepState(gone.sweep_id, "cancelled", ""), absl::OkStatus());
   ASSERT_EQ(store_.RemoveSweep(gone.sweep_id), absl::OkStatus());
   EXPECT_EQ(Count("trigger"), 1);
@@ -214,12 +214,14 @@ TEST_F(SweepStoreTest, RemovingASweepGivesUpBehindALongQueryInsteadOfHoldingUpEv
 TEST_F(SweepStoreTest, KeepsHooksAndEvents) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = MakeRun(sweep, 0, 0, {a_}, 1);
-  SweepStore::HookRow hook;
+  std::vector<HookRow> hooks(1);
+  HookRow& hook = hooks[0];
   hook.sweep_id = sweep.sweep_id;
   hook.run_id = run.run_id;
   hook.kind = "before_run";
   hook.where = "a";
-  ASSERT_EQ(store_.CreateHook(hook), absl::OkStatus());
+  hook.incarnation = "i";
+  ASSERT_EQ(store_.CreateHooks(hooks), absl::OkStatus());
   EXPECT_EQ(store_.HooksOfSweep(sweep.sweep_id)->at(0).state, "running");
   hook.state = "failed";
   hook.exit_code = 3;
@@ -227,9 +229,10 @@ TEST_F(SweepStoreTest, KeepsHooksAndEvents) {
   hook.output = std::string("\0\x01\xff", 3);
   hook.elapsed_ns = 5 * kMs;
   ASSERT_EQ(store_.EndHook(hook), absl::OkStatus());
-  const SweepStore::HookRow read = store_.HooksOfSweep(sweep.sweep_id)->at(0);
+  const HookRow read = store_.HooksOfSweep(sweep.sweep_id)->at(0);
   EXPECT_EQ(read.state, "failed");
   EXPECT_EQ(read.run_id, run.run_id);
+  EXPECT_EQ(read.incarnation, "i");
   EXPECT_EQ(read.exit_code, 3);
   EXPECT_EQ(read.error, "bad\xEF\xBF\xBDtext\xEF\xBF\xBD");
   EXPECT_EQ(read.output, hook.output);
@@ -239,6 +242,33 @@ TEST_F(SweepStoreTest, KeepsHooksAndEvents) {
 
   ASSERT_EQ(store_.LogEvent(0, 0, "agent_away", "a is away since 3 s"), absl::OkStatus());
   EXPECT_EQ(Value("SELECT kind || coalesce(sweep_id::text, ' -') FROM event"), "agent_away -");
+}
+
+TEST_F(SweepStoreTest, ASweepStartsWithAllItsHooksAndItsAgents) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const int64_t id = sweep.sweep_id;
+  ASSERT_EQ(store_.PinAgents(id, {"a", "b"}), absl::OkStatus());
+  EXPECT_EQ(store_.PinAgents(id + 1, {"a"}).code(), absl::StatusCode::kNotFound);
+  std::vector<HookRow> hooks(2);
+  for (HookRow& hook : hooks) {
+    hook.sweep_id = id;
+    hook.kind = "before_sweep";
+    hook.where = &hook == &hooks[0] ? "a" : "b";
+  }
+  ASSERT_EQ(store_.StartSweep(id, hooks), absl::OkStatus());
+  ASSERT_EQ(store_.StartSweep(id, hooks), absl::OkStatus()) << "asked again: the answer was lost";
+  const std::vector<HookRow> read = store_.HooksOfSweep(id).value();
+  ASSERT_EQ(read.size(), 2u);
+  EXPECT_EQ(read[1].hook_id, hooks[1].hook_id);
+  EXPECT_EQ(read[1].where, "b");
+  EXPECT_EQ(store_.UnfinishedSweeps()->at(0).state, "running");
+  EXPECT_THAT(store_.UnfinishedSweeps()->at(0).pinned_agents, ElementsAre("a", "b"));
+
+  const SweepRow cancelled = MakeSweep(1, {{"t", "{}"}});
+  ASSERT_EQ(store_.RequestCancel(cancelled.sweep_id, false), absl::OkStatus());
+  for (HookRow& hook : hooks) hook.sweep_id = cancelled.sweep_id;
+  EXPECT_EQ(store_.StartSweep(cancelled.sweep_id, hooks).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(store_.HooksOfSweep(cancelled.sweep_id)->empty());
 }
 
 TEST_F(SweepStoreTest, AgentsKeepTheirIdentity) {
