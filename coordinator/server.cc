@@ -72,15 +72,22 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
                                                       std::function<void(const absl::Status&)> fatal) {
   auto parts = std::make_unique<Parts>(options, std::move(fatal));
   Parts& p = *parts;
-  if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;
-  const absl::StatusOr<std::string> cluster_id = ClusterId(p.connection);
-  if (!cluster_id.ok()) return cluster_id.status();
+  // The lease is in the schema. One that is there is left alone until the lease is ours: an older coordinator may be
+  // using it.
+  const absl::StatusOr<bool> has_schema = HasSchema(p.connection);
+  if (!has_schema.ok()) return has_schema.status();
+  if (!*has_schema) {
+    if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;
+  }
   const absl::StatusOr<int64_t> term = AwaitLease(p.lease, options.lease_ttl_ms, stop);
   if (!term.ok()) return term.status();
   p.connection.FenceWith(*term);
 
   // From here on the destructor stops what runs and lets the lease go.
   std::unique_ptr<Server> server(new Server(std::move(parts)));
+  if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;
+  const absl::StatusOr<std::string> cluster_id = ClusterId(p.connection);
+  if (!cluster_id.ok()) return cluster_id.status();
   const auto on_fatal = [&p](const absl::Status& status) {
     if (!p.lost.exchange(true)) p.fatal(status);
   };

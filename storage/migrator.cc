@@ -68,14 +68,13 @@ void Lock(pqxx::transaction_base& transaction) {
   transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kAdvisoryLock);
 }
 
-// Applies the first migration that is not there yet; sets `done` once there is none.
-absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string& where, bool* done) {
-  Lock(transaction);
-  if (transaction.exec("SELECT FROM pg_tables WHERE schemaname = 'assay' AND tablename = 'schema_migration'").empty())
-    transaction.exec(kBootstrap);
-  const std::vector<SqlFile> migrations = EmbeddedMigrations();
-  const std::map<std::string, Applied> applied = AppliedFiles(transaction, "migration");
-  const int known = VersionOf(migrations.back().name);
+bool IsThere(pqxx::transaction_base& transaction) {
+  return !transaction.exec("SELECT FROM pg_tables WHERE schemaname = 'assay' AND tablename = 'schema_migration'")
+              .empty();
+}
+
+absl::Status CheckKnown(const std::map<std::string, Applied>& applied, const std::string& where) {
+  const int known = VersionOf(EmbeddedMigrations().back().name);
   for (const auto& [name, file] : applied) {
     if (file.position > known) {
       return absl::FailedPreconditionError(
@@ -83,6 +82,16 @@ absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string&
                       file.position, known, where));
     }
   }
+  return absl::OkStatus();
+}
+
+// Applies the first migration that is not there yet; sets `done` once there is none.
+absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string& where, bool* done) {
+  Lock(transaction);
+  if (!IsThere(transaction)) transaction.exec(kBootstrap);
+  const std::vector<SqlFile> migrations = EmbeddedMigrations();
+  const std::map<std::string, Applied> applied = AppliedFiles(transaction, "migration");
+  if (absl::Status known = CheckKnown(applied, where); !known.ok()) return known;
   for (const SqlFile& migration : migrations) {
     const auto found = applied.find(migration.name);
     if (found == applied.end()) {
@@ -145,19 +154,31 @@ absl::Status RefreshViews(pqxx::transaction_base& transaction, const std::string
   return absl::OkStatus();
 }
 
+absl::Status WithMend(absl::Status status) {
+  if (!absl::IsPermissionDenied(status)) return status;
+  return absl::PermissionDeniedError(
+      fmt::format("{}; the user must own the schema assay, or may make it: GRANT CREATE ON DATABASE ... TO ...",
+                  std::string(status.message())));
+}
+
 }  // namespace
+
+absl::StatusOr<bool> HasSchema(Connection& connection) {
+  bool there = false;
+  const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) {
+    there = IsThere(transaction);
+    return there ? CheckKnown(AppliedFiles(transaction, "migration"), connection.Where()) : absl::OkStatus();
+  });
+  if (!status.ok()) return WithMend(status);
+  return there;
+}
 
 absl::Status Migrate(Connection& connection) {
   const std::string where = connection.Where();
   for (bool done = false; !done;) {
     absl::Status status = connection.Transact(
         [&](pqxx::transaction_base& transaction) { return MigrateOnce(transaction, where, &done); });
-    if (absl::IsPermissionDenied(status)) {
-      return absl::PermissionDeniedError(
-          fmt::format("{}; the user must own the schema assay, or may make it: GRANT CREATE ON DATABASE ... TO ...",
-                      std::string(status.message())));
-    }
-    if (!status.ok()) return status;
+    if (!status.ok()) return WithMend(std::move(status));
   }
   return connection.Transact([&](pqxx::transaction_base& transaction) { return RefreshViews(transaction, where); });
 }

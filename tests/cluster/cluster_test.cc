@@ -1,17 +1,25 @@
 // A whole cluster in one process on loopback: a coordinator, three agents, and a private PostgreSQL.
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <future>
+#include <pqxx/pqxx>
 #include <thread>
 
 #include "agent/agent.h"
+#include "assay/v1/control.grpc.pb.h"
+#include "common/rpc.h"
+#include "coordinator/coordinator.h"
 #include "coordinator/server.h"
 #include "storage/table.h"
 #include "tests/storage/postgres_fixture.h"
 #include "tests/storage/store_fixture.h"
+#include "tests/unit/captured_log.h"
 
 namespace assay {
 namespace {
@@ -19,12 +27,13 @@ namespace {
 // An agent on a thread of its own.
 class RunningAgent {
  public:
-  RunningAgent(const std::string& coordinator, const std::string& name, const std::string& directory) {
+  RunningAgent(const std::string& coordinator, const std::string& name, const std::string& directory,
+               const std::string& role = "load") {
     Agent::Options options;
     options.coordinator = coordinator;
     options.name = name;
-    options.labels = {{"role", "load"}};
-    options.spool_directory = directory + "/" + name;
+    options.labels = {{"role", role}};
+    options.spool_directory = fmt::format("{}/{}-{}", directory, name, role);
     options.max_processes = 100;
     absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(loop_, std::move(options));
     EXPECT_TRUE(agent.ok()) << agent.status();
@@ -69,16 +78,27 @@ class ClusterTest : public ::testing::Test {
     EXPECT_TRUE(table.ok()) << table.status();
     return table.ok() && !table->rows.empty() ? table->rows[0][0].value_or("null") : "nothing";
   }
-  bool Becomes(const std::string& sql, const std::string& value) {
+  static bool Comes(const std::function<bool()>& done) {
     for (int i = 0; i < 1200; ++i) {
-      if (Value(sql) == value) return true;
+      if (done()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     return false;
   }
+  bool Becomes(const std::string& sql, const std::string& value) {
+    return Comes([&] { return Value(sql) == value; });
+  }
+  void Execute(const std::string& sql) {
+    const absl::Status done = connection_.Transact([&](pqxx::transaction_base& transaction) {
+      transaction.exec(sql);
+      return absl::OkStatus();
+    });
+    ASSERT_EQ(done, absl::OkStatus());
+  }
   // Stored before the coordinator starts: it takes up what is unfinished.
-  void StoreSweep(uint64_t triggers, uint32_t blocks, uint32_t repeat_limit = 0) {
+  void StoreSweep(uint64_t triggers, uint32_t blocks, const v1::Hook& before_sweep = {}, uint32_t repeat_limit = 0) {
     SweepRow sweep;
+    *sweep.spec.mutable_before_sweep() = before_sweep;
     sweep.scenario_yaml = "name: cluster\n";
     sweep.spec.set_name("cluster");
     sweep.spec.set_seed(7);
@@ -139,7 +159,7 @@ TEST_F(ClusterTest, TheCoordinatorIsReplacedInTheMiddleOfARun) {
 }
 
 TEST_F(ClusterTest, ARunWhoseAgentIsStoppedIsRepeated) {
-  StoreSweep(12000, 1, 2);
+  StoreSweep(12000, 1, {}, 2);
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
   for (const char* name : {"a", "b", "c"})
     agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
@@ -150,6 +170,74 @@ TEST_F(ClusterTest, ARunWhoseAgentIsStoppedIsRepeated) {
   ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
   EXPECT_EQ(Value("SELECT string_agg(verdict, ' ' ORDER BY run_id) FROM assay.run"), "rejected accepted");
   EXPECT_EQ(Value("SELECT string_agg(code, ' ') FROM assay.flags WHERE severity = 'reject'"), "interrupted");
+}
+
+TEST_F(ClusterTest, ACancelledSweepStopsItsHookOnTheCoordinator) {
+  v1::Hook hook;
+  for (const char* word : {"sleep", "3600"}) hook.add_argv(word);
+  hook.set_timeout_ns(int64_t{3600} * 1'000'000'000);
+  hook.set_on_coordinator(true);
+  StoreSweep(3, 1, hook);
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  for (const char* name : {"a", "b", "c"})
+    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  ASSERT_TRUE(Becomes("SELECT count(*) FROM assay.hook", "1"));
+  grpc::ClientContext context;
+  v1::CancelSweepRequest request;
+  request.set_sweep_id(std::stoll(Value("SELECT sweep_id FROM assay.sweep")));
+  request.set_now(true);
+  v1::CancelSweepReply reply;
+  ASSERT_TRUE(
+      v1::ControlService::NewStub(MakeChannel(server_->address()))->CancelSweep(&context, request, &reply).ok());
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "cancelled"));
+  EXPECT_EQ(Value("SELECT state || ' ' || error FROM assay.hook"), "failed the sweep was cancelled");
+}
+
+TEST_F(ClusterTest, ARefusedAgentLeavesTheRowOfTheOneThatHasItsName) {
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  agents_.push_back(std::make_unique<RunningAgent>(server_->address(), "a", directory_));
+  ASSERT_TRUE(Becomes("SELECT count(*) FROM assay.agent", "1"));
+  const std::string before = Value("SELECT agent::text FROM assay.agent");
+  const CapturedLog log;
+  agents_.push_back(std::make_unique<RunningAgent>(server_->address(), "a", directory_, "other"));
+  ASSERT_TRUE(Comes([&] { return log.Count("refused: an agent named 'a' is connected already") > 0; }));
+  EXPECT_EQ(Value("SELECT agent::text FROM assay.agent"), before);
+}
+
+TEST_F(ClusterTest, AStandbyLeavesTheSchemaAloneUntilItHasTheLease) {
+  Connection connection(url_, "older coordinator");
+  Lease lease(connection, "older coordinator", 3'600'000);
+  ASSERT_TRUE(lease.TryAcquire()->acquired);
+  Execute("UPDATE assay.schema_migration SET checksum = 'of an older program' WHERE name = 'flags'");
+  const std::string before = Value("SELECT 'assay.flags'::regclass::oid");
+  const CapturedLog log;
+  absl::StatusOr<std::unique_ptr<Server>> standby = absl::UnknownError("not started");
+  std::thread thread([&] {
+    standby =
+        Server::Start({.database_url = url_, .listen = "127.0.0.1:0", .scheduler = {}}, stop_, [](const auto&) {});
+  });
+  EXPECT_TRUE(Comes([&] { return log.Count("another coordinator holds this database") > 0; }));
+  EXPECT_EQ(Value("SELECT 'assay.flags'::regclass::oid"), before);
+  EXPECT_EQ(lease.Release(), absl::OkStatus());
+  thread.join();
+  ASSERT_TRUE(standby.ok()) << standby.status();
+  EXPECT_NE(Value("SELECT 'assay.flags'::regclass::oid"), before);
+}
+
+TEST_F(ClusterTest, AfterAFatalErrorNobodyWaitsForAnAnswer) {
+  Connection connection(url_, "coordinator");
+  Lease lease(connection, "replaced", 20'000);
+  const int64_t term = lease.TryAcquire()->term;
+  connection.FenceWith(term);
+  std::promise<absl::Status> fatal;
+  Coordinator coordinator({.database_url = url_, .cluster_id = "", .term = term, .scheduler = {}}, connection, lease,
+                          [&](absl::Status status) { fatal.set_value(std::move(status)); });
+  ASSERT_EQ(coordinator.Start(), absl::OkStatus());
+  Execute("UPDATE assay.coordinator SET term = term + 1");
+  EXPECT_EQ(fatal.get_future().get().code(), absl::StatusCode::kFailedPrecondition);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(coordinator.Agents().agents_size(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << "patience is 30 s";
 }
 
 }  // namespace
