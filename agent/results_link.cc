@@ -1,5 +1,6 @@
 #include "agent/results_link.h"
 
+#include <fmt/format.h>
 #include <google/protobuf/arena.h>
 #include <spdlog/spdlog.h>
 
@@ -182,17 +183,24 @@ void ResultsLink::State::Take(const v1::Ack& ack) {
 // Other streams go on; a refusal of all, or of this process's own stream, ends the connection, and another is tried
 // later.
 void ResultsLink::State::Refused(const std::string& stream, const std::string& reason) {
+  const std::string directory = spool.Refused(stream);
   bool all = false;
   {
     std::lock_guard lock(mutex);
     refused_ns = MonotonicNs();
     all = stream.empty() || stream == own_stream;
+    std::erase_if(in_flight, [&](const InFlight& sent) {
+      if (sent.stream != stream) return false;
+      in_flight_bytes -= sent.bytes;
+      return true;
+    });
     if (notice.Due(stream + reason, MonotonicNs())) {
       spdlog::error("results: {} not taken by the coordinator: {}",
-                    stream.empty() ? "none are" : "those of stream " + stream + " are", reason);
+                    stream.empty() ? "none are" : fmt::format("those in {} stay there,", directory), reason);
     }
   }
-  if (all) Break();
+  if (all) return Break();
+  changed.notify_all();
 }
 
 void ResultsLink::State::Break() {

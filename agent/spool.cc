@@ -132,6 +132,14 @@ absl::Status Spool::Resume(const std::string& stream, uint64_t through_seq) {
   return absl::OkStatus();
 }
 
+std::string Spool::Refused(const std::string& stream) {
+  std::lock_guard lock(mutex_);
+  SpoolStream* found = Find(stream);
+  if (found == nullptr) return "";
+  found->Suspend();
+  return found->directory();
+}
+
 std::optional<Spool::Outgoing> Spool::Next(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
   SpoolStream* from = nullptr;

@@ -57,6 +57,9 @@ class Spool : public BatchSink {
   // last. Nothing of a stream is sent until Resume says what the coordinator has of it.
   std::vector<std::string> Offer();
   absl::Status Resume(const std::string& stream, uint64_t through_seq);
+  // The coordinator will not take it on this connection: nothing of it is sent until the next Resume, and it stays on
+  // disk. Returns its directory, empty if there is none.
+  std::string Refused(const std::string& stream);
   // The next batch of the oldest resumed stream that has one. Nothing after `wait`, or once Wake was called.
   std::optional<Outgoing> Next(std::chrono::milliseconds wait);
   void Wake();

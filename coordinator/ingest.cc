@@ -9,12 +9,11 @@
 
 #include "common/clock.h"
 #include "common/protocol.h"
-#include "storage/table.h"
 
 namespace assay {
 namespace {
 
-// Batches are at most about 100 kB: some 25 MB are under way at the most, whatever the number of agents.
+// Of batches: 60 kB of plain triggers each, and 1 MiB at the most where outputs fill them. One more per agent is held.
 constexpr size_t kMaxQueued = 256;
 constexpr size_t kGroupRows = 5000;
 constexpr int64_t kGroupNs = 20'000'000;
@@ -25,6 +24,11 @@ constexpr auto kMaxRetry = std::chrono::milliseconds(3000);
 size_t Rows(const v1::Batch& batch) {
   return static_cast<size_t>(batch.triggers_size()) + static_cast<size_t>(batch.cgroup_samples_size()) +
          static_cast<size_t>(batch.host_samples_size());
+}
+
+// The same batches may be stored later; anything else would fail for ever.
+bool Passes(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status);
 }
 
 }  // namespace
@@ -45,9 +49,13 @@ void Ingest::Stop() {
   if (stopping_.exchange(true)) return;
   queue_.Close();
   thread_.join();
+  std::vector<Item> held;
+  {
+    const std::lock_guard lock(mutex_);
+    held.swap(held_);
+  }
   // A paused stream must read to its end to be closed.
-  for (const Item& item : held_) item.source->resume();
-  held_.clear();
+  for (const Item& item : held) item.source->resume();
 }
 
 bool Ingest::Take(const std::shared_ptr<Source>& source, v1::ResultsMessage&& message) {
@@ -88,7 +96,7 @@ void Ingest::Run() {
     while (item) {
       if (item->message.has_hello()) {
         Open(*item);
-      } else if (item->message.has_batch()) {
+      } else if (item->message.has_batch() && !item->source->refused.contains(item->message.batch().stream())) {
         rows += Rows(item->message.batch());
         // The end of a share is news that a whole run waits for.
         const bool urgent = item->message.batch().has_share_end();
@@ -103,57 +111,93 @@ void Ingest::Run() {
   }
 }
 
+// The other streams of the source go on. What is refused stays in the agent's spool, and the agent says so.
+void Ingest::Refuse(Source& source, const std::string& stream, const std::string& why) {
+  spdlog::error("results of agent {}{} refused: {}", source.agent,
+                stream.empty() ? "" : fmt::format(", stream {}", stream), why);
+  source.refused.insert(stream);
+  v1::Ack ack;
+  ack.set_stream(stream);
+  ack.set_refusal(why);
+  source.send(std::move(ack));
+}
+
 void Ingest::Open(const Item& item) {
   const v1::ResultsHello& hello = item.message.hello();
-  const auto refuse = [&](std::string why) {
-    spdlog::warn("results of agent {} refused: {}", hello.agent(), why);
-    v1::Ack ack;
-    ack.set_refusal(std::move(why));
-    item.source->send(std::move(ack));
-  };
-  item.source->agent = hello.agent();
-  if (hello.protocol_version() != kProtocolVersion)
-    return refuse(fmt::format("protocol version {} instead of {}", hello.protocol_version(), kProtocolVersion));
+  Source& source = *item.source;
+  source.agent = hello.agent();
+  source.refused.clear();
+  if (hello.protocol_version() != kProtocolVersion) {
+    return Refuse(source, "",
+                  fmt::format("protocol version {} instead of {}", hello.protocol_version(), kProtocolVersion));
+  }
   if (hello.cluster_id() != cluster_id_)
-    return refuse(fmt::format("its results belong to another Assay database ({})", hello.cluster_id()));
-  const absl::StatusOr<Table> found =
-      Query(connection_, "SELECT agent_id FROM assay.agent WHERE name = $1", {hello.agent()});
+    return Refuse(source, "", fmt::format("its results belong to another Assay database ({})", hello.cluster_id()));
+  const absl::StatusOr<int64_t> agent_id = writer_.AgentId(hello.agent());
   // Not known, or not to be asked now: the agent comes back.
-  if (!found.ok() || found->rows.empty()) return item.source->drop();
+  if (!agent_id.ok()) return source.drop();
   for (const std::string& stream : hello.streams()) {
-    const absl::StatusOr<uint64_t> watermark = writer_.OpenStream(stream, std::stoll(*found->rows[0][0]));
+    const absl::StatusOr<uint64_t> watermark = writer_.OpenStream(stream, *agent_id);
+    if (absl::IsAlreadyExists(watermark.status()) || absl::IsInvalidArgument(watermark.status())) {
+      Refuse(source, stream, std::string(watermark.status().message()));
+      continue;
+    }
     if (!watermark.ok()) {
       spdlog::error("results of agent {} cannot be taken: {}", hello.agent(),
                     std::string(watermark.status().message()));
-      return item.source->drop();
+      return source.drop();
     }
     v1::Ack ack;
     ack.set_stream(stream);
     ack.set_through_seq(*watermark);
-    item.source->send(std::move(ack));
+    source.send(std::move(ack));
   }
 }
 
-void Ingest::StoreGroup(std::vector<v1::Batch>& batches, std::vector<std::shared_ptr<Source>>& sources) {
+// Waits out what passes.
+absl::StatusOr<ResultWriter::Written> Ingest::Write(const std::vector<v1::Batch>& batches) {
   absl::StatusOr<ResultWriter::Written> written = writer_.Write(batches);
   bool said = false;
   auto wait = kMinRetry;
-  while (!written.ok() && !stopping_) {
-    if (written.status().code() == absl::StatusCode::kFailedPrecondition) return news_.fatal(written.status());
+  while (Passes(written.status()) && !stopping_) {
     if (!std::exchange(said, true))
       spdlog::error("results cannot be stored, trying on: {}", std::string(written.status().message()));
     std::this_thread::sleep_for(wait);
     wait = std::min(wait * 2, kMaxRetry);
     written = writer_.Write(batches);
   }
+  if (said && written.ok()) spdlog::info("results are stored again");
+  return written;
+}
+
+void Ingest::StoreGroup(std::vector<v1::Batch>& batches, std::vector<std::shared_ptr<Source>>& sources) {
+  const absl::StatusOr<ResultWriter::Written> written = Write(batches);
+  if (written.ok()) return Tell(*written, batches, sources);
   // Not stored, not acknowledged: the agents keep what they have.
-  if (!written.ok()) return;
-  if (said) spdlog::info("results are stored again");
-  if (written->discarded_rows > 0) spdlog::warn("{} rows of a removed sweep were discarded", written->discarded_rows);
-  for (const ResultWriter::Written::EndedShare& share : written->ended_shares)
+  if (Passes(written.status())) return;
+  if (absl::IsFailedPrecondition(written.status())) return news_.fatal(written.status());
+  if (batches.size() == 1) {
+    const std::string why(written.status().message());
+    Refuse(*sources[0], batches[0].stream(), fmt::format("batch {} cannot be stored: {}", batches[0].seq(), why));
+    return;
+  }
+  // One agent's batch must not keep the others' from being stored.
+  for (size_t i = 0; i < batches.size() && !stopping_; ++i) {
+    if (sources[i]->refused.contains(batches[i].stream())) continue;
+    std::vector<v1::Batch> batch;
+    batch.push_back(std::move(batches[i]));
+    std::vector<std::shared_ptr<Source>> source{sources[i]};
+    StoreGroup(batch, source);
+  }
+}
+
+void Ingest::Tell(const ResultWriter::Written& written, const std::vector<v1::Batch>& batches,
+                  const std::vector<std::shared_ptr<Source>>& sources) const {
+  if (written.discarded_rows > 0) spdlog::warn("{} rows of a removed sweep were discarded", written.discarded_rows);
+  for (const ResultWriter::Written::EndedShare& share : written.ended_shares)
     news_.share_ended(share.run_id, share.agent_id, share.end);
-  for (const int64_t run_id : written->late_runs) news_.late_rows(run_id);
-  for (const ResultWriter::Written::Stream& stream : written->streams) {
+  for (const int64_t run_id : written.late_runs) news_.late_rows(run_id);
+  for (const ResultWriter::Written::Stream& stream : written.streams) {
     for (size_t i = batches.size(); i-- > 0;) {
       if (batches[i].stream() != stream.stream) continue;
       if (stream.gap) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +24,7 @@ class Ingest {
   // One Results stream.
   struct Source {
     std::string agent;
+    std::set<std::string> refused;  // streams, on this connection; the ingest's thread only
     std::function<void(v1::Ack&&)> send;
     std::function<void()> resume;  // read on: there is room again
     std::function<void()> drop;    // end the stream; the agent comes back and resumes
@@ -48,7 +50,11 @@ class Ingest {
   };
   void Run();
   void Open(const Item& item);
+  static void Refuse(Source& source, const std::string& stream, const std::string& why);
+  absl::StatusOr<ResultWriter::Written> Write(const std::vector<v1::Batch>& batches);
   void StoreGroup(std::vector<v1::Batch>& batches, std::vector<std::shared_ptr<Source>>& sources);
+  void Tell(const ResultWriter::Written& written, const std::vector<v1::Batch>& batches,
+            const std::vector<std::shared_ptr<Source>>& sources) const;
   void Readmit();
 
   const std::string cluster_id_;

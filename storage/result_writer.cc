@@ -132,6 +132,18 @@ absl::Status AdvanceStreams(pqxx::transaction_base& transaction, const std::map<
 
 }  // namespace
 
+absl::StatusOr<int64_t> ResultWriter::AgentId(const std::string& name) {
+  int64_t agent_id = 0;
+  const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
+    const pqxx::result found = transaction.exec_params("SELECT agent_id FROM agent WHERE name = $1", ValidText(name));
+    if (found.empty()) return absl::NotFoundError(fmt::format("no agent is named '{}'", name));
+    agent_id = found[0][0].as<int64_t>();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return agent_id;
+}
+
 absl::StatusOr<uint64_t> ResultWriter::OpenStream(const std::string& stream, int64_t agent_id) {
   uint64_t watermark = 0;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
@@ -139,9 +151,13 @@ absl::StatusOr<uint64_t> ResultWriter::OpenStream(const std::string& stream, int
       return absl::InvalidArgumentError("a stream's name must be text");
     transaction.exec_params("INSERT INTO delivery (stream, agent_id) VALUES ($1, $2) ON CONFLICT (stream) DO NOTHING",
                             stream, agent_id);
-    const pqxx::row row = transaction.exec_params1("SELECT last_seq, agent_id FROM delivery WHERE stream = $1", stream);
-    if (row[1].as<int64_t>() != agent_id)
-      return absl::FailedPreconditionError(fmt::format("stream '{}' belongs to another agent", stream));
+    const pqxx::row row = transaction.exec_params1(
+        "SELECT last_seq, agent_id, name FROM delivery JOIN agent USING (agent_id) WHERE stream = $1", stream);
+    if (row[1].as<int64_t>() != agent_id) {
+      const auto owner = row[2].as<std::string>();
+      return absl::AlreadyExistsError(fmt::format(
+          "they were measured by agent '{0}'; to deliver them, start an agent with this spool and --name {0}", owner));
+    }
     watermark = row[0].as<uint64_t>();
     return absl::OkStatus();
   });

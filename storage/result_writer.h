@@ -19,7 +19,10 @@ class ResultWriter {
  public:
   explicit ResultWriter(Connection& connection) : connection_(connection) {}
 
-  // Makes the stream known and returns its watermark (0 for a new one). FailedPrecondition if it is another agent's.
+  // NotFound: no agent of that name was ever connected.
+  absl::StatusOr<int64_t> AgentId(const std::string& name);
+  // Makes the stream known and returns its watermark (0 for a new one). AlreadyExists if it is another agent's: two
+  // senders of one stream would take their batches for each other's.
   absl::StatusOr<uint64_t> OpenStream(const std::string& stream, int64_t agent_id);
 
   struct Written {

@@ -78,6 +78,7 @@ class FakeCoordinator final : public v1::AgentService::Service {
   // Results
   bool acks = true;
   std::string results_refusal;
+  std::map<std::string, std::string> refused_streams;
   int drop_results_after = 0;  // batches; 0: never
   std::map<std::string, uint64_t> watermark;
   std::vector<v1::Batch> batches;  // as committed: each once
@@ -131,6 +132,10 @@ class FakeCoordinator final : public v1::AgentService::Service {
           } else {
             for (const std::string& name : message.hello().streams()) {
               answers.emplace_back().set_stream(name);
+              if (const auto refused = refused_streams.find(name); refused != refused_streams.end()) {
+                answers.back().set_refusal(refused->second);
+                continue;
+              }
               answers.back().set_through_seq(watermark[name]);
               last_seq[name] = watermark[name];
             }

@@ -176,6 +176,27 @@ TEST_F(ResultsLinkTest, AnEarlierIncarnationGoesFirst) {
   EXPECT_EQ(coordinator_.batches[30].stream(), "late");
 }
 
+TEST_F(ResultsLinkTest, ARefusedStreamIsKeptAndTheOthersGoOn) {
+  {
+    auto spool = OpenSpool("early");
+    spool->Append(Record(1, 0));
+    ASSERT_TRUE(spool->Flush().ok());
+  }
+  coordinator_.refused_streams["early"] = "start it with --name b";
+  auto spool = OpenSpool("late");
+  ResultsLink link(MakeChannel(coordinator_.address()), *spool, Options());
+  for (uint64_t i = 0; i < 10; ++i) spool->Append(Record(2, i));
+  ASSERT_TRUE(Eventually([&] { return spool->undelivered().batches == 1; }));
+  link.Stop();
+  const std::string kept = directory_ + "/cluster-a/early";
+  EXPECT_FALSE(fs::is_empty(kept));
+  EXPECT_THAT(log_.Text(), HasSubstr("results: those in " + kept +
+                                     " stay there, not taken by the coordinator: start it "
+                                     "with --name b"));
+  std::lock_guard lock(coordinator_.mutex);
+  for (const v1::Batch& batch : coordinator_.batches) EXPECT_EQ(batch.stream(), "late");
+}
+
 // ------------------------------------------------------------------------------------------------- control
 
 class ControlLinkTest : public LinkTest {

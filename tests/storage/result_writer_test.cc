@@ -121,7 +121,11 @@ TEST_F(ResultWriterTest, DuplicatesAreSkippedAndGapsReported) {
 TEST_F(ResultWriterTest, RefusesStreamsItDoesNotKnow) {
   v1::Batch batch = NextBatch("nobody's", run_.run_id);
   EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(writer_.OpenStream("s", b_).status().code(), absl::StatusCode::kFailedPrecondition);
+  const absl::Status foreign = writer_.OpenStream("s", b_).status();
+  EXPECT_EQ(foreign.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE(foreign.message().find("--name a"), std::string::npos) << foreign;
+  EXPECT_EQ(*writer_.AgentId("b"), b_);
+  EXPECT_EQ(writer_.AgentId("nobody").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(writer_.OpenStream("", a_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
