@@ -38,6 +38,71 @@ void AppendCommon(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::Tr
   rows.Word(OutcomeName(trigger.outcome()));
 }
 
+template <typename Sample>
+struct Counter {
+  const char* column;
+  int64_t (*value)(const Sample& sample);
+};
+
+constexpr Counter<v1::CgroupSample> kCgroupCounters[] = {
+    {"cpu_usage_ns", [](const v1::CgroupSample& s) -> int64_t { return s.cpu_usage_ns(); }},
+    {"cpu_user_ns", [](const v1::CgroupSample& s) -> int64_t { return s.cpu_user_ns(); }},
+    {"cpu_system_ns", [](const v1::CgroupSample& s) -> int64_t { return s.cpu_system_ns(); }},
+    {"throttled_ns", [](const v1::CgroupSample& s) -> int64_t { return s.throttled_ns(); }},
+    {"nr_throttled", [](const v1::CgroupSample& s) -> int64_t { return s.nr_throttled(); }},
+    {"memory_current_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.memory_current_bytes(); }},
+    {"memory_inactive_file_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.memory_inactive_file_bytes(); }},
+    {"memory_anon_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.memory_anon_bytes(); }},
+    {"memory_peak_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.memory_peak_bytes(); }},
+    {"oom_kills", [](const v1::CgroupSample& s) -> int64_t { return s.oom_kills(); }},
+    {"io_read_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.io_read_bytes(); }},
+    {"io_write_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.io_write_bytes(); }},
+    {"io_read_ops", [](const v1::CgroupSample& s) -> int64_t { return s.io_read_ops(); }},
+    {"io_write_ops", [](const v1::CgroupSample& s) -> int64_t { return s.io_write_ops(); }},
+    {"pids", [](const v1::CgroupSample& s) -> int64_t { return s.pids(); }},
+    {"cpu_some_us", [](const v1::CgroupSample& s) -> int64_t { return s.cpu_some_us(); }},
+    {"memory_some_us", [](const v1::CgroupSample& s) -> int64_t { return s.memory_some_us(); }},
+    {"memory_full_us", [](const v1::CgroupSample& s) -> int64_t { return s.memory_full_us(); }},
+    {"io_some_us", [](const v1::CgroupSample& s) -> int64_t { return s.io_some_us(); }},
+    {"io_full_us", [](const v1::CgroupSample& s) -> int64_t { return s.io_full_us(); }},
+};
+
+constexpr Counter<v1::HostSample> kHostCounters[] = {
+    {"cpu_user_ns", [](const v1::HostSample& s) -> int64_t { return s.cpu_user_ns(); }},
+    {"cpu_system_ns", [](const v1::HostSample& s) -> int64_t { return s.cpu_system_ns(); }},
+    {"cpu_idle_ns", [](const v1::HostSample& s) -> int64_t { return s.cpu_idle_ns(); }},
+    {"cpu_iowait_ns", [](const v1::HostSample& s) -> int64_t { return s.cpu_iowait_ns(); }},
+    {"cpu_steal_ns", [](const v1::HostSample& s) -> int64_t { return s.cpu_steal_ns(); }},
+    {"cpus", [](const v1::HostSample& s) -> int64_t { return s.cpus(); }},
+    {"memory_total_bytes", [](const v1::HostSample& s) -> int64_t { return s.memory_total_bytes(); }},
+    {"memory_available_bytes", [](const v1::HostSample& s) -> int64_t { return s.memory_available_bytes(); }},
+    {"swap_used_bytes", [](const v1::HostSample& s) -> int64_t { return s.swap_used_bytes(); }},
+    {"load_milli", [](const v1::HostSample& s) -> int64_t { return s.load_milli(); }},
+    {"cpu_some_us", [](const v1::HostSample& s) -> int64_t { return s.cpu_some_us(); }},
+    {"memory_some_us", [](const v1::HostSample& s) -> int64_t { return s.memory_some_us(); }},
+    {"memory_full_us", [](const v1::HostSample& s) -> int64_t { return s.memory_full_us(); }},
+    {"io_some_us", [](const v1::HostSample& s) -> int64_t { return s.io_some_us(); }},
+    {"io_full_us", [](const v1::HostSample& s) -> int64_t { return s.io_full_us(); }},
+    {"agent_cpu_ns", [](const v1::HostSample& s) -> int64_t { return s.agent_cpu_ns(); }},
+    {"agent_memory_bytes", [](const v1::HostSample& s) -> int64_t { return s.agent_memory_bytes(); }},
+    {"sampler_cpu_ns", [](const v1::HostSample& s) -> int64_t { return s.sampler_cpu_ns(); }},
+};
+
+template <typename Counters>
+std::vector<std::string> Columns(std::vector<std::string> columns, const Counters& counters) {
+  for (const auto& counter : counters) columns.emplace_back(counter.column);
+  return columns;
+}
+
+template <typename Sample>
+void AppendReading(CopyText& rows, int64_t run_id, int64_t agent_id, const Sample& sample) {
+  rows.Integer(run_id);
+  rows.Integer(agent_id);
+  rows.Integer(static_cast<int64_t>(sample.tick()));
+  rows.Integer(sample.read_begin_ns());
+  rows.Integer(sample.read_end_ns());
+}
+
 }  // namespace
 
 bool IsPlain(const v1::TriggerRecord& trigger) {
@@ -97,113 +162,28 @@ void AppendTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::T
 }
 
 const std::vector<std::string>& SampleColumns() {
-  static const auto& columns = *new std::vector<std::string>{"run_id",
-                                                             "agent_id",
-                                                             "tick",
-                                                             "read_begin_ns",
-                                                             "read_end_ns",
-                                                             "cgroup",
-                                                             "inode",
-                                                             "cpu_usage_ns",
-                                                             "cpu_user_ns",
-                                                             "cpu_system_ns",
-                                                             "throttled_ns",
-                                                             "nr_throttled",
-                                                             "memory_current_bytes",
-                                                             "memory_inactive_file_bytes",
-                                                             "memory_anon_bytes",
-                                                             "memory_peak_bytes",
-                                                             "oom_kills",
-                                                             "io_read_bytes",
-                                                             "io_write_bytes",
-                                                             "io_read_ops",
-                                                             "io_write_ops",
-                                                             "pids",
-                                                             "cpu_some_us",
-                                                             "memory_some_us",
-                                                             "memory_full_us",
-                                                             "io_some_us",
-                                                             "io_full_us"};
+  static const auto& columns = *new std::vector<std::string>(
+      Columns({"run_id", "agent_id", "tick", "read_begin_ns", "read_end_ns", "cgroup", "inode"}, kCgroupCounters));
   return columns;
 }
 
 void AppendSample(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::CgroupSample& sample) {
-  rows.Integer(run_id);
-  rows.Integer(agent_id);
-  rows.Integer(static_cast<int64_t>(sample.tick()));
-  rows.Integer(sample.read_begin_ns());
-  rows.Integer(sample.read_end_ns());
+  AppendReading(rows, run_id, agent_id, sample);
   rows.Text(sample.cgroup());
   rows.Integer(static_cast<int64_t>(sample.inode()));
-  for (const int64_t value : {sample.cpu_usage_ns(),
-                              sample.cpu_user_ns(),
-                              sample.cpu_system_ns(),
-                              sample.throttled_ns(),
-                              sample.nr_throttled(),
-                              sample.memory_current_bytes(),
-                              sample.memory_inactive_file_bytes(),
-                              sample.memory_anon_bytes(),
-                              sample.memory_peak_bytes(),
-                              sample.oom_kills(),
-                              sample.io_read_bytes(),
-                              sample.io_write_bytes(),
-                              sample.io_read_ops(),
-                              sample.io_write_ops(),
-                              sample.pids(),
-                              sample.cpu_some_us(),
-                              sample.memory_some_us(),
-                              sample.memory_full_us(),
-                              sample.io_some_us(),
-                              sample.io_full_us()}) {
-    rows.IntegerOrNull(value);
-  }
+  for (const auto& counter : kCgroupCounters) rows.IntegerOrNull(counter.value(sample));
   rows.EndRow();
 }
 
 const std::vector<std::string>& HostSampleColumns() {
-  static const auto& columns = *new std::vector<std::string>{"run_id",
-                                                             "agent_id",
-                                                             "tick",
-                                                             "read_begin_ns",
-                                                             "read_end_ns",
-                                                             "cpu_user_ns",
-                                                             "cpu_system_ns",
-                                                             "cpu_idle_ns",
-                                                             "cpu_iowait_ns",
-                                                             "cpu_steal_ns",
-                                                             "cpus",
-                                                             "memory_total_bytes",
-                                                             "memory_available_bytes",
-                                                             "swap_used_bytes",
-                                                             "load_milli",
-                                                             "cpu_some_us",
-                                                             "memory_some_us",
-                                                             "memory_full_us",
-                                                             "io_some_us",
-                                                             "io_full_us",
-                                                             "agent_cpu_ns",
-                                                             "agent_memory_bytes",
-                                                             "sampler_cpu_ns"};
+  static const auto& columns = *new std::vector<std::string>(
+      Columns({"run_id", "agent_id", "tick", "read_begin_ns", "read_end_ns"}, kHostCounters));
   return columns;
 }
 
 void AppendHostSample(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::HostSample& sample) {
-  rows.Integer(run_id);
-  rows.Integer(agent_id);
-  rows.Integer(static_cast<int64_t>(sample.tick()));
-  rows.Integer(sample.read_begin_ns());
-  rows.Integer(sample.read_end_ns());
-  for (const int64_t value : {sample.cpu_user_ns(), sample.cpu_system_ns(), sample.cpu_idle_ns(),
-                              sample.cpu_iowait_ns(), sample.cpu_steal_ns()}) {
-    rows.IntegerOrNull(value);
-  }
-  rows.Integer(sample.cpus());
-  for (const int64_t value :
-       {sample.memory_total_bytes(), sample.memory_available_bytes(), sample.swap_used_bytes(), sample.load_milli(),
-        sample.cpu_some_us(), sample.memory_some_us(), sample.memory_full_us(), sample.io_some_us(),
-        sample.io_full_us(), sample.agent_cpu_ns(), sample.agent_memory_bytes(), sample.sampler_cpu_ns()}) {
-    rows.IntegerOrNull(value);
-  }
+  AppendReading(rows, run_id, agent_id, sample);
+  for (const auto& counter : kHostCounters) rows.IntegerOrNull(counter.value(sample));
   rows.EndRow();
 }
 
