@@ -64,6 +64,8 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "outcome <= 'timeout'))::bigint AS slip_p99_ns, "
       "coalesce(sum(planned_ns) FILTER (WHERE outcome = 'ok'), 0)::bigint AS planned_sum_ns, coalesce(max(planned_ns) "
       "FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
+      "coalesce(sum(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout'), 0)::bigint AS service_sum_ns, "
+      "coalesce(max(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout'), 0) AS service_max_ns, "
       "count(planned_ns) FILTER (WHERE outcome = 'ok') AS planned_rows, "
       "coalesce(stddev_pop(planned_ns::double precision) FILTER (WHERE outcome = 'ok'), 0) AS planned_stddev_ns, "
       "coalesce(avg((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS "
@@ -84,6 +86,8 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.planned_sum_ns = row["planned_sum_ns"].as<int64_t>();
   facts.planned_max_ns = row["planned_max_ns"].as<int64_t>();
   facts.planned_rows = row["planned_rows"].as<uint64_t>();
+  facts.service_sum_ns = row["service_sum_ns"].as<int64_t>();
+  facts.service_max_ns = row["service_max_ns"].as<int64_t>();
   facts.planned_stddev_ns = row["planned_stddev_ns"].as<double>();
   facts.service_mean_ns = row["service_mean_ns"].as<double>();
   facts.service_stddev_ns = row["service_stddev_ns"].as<double>();

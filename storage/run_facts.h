@@ -43,6 +43,8 @@ struct RunFacts {
   int64_t planned_sum_ns = 0;  // of rows with a nominal length and outcome ok
   int64_t planned_max_ns = 0;
   uint64_t planned_rows = 0;
+  int64_t service_sum_ns = 0;  // of rows that ran: ok, failed, timeout
+  int64_t service_max_ns = 0;
   double planned_stddev_ns = 0;
   double service_mean_ns = 0;  // of ok rows
   double service_stddev_ns = 0;

@@ -37,7 +37,7 @@ class FlagsTest : public StoreTest {
         AddTrigger(batch, index, at_ns, at_ns + slip_ns_, at_ns + slip_ns_ + slept(index),
                    index < failures_ ? v1::FAILED : v1::OK);
         batch.mutable_triggers()->rbegin()->set_planned_ns(planned(index));
-        if (k % 2 == 1) at_ns += slip_ns_ + std::max(slept(index), slept(index - 1));
+        if (k % 2 == 1) at_ns += (slip_ns_ + std::max(slept(index), slept(index - 1))) / crowd_;
       }
       v1::ShareEnd& end = *batch.mutable_share_end();
       end.set_fired(50);
@@ -70,6 +70,7 @@ class FlagsTest : public StoreTest {
   int64_t run_id_ = 0;
   std::map<std::string, int64_t> first_dispatch_ns_{{"sa", 100'000}, {"sb", 200'000}};
   int64_t slip_ns_ = 1000;
+  int64_t crowd_ = 1;  // as many times its slots are taken
   int64_t sampled_ns_ = 520 * kMs;
   uint64_t missed_ticks_ = 0;
   uint64_t failures_ = 0;
@@ -88,6 +89,12 @@ TEST_F(FlagsTest, ZeroVariance) {
 
 TEST_F(FlagsTest, Impossible) {
   WriteRun(Varied, [](uint64_t index) { return Varied(index) / 3; });
+  EXPECT_EQ(Judged(), "impossible:reject");
+}
+
+TEST_F(FlagsTest, ImpossibleByTheMeasuredLengthsAlone) {
+  crowd_ = 2;
+  WriteRun([](uint64_t) { return -1; }, Varied);
   EXPECT_EQ(Judged(), "impossible:reject");
 }
 

@@ -135,6 +135,8 @@ TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
   EXPECT_EQ(facts->planned_rows, 2u) << "b's have no nominal length, and one of a's failed";
   EXPECT_EQ(facts->planned_sum_ns, 18 * kMs);
   EXPECT_EQ(facts->planned_max_ns, 10 * kMs);
+  EXPECT_EQ(facts->service_sum_ns, 70 * kMs);
+  EXPECT_EQ(facts->service_max_ns, 20 * kMs);
   EXPECT_DOUBLE_EQ(facts->planned_stddev_ns, 1e6);
   EXPECT_DOUBLE_EQ(facts->service_mean_ns, 14e6);
   EXPECT_NEAR(facts->service_stddev_ns, std::sqrt(56.0 / 3) * 1e6, 1);

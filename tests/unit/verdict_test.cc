@@ -180,6 +180,23 @@ TEST(Verdict, AMakespanBelowTheBoundIsImpossible) {
   EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
 }
 
+TEST(Verdict, AMakespanBelowTheMeasuredBoundIsImpossibleWithoutAPlan) {
+  Fixture f;
+  f.facts.planned_rows = 0;
+  f.facts.planned_sum_ns = f.facts.planned_max_ns = 0;
+  f.facts.planned_stddev_ns = 0;
+  f.facts.service_sum_ns = 16 * 45 * kMs;
+  f.facts.service_max_ns = 45 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{}) << "every slot was always taken";
+  f.facts.service_sum_ns += 16 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
+  f.facts.service_sum_ns = f.facts.service_max_ns = 46 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
+  f.facts.service_sum_ns = f.facts.service_max_ns = 800;
+  f.facts.makespan_ns = 0;
+  EXPECT_EQ(f.Flags(), Codes{}) << "less than a clock tells";
+}
+
 TEST(Verdict, TheFirstRunOfATargetIsColdAndAccepted) {
   Fixture f;
   f.facts.first_of_target = true;
