@@ -48,6 +48,8 @@ class ResultWriter {
   absl::StatusOr<Written> Write(const std::vector<v1::Batch>& batches);
 
  private:
+  void MarkCommitted(const Written& written);
+
   Connection& connection_;
 };
 

@@ -137,7 +137,7 @@ COMMENT ON COLUMN assay.run.attempt IS 'Try within cell and block, from 1';
 COMMENT ON COLUMN assay.run.state IS 'preparing, running, draining or ended';
 COMMENT ON COLUMN assay.run.verdict IS 'running, accepted or rejected';
 COMMENT ON COLUMN assay.run.t0_ns IS 'T0 in coordinator time, Unix nanoseconds; null if it never fired';
-COMMENT ON COLUMN assay.run.error IS 'Why it never fired, else empty';
+COMMENT ON COLUMN assay.run.error IS 'Why it never fired, was cancelled or failed as a whole, else empty';
 COMMENT ON COLUMN assay.run.created_at IS 'When it was begun to be prepared';
 COMMENT ON COLUMN assay.run.ended_at IS 'When its verdict was first stored';
 
@@ -156,6 +156,7 @@ CREATE TABLE assay.share (
   lost_at timestamptz,
   lost_reason text,
   ended_at timestamptz,
+  committed_at timestamptz,
   fired bigint,
   crashed boolean,
   interrupted boolean,
@@ -192,6 +193,7 @@ COMMENT ON COLUMN assay.share.begun_at IS 'When the record of its begin was stor
 COMMENT ON COLUMN assay.share.lost_at IS 'When its agent was given up';
 COMMENT ON COLUMN assay.share.lost_reason IS 'Why its agent was given up';
 COMMENT ON COLUMN assay.share.ended_at IS 'When its last record was stored; a lost share may still get one';
+COMMENT ON COLUMN assay.share.committed_at IS 'First instant at which the commit of its last record was known to be over; null if the coordinator died just then';
 COMMENT ON COLUMN assay.share.fired IS 'Trigger records that the agent wrote';
 COMMENT ON COLUMN assay.share.crashed IS 'Its agent''s process died; the next one closed the share';
 COMMENT ON COLUMN assay.share.interrupted IS 'It stopped before it had done all because its lease ran out or its agent was told to stop';

@@ -50,7 +50,7 @@ DECLARE
     "slip_max_ms": "Longest started - intended, milliseconds",
     "start_skew_ms": "First dispatch of the last agent less that of the first, of those whose clock is known (not crashed, not lost), milliseconds",
     "start_skew_bound_ms": "The error of start_skew_ms is at most this, milliseconds: the two largest clock bounds together",
-    "committed_at": "When the run''s last rows were committed",
+    "committed_at": "When the commit of the run''s last rows was over; null if the coordinator died just then",
     "cgroup": "Path below the cgroup root",
     "inode": "Identity of the cgroup: a new one is a new series",
     "tick": "Number of the sampling tick, from 0",

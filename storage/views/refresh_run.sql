@@ -22,7 +22,7 @@ BEGIN
              (SELECT sum(clock_bound_ns) FROM (
                 SELECT clock_bound_ns FROM assay.share WHERE run_id = refreshed_run_id AND first_dispatch_ns IS NOT NULL ORDER BY clock_bound_ns DESC LIMIT 2) worst) / 1e6
            END AS start_skew_bound_ms,
-           max(ended_at) AS committed_at
+           CASE WHEN count(committed_at) = count(ended_at) THEN max(committed_at) END AS committed_at
     FROM assay.share WHERE run_id = refreshed_run_id
   ) s, (
     SELECT count(*) AS triggers,

@@ -267,6 +267,23 @@ TEST_F(ResultWriterTest, ACrashedShareHasNoClockAndNoFirstDispatch) {
       << "one clock alone";
 }
 
+TEST_F(ResultWriterTest, TheInstantOfTheCommitLiesBehindTheCommit) {
+  ASSERT_TRUE(Execute("CREATE TABLE committing (at timestamptz);"
+                      "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS "
+                      "$$ BEGIN INSERT INTO committing VALUES (clock_timestamp()); RETURN NULL; END $$;"
+                      "CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON delivery DEFERRABLE INITIALLY DEFERRED "
+                      "FOR EACH ROW EXECUTE FUNCTION note()")
+                  .ok());
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  AddTrigger(batch, 0, 0, 1, 2);
+  batch.mutable_share_end()->set_fired(1);
+  WriteOk({batch});
+  EXPECT_EQ(Value("SELECT ended_at <= at AND at <= committed_at FROM share, committing"), "t");
+  ASSERT_EQ(store_.EndRun(run_.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
+  EXPECT_EQ(Value("SELECT r.committed_at = s.committed_at FROM run_summary r JOIN share s USING (run_id)"), "t");
+}
+
 TEST_F(ResultWriterTest, TheFirstEndOfAShareCounts) {
   v1::Batch proper = NextBatch("s", run_.run_id);
   proper.mutable_share_end()->set_fired(1);
