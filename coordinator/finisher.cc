@@ -10,13 +10,17 @@
 
 #include "coordinator/scenario/plan.h"
 #include "storage/run_facts.h"
-#include "storage/table.h"
 
 namespace assay {
 namespace {
 
 constexpr size_t kMaxJobs = 1000;
 constexpr auto kRetry = std::chrono::milliseconds(500);
+
+bool IsTrouble(const std::string& code) {
+  return code == "refused" || code == "hook_failed" || code == "cancelled" || code == "interrupted" ||
+         code == "run_failed";
+}
 
 }  // namespace
 
@@ -93,28 +97,14 @@ absl::Status Finisher::Close(const Job& job) {
 
 // What the judge was told when the run ended: its sweep and cell, and the trouble that its flags kept.
 absl::StatusOr<Scheduler::EndRun> Finisher::Recall(int64_t run_id) {
-  const absl::StatusOr<Table> found =
-      Query(connection_,
-            "SELECT encode(s.spec, 'hex'), encode(c.spec, 'hex'), f.code, f.detail FROM assay.run r JOIN assay.sweep s "
-            "USING (sweep_id) "
-            "JOIN assay.cell c USING (cell_id) LEFT JOIN assay.flag f ON f.run_id = r.run_id AND (f.code IN "
-            "('refused', 'hook_failed', 'cancelled', 'run_failed') OR (f.code = 'interrupted' AND r.t0_ns IS NULL)) "
-            "WHERE r.run_id = $1 LIMIT 1",
-            {std::to_string(run_id)});
-  if (!found.ok()) return found.status();
-  if (found->rows.empty()) return absl::NotFoundError(fmt::format("run {} is gone", run_id));
-  const auto bytes = [](const std::string& hex) {
-    std::string out;
-    for (size_t i = 0; i + 1 < hex.size(); i += 2)
-      out.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-    return out;
-  };
-  const auto& row = found->rows[0];
-  Scheduler::EndRun run;
-  run.run_id = run_id;
-  if (!run.sweep.ParseFromString(bytes(*row[0])) || !run.cell.ParseFromString(bytes(*row[1])))
-    return absl::DataLossError(fmt::format("run {}: its stored scenario is damaged", run_id));
-  if (row[2]) run.trouble = {*row[2], row[3].value_or("")};
+  absl::StatusOr<SweepStore::Judged> judged = SweepStore(connection_).GetJudged(run_id);
+  if (!judged.ok()) return judged.status();
+  Scheduler::EndRun run{run_id, std::move(judged->sweep), std::move(judged->cell), {}};
+  for (const Flag& flag : judged->flags) {
+    // Of a run that has fired it is a share that was interrupted, and told by its end.
+    if (flag.code == "interrupted" && judged->fired) continue;
+    if (IsTrouble(flag.code)) run.trouble = {flag.code, flag.detail};
+  }
   return run;
 }
 

@@ -216,6 +216,27 @@ absl::Status SweepStore::EndRun(int64_t run_id, const Ending& ending) {
   });
 }
 
+absl::StatusOr<SweepStore::Judged> SweepStore::GetJudged(int64_t run_id) {
+  Judged judged;
+  const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
+    judged = Judged();
+    const pqxx::result found = transaction.exec_params(
+        "SELECT s.spec, c.spec, r.t0_ns FROM run r JOIN sweep s USING (sweep_id) JOIN cell c USING (cell_id) WHERE "
+        "r.run_id = $1",
+        run_id);
+    if (found.empty()) return NoRun(run_id);
+    if (!judged.sweep.ParseFromString(pqxx::binarystring(found[0][0]).str()) ||
+        !judged.cell.ParseFromString(pqxx::binarystring(found[0][1]).str()))
+      return absl::DataLossError(fmt::format("run {}: its stored scenario is damaged", run_id));
+    judged.fired = !found[0][2].is_null();
+    for (const auto& row : transaction.exec_params("SELECT code, severity, detail FROM flag WHERE run_id = $1", run_id))
+      judged.flags.push_back({row[0].as<std::string>(), row[1].as<std::string>(), row[2].as<std::string>()});
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return judged;
+}
+
 absl::StatusOr<std::vector<RunRow>> SweepStore::RunsOfSweep(int64_t sweep_id) {
   std::vector<RunRow> runs;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {

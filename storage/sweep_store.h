@@ -113,9 +113,17 @@ class SweepStore {
     std::vector<Flag> flags;     // replaces the ones stored
     double list_schedule_s = 0;  // NaN: unknown
     int64_t records = -1;        // RunFacts::records of the judged facts; -1: not from facts
-    std::string error;           // why a run never fired, empty otherwise
+    std::string error;           // why the run never fired, was cancelled or failed as a whole; empty otherwise
   };
   absl::Status EndRun(int64_t run_id, const Ending& ending);
+  // What an ended run was judged by.
+  struct Judged {
+    v1::SweepSpec sweep;
+    v1::CellSpec cell;
+    bool fired = false;
+    std::vector<Flag> flags;
+  };
+  absl::StatusOr<Judged> GetJudged(int64_t run_id);
   absl::StatusOr<std::vector<RunRow>> RunsOfSweep(int64_t sweep_id);  // with shares, in order of run_id
   absl::StatusOr<RunRow> GetRun(int64_t run_id);
 

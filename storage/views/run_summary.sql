@@ -14,4 +14,4 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
 FROM assay.run r JOIN assay.cell c USING (cell_id) LEFT JOIN assay.run_result x USING (run_id);
 COMMENT ON VIEW assay.run_summary IS 'Every run with its results, rejected runs too; results are null while it goes on. Start here';
 COMMENT ON COLUMN assay.run_summary.flags IS 'Codes of the findings about its validity; details are in flags';
-COMMENT ON COLUMN assay.run_summary.error IS 'Why it never fired, else empty';
+COMMENT ON COLUMN assay.run_summary.error IS 'Why it never fired, was cancelled or failed as a whole, else empty';
