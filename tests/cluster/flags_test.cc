@@ -189,6 +189,28 @@ TEST_F(LostAgentTest, AnAcceptedRunStaysAcceptedWhenLateRowsCome) {
   EXPECT_EQ(Value("SELECT verdict || ' ' || flags::text FROM run_summary"), "accepted {agent_lost,cold}");
 }
 
+TEST_F(LostAgentTest, AnInterruptedShareIsJudgedTheSameAgain) {
+  ASSERT_TRUE(
+      Execute("UPDATE share SET state = 'leased', lost_at = NULL, lost_reason = NULL WHERE state = 'lost'").ok());
+  v1::Batch end = NextBatch("sb", run_id_);
+  end.mutable_share_end()->set_fired(20);
+  end.mutable_share_end()->set_interrupted(true);
+  end.mutable_share_end()->set_error("the agent was told to stop; 30 of 50 triggers were not started");
+  WriteOk({end});
+  finisher_.Finish(job_);
+  ASSERT_EQ(Ended(), "accepted");
+  const std::string flags = "SELECT string_agg(code || ':' || severity || ':' || detail, ' ' ORDER BY code) FROM flags";
+  const std::string first = Value(flags);
+  EXPECT_NE(first.find("interrupted:warning:agent b stopped after 20 triggers: the agent was told to stop"),
+            std::string::npos)
+      << first;
+  ASSERT_TRUE(Execute("DELETE FROM flag").ok());
+  ASSERT_TRUE(Execute("INSERT INTO flag SELECT sweep_id, run_id, 'interrupted', 'warning', 'b' FROM run").ok());
+  finisher_.Refresh(run_id_);
+  EXPECT_TRUE(Becomes(flags, first)) << Value(flags);
+  EXPECT_EQ(Value("SELECT verdict FROM run"), "accepted");
+}
+
 TEST_F(LostAgentTest, RowsThatComeWhileTheRunIsJudgedAreJudgedToo) {
   // The writer has its rows in, but not yet committed, when the finisher has read the run and wants to end it.
   Connection writer(url_, "test writer");
