@@ -159,8 +159,8 @@ int Main(int argc, char** argv) {
                  "Processes in flight at once (default: computed from this host's limits)");
   app.add_flag("--exit-with-parent", flags.exit_with_parent,
                "Stop (as by SIGTERM) when the process that started this one ends");
-  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "warning", "error"}))
       ->capture_default_str();
   app.add_flag("--check", flags.check, "Say what this host can measure, and end");
   app.add_flag("--json", flags.json, "With --check: as JSON");

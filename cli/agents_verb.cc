@@ -47,7 +47,7 @@ void AddAgentsVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("agents", "List the agents: state, labels, clock offset and bound, problems");
   auto options = std::make_shared<EndpointOptions>();
   AddEndpointOptions(*verb, *options);
-  verb->footer(fmt::format("Example:  assay agents --coordinator head:7070\n\n{}", kExitCodesHelp));
+  verb->footer(fmt::format("Example:  assay agents --coordinator head:7420\n\n{}", kExitCodesHelp));
   verb->callback([&action, options] { action = [options] { return Agents(*options); }; });
 }
 

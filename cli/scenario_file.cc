@@ -8,15 +8,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "common/units.h"
+#include "coordinator/scenario/yaml_source.h"
 
 namespace assay {
-namespace {
-
-constexpr size_t kLimitBytes = 1 << 20;
-
-}  // namespace
-
 void AddScenarioArguments(CLI::App& verb, ScenarioArguments& arguments) {
   verb.add_option("FILE", arguments.file, "Scenario (YAML; docs/scenario.md)")->required();
   // One value per --set, or it would swallow FILE.
@@ -35,15 +29,12 @@ absl::StatusOr<std::string> ReadScenarioFile(const std::string& file) {
   std::FILE* in = file == "-" ? stdin : std::fopen(file.c_str(), "rb");
   if (in == nullptr)
     return absl::InvalidArgumentError(fmt::format("{}: cannot read it: {}", file, std::strerror(errno)));
-  std::string text(kLimitBytes + 1, '\0');
+  // One byte too many is enough for the loader to refuse it, with its place.
+  std::string text(kMaxYamlBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), in));
   const bool failed = std::ferror(in) != 0;
   if (in != stdin) std::fclose(in);
   if (failed) return absl::InvalidArgumentError(fmt::format("{}: cannot read it", file));
-  if (text.size() > kLimitBytes) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: longer than {}, which no scenario is; is it the right file?", file, FormatBytes(kLimitBytes)));
-  }
   return text;
 }
 

@@ -99,7 +99,7 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->capture_default_str()
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+      ->check(CLI::IsMember({"debug", "info", "warn", "warning", "error"}));
   app.add_flag("--exit-with-parent", flags.exit_with_parent, "stop when the process that started this one ends");
   app.set_version_flag("--version", fmt::format("assay-coordinator {}", kVersion));
   try {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/counter_random.h"
+#include "common/units.h"
 #include "coordinator/scenario/json_text.h"
 #include "coordinator/scenario/scenario_check.h"
 #include "coordinator/scenario/scenario_fields.h"
@@ -172,8 +173,8 @@ absl::StatusOr<Plan> LoadScenario(std::string_view yaml, const std::string& file
                                   const std::vector<std::string>& sets) {
   if (yaml.size() > kMaxYamlBytes) {
     return absl::InvalidArgumentError(
-        fmt::format("{}:1:1: the file has {} bytes, a scenario has at most {}\nis this the right file?", file_name,
-                    yaml.size(), kMaxYamlBytes));
+        fmt::format("{}:1:1: the file is longer than {}, which no scenario is\nis this the right file?", file_name,
+                    FormatBytes(kMaxYamlBytes)));
   }
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (yaml.substr(0, kByteOrderMark.size()) == kByteOrderMark) yaml.remove_prefix(kByteOrderMark.size());

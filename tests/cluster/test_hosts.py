@@ -42,9 +42,9 @@ class Hosts(World):
 
     def test_a_sweep_over_two_agents_from_the_command_line(self):
         self.database()
-        coordinator = self.coordinator()
-        for name in "ab":
-            self.agent(coordinator.address, name)
+        coordinator = self.coordinator(flags=["--log-level", "warning"])
+        for name, level in (("a", "warn"), ("b", "warning")):
+            self.agent(coordinator.address, name, flags=["--log-level", level])
         code, out, err = self.assay("sweep", "start", self.scenario(triggers=500, blocks=2), "--coordinator", coordinator.address, "--watch")
         self.assertEqual(code, 0, out + err)
         self.assert_each_once(1, 500)
@@ -303,6 +303,17 @@ trigger: {exec: {argv: ["true"]}, timeout: 60s}
         # Within the limit the same agent works.
         code, out, err = self.assay("sweep", "start", scenario, "--set", "load.closed.concurrency=4", "--coordinator", coordinator.address, "--watch")
         self.assertEqual(code, 0, out + err)
+
+    def test_a_bad_scenario_is_refused_by_the_coordinator_with_its_place(self):
+        self.database()
+        coordinator = self.coordinator()
+        path = self.write("bad.yaml", "name: x\nload: {closed: {concurrency: 1}, trigers: 5}\ntrigger: {sleep: {for: 1ms}}\n")
+        for flags in ([], ["--watch"], ["--json"]):
+            code, out, err = self.assay("sweep", "start", path, "--coordinator", coordinator.address, *flags)
+            self.assertEqual(code, 2, out + err)
+            self.assertIn(path + ":2:34: ", err)
+            self.assertIn("triggers", err)
+        self.assertEqual(self.psql("select count(*) from assay.sweep"), [["0"]])
 
     def test_no_coordinator(self):
         for verb in (["sweep", "list"], ["agents"], ["sweep", "start", self.scenario()]):

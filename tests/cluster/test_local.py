@@ -149,7 +149,12 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         huge = self.dir / "huge.yaml"
         with open(huge, "wb") as file:
             file.truncate(100 << 20)
-        for words in (["run", str(huge)], ["check", str(huge)], ["run", str(self.dir / "absent.yaml")], ["run"], ["run", "x", "--agents", "none"], ["frobnicate"]):
+        for verb in ("run", "check"):
+            code, out, err = self.assay(verb, str(huge))
+            self.assertEqual(code, 2, out + err)
+            self.assertIn(f"{huge}:1:1: ", err)
+            self.assertIn("is this the right file?", err)
+        for words in (["run", str(self.dir / "absent.yaml")], ["run"], ["run", "x", "--agents", "none"], ["frobnicate"]):
             with self.subTest(" ".join(words)):
                 code, out, err = self.assay(*words)
                 self.assertEqual(code, 2, out + err)
