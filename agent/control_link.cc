@@ -31,18 +31,7 @@ constexpr int64_t kMaxIntervalMs = 60'000;
 // Quick exchanges for a good estimate of the clock: the shortest round trip of some is near the network's best.
 constexpr int kBurst = 8;
 constexpr int64_t kBurstIntervalMs = 4;
-constexpr int64_t kSilenceNs = 5'000'000'000;
 constexpr size_t kMaxUnanswered = 256;
-
-// "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:7420: Failed to connect to remote host:
-// Connection refused"
-std::string ShortReason(const grpc::Status& status) {
-  const std::string& text = status.error_message();
-  if (status.ok() || text.empty()) return "it closed the connection";
-  if (!text.starts_with("failed to connect to all addresses")) return text;
-  const size_t last = text.rfind(": ");
-  return last == std::string::npos ? text : text.substr(last + 2);
-}
 
 }  // namespace
 
@@ -134,9 +123,9 @@ void ControlLink::State::Report(Stream& stream) {
     changed.wait_for(lock, wait, [&] { return stop || broken || report_now || (!quick && burst > 0); });
     report_now = false;
     if (stop || broken) return;
-    if (MonotonicNs() - heard_ns > kSilenceNs) {
-      Waiting(fmt::format("connected, but no answer for more than {}", FormatDuration(kSilenceNs)));
-    }
+    const int64_t patience_ns = std::max(options.silence_ns, 2 * interval_ms * kMsNs);
+    if (MonotonicNs() - heard_ns > patience_ns)
+      Waiting(fmt::format("connected, but no answer for more than {}", FormatDuration(patience_ns)));
   }
 }
 

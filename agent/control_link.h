@@ -26,6 +26,7 @@ class ControlLink {
     std::string coordinator;  // its address, for messages
     v1::Hello hello;
     int64_t refused_retry_ms = 2000;
+    int64_t silence_ns = 5'000'000'000;  // without an answer it says so; at least two intervals between reports
   };
   // All run on the link's threads; they may block, which delays the next exchange.
   struct Callbacks {

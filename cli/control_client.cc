@@ -16,19 +16,11 @@ constexpr std::chrono::seconds kCallDeadline(60);
 // The user who cancels must not be kept waiting by a coordinator that hangs; the call is repeated anyway.
 constexpr std::chrono::seconds kCancelDeadline(5);
 
-// gRPC's "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Failed to connect to remote host:
-// Connection refused".
-std::string LastReason(const std::string& message) {
-  const size_t colon = message.rfind(": ");
-  return colon == std::string::npos || message.find("connect") == std::string::npos ? message
-                                                                                    : message.substr(colon + 2);
-}
-
 absl::Status Explain(const grpc::Status& status, const std::string& address) {
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     return absl::UnavailableError(
         fmt::format("cannot reach a coordinator at {}: {}; start one with assay-coordinator or use `assay up`", address,
-                    LastReason(status.error_message())));
+                    ShortReason(status)));
   }
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return absl::DeadlineExceededError(

@@ -58,17 +58,21 @@ absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads
   return endpoint;
 }
 
-absl::StatusOr<int64_t> ParseSweepId(const std::string& text, ControlClient& client) {
-  int64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error == std::errc() && end == text.data() + text.size() && id > 0) return id;
-  if (text != "last")
-    return absl::InvalidArgumentError(fmt::format("'{}' is not a sweep's id; write its number, or `last`", text));
-  const absl::StatusOr<v1::ListSweepsReply> reply = client.ListSweeps();
+absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool reads) {
+  SweepEndpoint found;
+  const auto [end, error] = std::from_chars(sweep.data(), sweep.data() + sweep.size(), found.sweep_id);
+  const bool numbered = error == std::errc() && end == sweep.data() + sweep.size() && found.sweep_id > 0;
+  if (!numbered && sweep != "last")
+    return absl::InvalidArgumentError(fmt::format("'{}' is not a sweep's id; write its number, or `last`", sweep));
+  absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, reads);
+  if (!endpoint.ok()) return endpoint.status();
+  found.endpoint = std::move(*endpoint);
+  if (numbered) return found;
+  const absl::StatusOr<v1::ListSweepsReply> reply = found.endpoint.client->ListSweeps();
   if (!reply.ok()) return reply.status();
-  for (const v1::SweepInfo& sweep : reply->sweeps()) id = std::max(id, sweep.sweep_id());
-  if (id == 0) return absl::NotFoundError("there is no sweep yet");
-  return id;
+  for (const v1::SweepInfo& known : reply->sweeps()) found.sweep_id = std::max(found.sweep_id, known.sweep_id());
+  if (found.sweep_id == 0) return absl::NotFoundError("there is no sweep yet");
+  return found;
 }
 
 }  // namespace assay

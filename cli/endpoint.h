@@ -34,8 +34,14 @@ struct Endpoint {
 // only `reads` stored data, a stack without agents for the moment (if there is any data).
 absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads);
 
-// "17", or "last" for the newest sweep.
-absl::StatusOr<int64_t> ParseSweepId(const std::string& text, ControlClient& client);
+// A sweep, and the coordinator that knows it.
+struct SweepEndpoint {
+  Endpoint endpoint;
+  int64_t sweep_id = 0;
+};
+
+// The sweep called "17", or "last" for the newest. What is neither is refused before anything is started.
+absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool reads);
 
 }  // namespace assay
 

@@ -30,17 +30,15 @@ struct ExportOptions {
 int Export(const ExportOptions& options) {
   if (!options.view.empty() && options.format != "csv")
     return Fail(absl::InvalidArgumentError("--view goes with --format csv only"));
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
-  if (!endpoint.ok()) return Fail(endpoint.status());
-  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/true);
+  if (!sweep.ok()) return Fail(sweep.status());
   v1::ExportRequest request;
-  request.set_sweep_id(*sweep_id);
+  request.set_sweep_id(sweep->sweep_id);
   request.set_format(options.format);
   request.set_view(options.view);
   ExportFiles files(options.to);
   absl::Status status =
-      endpoint->client->Export(request, [&](const v1::ExportChunk& chunk) { return files.Take(chunk); });
+      sweep->endpoint.client->Export(request, [&](const v1::ExportChunk& chunk) { return files.Take(chunk); });
   if (status.ok()) status = files.Finish();
   if (!status.ok()) return Fail(status);
   std::string text;

@@ -37,7 +37,6 @@ class Follower {
       if (!done_) SendCancel(now_ns);
     }
     printer_.Erase();
-    for (auto& [id, run] : results_) followed_.results.push_back(std::move(run));
     followed_.interrupted = ladder_.interrupted();
     return std::move(followed_);
   }

@@ -20,8 +20,7 @@ struct FollowOptions {
 };
 
 struct Followed {
-  v1::SweepProgress last;              // without results
-  std::vector<v1::RunResult> results;  // in order of run id, the newest word on each
+  v1::SweepProgress last;  // without results
   bool interrupted = false;
   bool left = false;    // did not wait for the sweep's end
   absl::Status status;  // why the end was not seen, or why the sweep was given up

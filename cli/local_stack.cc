@@ -36,21 +36,13 @@ std::string FirstLine(const std::string& path) {
   return line;
 }
 
-bool IsLocked(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  close(fd);
-  return locked;
-}
-
 // An agent whose Assay was killed still tries to deliver for a while. We hold the data directory, so its spool is ours:
 // it is told to stop now, and what it could not deliver the next agent on that spool does.
 absl::Status EndOrphan(const std::string& spool) {
   const std::string lock = spool + "/lock";
   const int64_t deadline_ns = MonotonicNs() + kOrphanPatienceNs;
   pid_t told = 0;
-  while (IsLocked(lock)) {
+  while (IsFileLocked(lock)) {
     const pid_t pid = std::atoi(FirstLine(lock).c_str());
     if (pid > 0 && pid != told && FirstLine(fmt::format("/proc/{}/comm", pid)) == "assay-agent") {
       told = pid;

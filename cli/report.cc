@@ -3,14 +3,10 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-
 #include "cli/data_dir.h"
 #include "cli/meaning.h"
 #include "common/units.h"
+#include "common/whole_file.h"
 
 namespace assay {
 namespace {
@@ -91,25 +87,12 @@ std::string ReportMarkdown(const Outcome& outcome, const ReportSource& source) {
   return text + CodeBlock(source.scenario_yaml, "yaml");
 }
 
-absl::Status WriteFileWhole(const std::string& path, std::string_view content) {
-  const std::string fresh = path + ".new";
-  {
-    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
-    out.close();
-    if (!out) return absl::FailedPreconditionError(fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
-  }
-  if (rename(fresh.c_str(), path.c_str()) != 0)
-    return absl::FailedPreconditionError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::string> WriteReport(const std::string& data_dir, const Outcome& outcome,
                                         const ReportSource& source) {
   const std::string directory = data_dir + "/reports";
   if (const absl::Status made = MakeDirectories(directory); !made.ok()) return made;
   const std::string path = fmt::format("{}/sweep-{}.md", directory, outcome.sweep.sweep_id());
-  if (const absl::Status wrote = WriteFileWhole(path, ReportMarkdown(outcome, source)); !wrote.ok()) return wrote;
+  if (const absl::Status wrote = WriteWhole(path, ReportMarkdown(outcome, source)); !wrote.ok()) return wrote;
   return path;
 }
 

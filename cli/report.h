@@ -23,9 +23,6 @@ std::string ReportMarkdown(const Outcome& outcome, const ReportSource& source);
 absl::StatusOr<std::string> WriteReport(const std::string& data_dir, const Outcome& outcome,
                                         const ReportSource& source);
 
-// Writes a file beside, then renames it. Errors name the file.
-absl::Status WriteFileWhole(const std::string& path, std::string_view content);
-
 }  // namespace assay
 
 #endif  // ASSAY_CLI_REPORT_H_

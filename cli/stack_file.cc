@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -16,6 +15,7 @@
 
 #include "cli/data_dir.h"
 #include "cli/json_line.h"
+#include "common/whole_file.h"
 
 namespace assay {
 namespace {
@@ -72,27 +72,17 @@ StackLock::~StackLock() {
   close(fd_);
 }
 
-absl::Status StackLock::Announce(const StackFacts& facts) {
-  const std::string path = FactsPath(data_dir_);
-  const std::string fresh = path + ".new";
-  {
-    std::ofstream out(fresh, std::ios::trunc);
-    out << StackJson(facts);
-    out.flush();
-    if (!out) return absl::ResourceExhaustedError(fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
-  }
-  if (rename(fresh.c_str(), path.c_str()) != 0)
-    return absl::InternalError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-  return absl::OkStatus();
-}
+absl::Status StackLock::Announce(const StackFacts& facts) { return WriteWhole(FactsPath(data_dir_), StackJson(facts)); }
 
-bool IsStackLocked(const std::string& data_dir) {
-  const int fd = open(LockPath(data_dir).c_str(), O_RDONLY | O_CLOEXEC);
+bool IsFileLocked(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   close(fd);
   return locked;
 }
+
+bool IsStackLocked(const std::string& data_dir) { return IsFileLocked(LockPath(data_dir)); }
 
 std::optional<StackFacts> FindStack(const std::string& data_dir) {
   if (!IsStackLocked(data_dir)) return std::nullopt;

@@ -68,11 +68,9 @@ int Start(const SweepOptions& options) {
 
 int WatchVerb(const SweepOptions& options) {
   Interrupts interrupts;
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/false);
-  if (!endpoint.ok()) return Fail(endpoint.status());
-  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
-  return Watch(options, *endpoint->client, *sweep_id, interrupts);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/false);
+  if (!sweep.ok()) return Fail(sweep.status());
+  return Watch(options, *sweep->endpoint.client, sweep->sweep_id, interrupts);
 }
 
 int List(const SweepOptions& options) {
@@ -98,11 +96,9 @@ int List(const SweepOptions& options) {
 }
 
 int Show(const SweepOptions& options) {
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
-  if (!endpoint.ok()) return Fail(endpoint.status());
-  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
-  const absl::StatusOr<Outcome> outcome = ReadOutcome(*endpoint->client, *sweep_id);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/true);
+  if (!sweep.ok()) return Fail(sweep.status());
+  const absl::StatusOr<Outcome> outcome = ReadOutcome(*sweep->endpoint.client, sweep->sweep_id);
   if (!outcome.ok()) return Fail(outcome.status());
   WriteAll(STDOUT_FILENO, options.endpoint.json ? OutcomeJson(*outcome, ExitCodeOf(outcome->sweep), "") + "\n"
                                                 : OutcomeText(*outcome));
@@ -110,33 +106,29 @@ int Show(const SweepOptions& options) {
 }
 
 int Cancel(const SweepOptions& options) {
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/false);
-  if (!endpoint.ok()) return Fail(endpoint.status());
-  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
-  const absl::Status cancelled = endpoint->client->CancelSweep(*sweep_id, options.now);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/false);
+  if (!sweep.ok()) return Fail(sweep.status());
+  const absl::Status cancelled = sweep->endpoint.client->CancelSweep(sweep->sweep_id, options.now);
   if (!cancelled.ok()) return Fail(cancelled);
-  WriteAll(STDOUT_FILENO,
-           options.endpoint.json
-               ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":\"{}\",\"now\":{}}}\n", *sweep_id, options.now)
-               : fmt::format("sweep {}: {}\n", *sweep_id,
-                             options.now ? "stopping now" : "draining: triggers in flight end first"));
+  WriteAll(STDOUT_FILENO, options.endpoint.json
+                              ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":\"{}\",\"now\":{}}}\n",
+                                            sweep->sweep_id, options.now)
+                              : fmt::format("sweep {}: {}\n", sweep->sweep_id,
+                                            options.now ? "stopping now" : "draining: triggers in flight end first"));
   return kExitAccepted;
 }
 
 int Remove(const SweepOptions& options) {
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
-  if (!endpoint.ok()) return Fail(endpoint.status());
   // Not `last`: what is removed is gone, so it is named by number.
   if (options.sweep == "last")
     return Fail(absl::InvalidArgumentError("name the sweep to remove by its number; `assay sweep list` shows them"));
-  const absl::StatusOr<int64_t> sweep_id = ParseSweepId(options.sweep, *endpoint->client);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
-  const absl::Status removed = endpoint->client->RemoveSweep(*sweep_id);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/true);
+  if (!sweep.ok()) return Fail(sweep.status());
+  const absl::Status removed = sweep->endpoint.client->RemoveSweep(sweep->sweep_id);
   if (!removed.ok()) return Fail(removed);
   WriteAll(STDOUT_FILENO, options.endpoint.json
-                              ? fmt::format("{{\"type\":\"removed\",\"sweep_id\":\"{}\"}}\n", *sweep_id)
-                              : fmt::format("sweep {} is removed with all its rows\n", *sweep_id));
+                              ? fmt::format("{{\"type\":\"removed\",\"sweep_id\":\"{}\"}}\n", sweep->sweep_id)
+                              : fmt::format("sweep {} is removed with all its rows\n", sweep->sweep_id));
   return kExitAccepted;
 }
 
@@ -160,7 +152,7 @@ void AddSweepVerbs(CLI::App& app, Action& action) {
   };
 
   const auto start = add("start", "Start a scenario; prints the sweep's id and returns",
-                         "assay sweep start scenario.yaml --coordinator head:7070 --watch", Start);
+                         "assay sweep start scenario.yaml --coordinator head:7420 --watch", Start);
   AddScenarioArguments(*start.first, start.second->scenario);
   CLI::Option* watch = start.first->add_flag("--watch", start.second->watch,
                                              "Stay and show the progress; Ctrl-C then ends only the watching");

@@ -21,6 +21,16 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
+std::string ShortReason(const grpc::Status& status) {
+  const std::string& text = status.error_message();
+  if (status.ok() || text.empty()) return "it closed the connection";
+  // "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:7420: Failed to connect to remote host:
+  // Connection refused"
+  if (!text.starts_with("failed to connect to all addresses")) return text;
+  const size_t last = text.rfind(": ");
+  return last == std::string::npos ? text : text.substr(last + 2);
+}
+
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);

@@ -15,6 +15,9 @@ namespace assay {
 absl::Status FromGrpc(const grpc::Status& status);
 grpc::Status ToGrpc(const absl::Status& status);
 
+// Why a connection was not made or ended, in few words: "Connection refused".
+std::string ShortReason(const grpc::Status& status);
+
 // Both ends take their keepalive and size settings from here: with only one end changed, gRPC ends the connection ("too
 // many pings").
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);

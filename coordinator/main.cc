@@ -8,12 +8,11 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <future>
 #include <thread>
 
 #include "common/protocol.h"
 #include "common/units.h"
+#include "common/whole_file.h"
 #include "coordinator/server.h"
 
 namespace assay {
@@ -37,16 +36,6 @@ int Fail(const absl::Status& status) {
 // Set by the thread that waits for signals.
 std::atomic<bool> stop = false;
 
-// Readers see the whole address or nothing.
-absl::Status Announce(const std::string& file, const std::string& address) {
-  if (file.empty()) return absl::OkStatus();
-  const std::string partial = file + ".partial";
-  std::ofstream(partial) << address << "\n";
-  if (std::rename(partial.c_str(), file.c_str()) != 0)
-    return absl::UnknownError(fmt::format("cannot write the address to '{}' (--announce)", file));
-  return absl::OkStatus();
-}
-
 int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
   // Every thread inherits the mask, so that signals come to sigwait alone and nothing runs in a handler.
   sigset_t signals;
@@ -54,12 +43,12 @@ int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  std::promise<void> stopped;
-  std::thread([&signals, &stopped] {
+  // It may outlive this function, so it knows nothing of it.
+  std::thread([signals] {
     int signal = 0;
     sigwait(&signals, &signal);
     stop = true;
-    stopped.set_value();
+    stop.notify_all();
   }).detach();
 
   std::atomic<bool> lost = false;
@@ -72,9 +61,12 @@ int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
                     });
   if (server.status().code() == absl::StatusCode::kCancelled) return 0;
   if (!server.ok()) return Fail(server.status());
-  if (const absl::Status announced = Announce(flags.announce, (*server)->address()); !announced.ok())
-    return Fail(announced);
-  stopped.get_future().wait();
+  if (!flags.announce.empty()) {
+    const absl::Status announced = WriteWhole(flags.announce, (*server)->address() + "\n");
+    if (!announced.ok())
+      return Fail(absl::UnknownError(fmt::format("--announce: {}", std::string(announced.message()))));
+  }
+  stop.wait(false);
   spdlog::info("stopping; agents keep what they measure until a coordinator is back");
   return lost ? 1 : 0;
 }

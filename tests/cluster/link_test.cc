@@ -213,6 +213,7 @@ class ControlLinkTest : public LinkTest {
     options.hello.set_name("a");
     options.hello.set_protocol_version(kProtocolVersion);
     options.refused_retry_ms = 20;
+    options.silence_ns = silence_ns_;
     ControlLink::Callbacks callbacks;
     callbacks.fill = [](v1::Report& report) { report.add_shares()->set_run_id(77); };
     callbacks.welcome = [this](const v1::Welcome& welcome) {
@@ -234,6 +235,7 @@ class ControlLinkTest : public LinkTest {
     return (coordinator_.Clock() - MonotonicNs()) - estimate.offset_ns;
   }
 
+  int64_t silence_ns_ = 5 * kSecondNs;
   std::vector<Heard> heard_;  // under coordinator_.mutex
   std::vector<v1::Welcome> welcomes_;
   std::vector<std::string> refused_at_first_;
@@ -264,6 +266,16 @@ TEST_F(ControlLinkTest, BeginsWithAHelloAndABurstThenKeepsTheInterval) {
   link->ReportNow();
   ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() >= 18; }))
       << "a share in PREPARE asks for a good clock";
+}
+
+TEST_F(ControlLinkTest, ALongIntervalBetweenReportsIsNoSilence) {
+  silence_ns_ = kSecondNs / 2;
+  coordinator_.report_every_ms = 1000;
+  auto link = Connect();
+  // The burst and three at the long interval.
+  ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() >= 12; }));
+  link->Stop();
+  EXPECT_EQ(log_.Count("no answer"), 0) << log_.Text();
 }
 
 TEST_F(ControlLinkTest, EstimatesAClockThatIsAnHourAhead) {

@@ -273,6 +273,11 @@ trigger: {sleep: {for: 0ms}}
 
     def test_a_port_in_use_and_bad_flags(self):
         self.database()
+        os.symlink("/dev/full", self.dir / "address.new")
+        done = subprocess.run([COORDINATOR, "--database", self.url, "--listen", "127.0.0.1:0", "--announce", str(self.dir / "address")], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("--announce", done.stderr)
+        self.assertIn("No space left", done.stderr)
         first = self.coordinator(name="first")
         self.psql("create database other")
         done = subprocess.run([COORDINATOR, "--database", self.url.replace("/postgres?", "/other?"), "--listen", first.address], capture_output=True, text=True, timeout=60, check=False)

