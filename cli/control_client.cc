@@ -85,14 +85,18 @@ absl::Status ControlClient::RemoveSweep(int64_t sweep_id) {
   return Explain(rpc_->Call(&v1::ControlService::Stub::RemoveSweep, request, &reply), address_);
 }
 
-absl::StatusOr<v1::ViewRows> ControlClient::ReadView(int64_t sweep_id, const std::string& view) {
+absl::StatusOr<v1::ViewRows> ControlClient::ReadView(int64_t sweep_id, const std::string& view, uint32_t max_rows) {
+  // No deadline, as for an export.
+  grpc::ClientContext context;
   v1::ReadViewRequest request;
   request.set_sweep_id(sweep_id);
   request.set_view(view);
-  v1::ViewRows reply;
-  const grpc::Status status = rpc_->Call(&v1::ControlService::Stub::ReadView, request, &reply);
-  if (!status.ok()) return Explain(status, address_);
-  return reply;
+  request.set_max_rows(max_rows);
+  const auto reader = rpc_->stub->ReadView(&context, request);
+  v1::ViewRows whole;
+  for (v1::ViewRows part; reader->Read(&part);) whole.MergeFrom(part);
+  if (const grpc::Status status = reader->Finish(); !status.ok()) return Explain(status, address_);
+  return whole;
 }
 
 absl::StatusOr<v1::ListAgentsReply> ControlClient::ListAgents() {
@@ -123,13 +127,20 @@ absl::StatusOr<v1::SweepProgress> ControlClient::Progress(int64_t sweep_id) {
   v1::WatchSweepRequest request;
   request.set_sweep_id(sweep_id);
   const auto reader = rpc_->stub->WatchSweep(&context, request);
-  v1::SweepProgress first;
-  const bool read = reader->Read(&first);
-  if (read) context.TryCancel();
-  for (v1::SweepProgress more; reader->Read(&more);) {
+  v1::SweepProgress whole;
+  google::protobuf::RepeatedPtrField<v1::RunResult> results;
+  bool read = false;
+  for (v1::SweepProgress part; reader->Read(&part);) {
+    if (read) continue;
+    results.MergeFrom(part.results());
+    if (part.more()) continue;
+    whole = part;
+    whole.mutable_results()->Swap(&results);
+    read = true;
+    context.TryCancel();
   }
   const grpc::Status status = reader->Finish();
-  if (read) return first;
+  if (read) return whole;
   return status.ok()
              ? absl::InternalError(fmt::format("the coordinator at {} said nothing about sweep {}", address_, sweep_id))
              : Explain(status, address_);

@@ -25,7 +25,8 @@ class ControlClient {
   absl::StatusOr<v1::ListSweepsReply> ListSweeps();
   absl::Status CancelSweep(int64_t sweep_id, bool now);
   absl::Status RemoveSweep(int64_t sweep_id);
-  absl::StatusOr<v1::ViewRows> ReadView(int64_t sweep_id, const std::string& view);
+  absl::StatusOr<v1::ViewRows> ReadView(int64_t sweep_id, const std::string& view,
+                                        uint32_t max_rows = 0);  // 0: all
   absl::StatusOr<v1::ListAgentsReply> ListAgents();
   absl::Status Export(const v1::ExportRequest& request,
                       const std::function<absl::Status(const v1::ExportChunk&)>& take);

@@ -83,7 +83,7 @@ class Follower {
     for (v1::SweepProgress& progress : news.messages) {
       for (v1::RunResult& run : *progress.mutable_results()) TakeResult(run);
       progress.clear_results();
-      printer_.Update(progress, now_ns);
+      if (!progress.more()) printer_.Update(progress, now_ns);
       followed_.last = std::move(progress);
     }
     if (news.away_since_ns != 0 && !said_away_) {

@@ -113,6 +113,7 @@ std::string UsageSentence(const ViewRows& rows) {
                   FormatNumber(SpreadOf(busiest->second.cores)->median), FormatNumber(busiest->second.cores_peak),
                   FormatBytes(static_cast<uint64_t>(busiest->second.memory_peak_bytes)));
   if (by_cgroup.size() > 1) text += fmt::format("; it is the busiest of {} sampled cgroups", by_cgroup.size());
+  if (rows.cut()) text += fmt::format(" (of the first {} rows of container_usage only)", rows.size());
   return text + ".";
 }
 

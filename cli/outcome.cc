@@ -10,6 +10,9 @@
 namespace assay {
 namespace {
 
+// Runs x cgroups: in a report nobody reads more.
+constexpr uint32_t kMaxUsageRows = 10'000;
+
 std::string SpreadJson(const std::optional<Spread>& spread) {
   return spread ? fmt::format("{{\"median\":{},\"min\":{},\"max\":{}}}", spread->median, spread->min, spread->max)
                 : "null";
@@ -40,7 +43,7 @@ absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id) {
   absl::StatusOr<v1::ViewRows> runs = client.ReadView(sweep_id, "run_summary");
   if (!runs.ok()) return runs.status();
   outcome.cells = CellResults(ViewRows(std::move(*runs)));
-  absl::StatusOr<v1::ViewRows> usage = client.ReadView(sweep_id, "container_usage");
+  absl::StatusOr<v1::ViewRows> usage = client.ReadView(sweep_id, "container_usage", kMaxUsageRows);
   if (!usage.ok()) return usage.status();
   outcome.container_usage = ViewRows(std::move(*usage));
   absl::StatusOr<v1::ListAgentsReply> agents = client.ListAgents();

@@ -63,7 +63,9 @@ std::string UsageTable(const ViewRows& rows) {
     }
     table.AddRow(std::move(cells));
   }
-  return table.Markdown();
+  if (!rows.cut()) return table.Markdown();
+  return table.Markdown() +
+         fmt::format("\nThe first {} rows; the view container_usage has more (`assay sql`).\n", rows.size());
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ void SweepWatch::Follow() {
   while (!stop_) {
     bool ended = false;
     const absl::Status status = client_.Watch(sweep_id_, [&](v1::SweepProgress progress) {
-      ended = HasEnded(progress.sweep());
+      ended = HasEnded(progress.sweep()) && !progress.more();
       away_since_ns = 0;
       const std::lock_guard lock(mutex_);
       news_.away_since_ns = 0;

@@ -20,6 +20,25 @@ namespace {
 
 constexpr auto kWatchEvery = std::chrono::milliseconds(200);
 constexpr size_t kExportChunkBytes = 256 << 10;
+constexpr size_t kResultsPartBytes = 1 << 20;
+
+// All results of a large sweep are more than one message may hold.
+bool WriteInParts(grpc::ServerWriter<v1::SweepProgress>& writer, v1::SweepProgress progress) {
+  google::protobuf::RepeatedPtrField<v1::RunResult> results;
+  results.Swap(progress.mutable_results());
+  progress.set_more(true);
+  size_t bytes = 0;
+  for (v1::RunResult& result : results) {
+    bytes += result.ByteSizeLong();
+    *progress.add_results() = std::move(result);
+    if (bytes < kResultsPartBytes) continue;
+    if (!writer.Write(progress)) return false;
+    progress.clear_results();
+    bytes = 0;
+  }
+  progress.set_more(false);
+  return writer.Write(progress);
+}
 
 }  // namespace
 
@@ -104,7 +123,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
         }
       }
       std::string serialized = progress.SerializeAsString();
-      if (serialized != said && !writer->Write(progress)) break;
+      if (serialized != said && !WriteInParts(*writer, progress)) break;
       said = std::move(serialized);
       const std::string& state = progress.sweep().state();
       if (over && (state == "finished" || state == "cancelled" || state == "failed")) return grpc::Status::OK;
@@ -113,10 +132,11 @@ class ControlService::Impl final : public v1::ControlService::Service {
     return {grpc::StatusCode::UNAVAILABLE, "the coordinator is stopping"};
   }
 
-  grpc::Status ReadView(grpc::ServerContext*, const v1::ReadViewRequest* request, v1::ViewRows* reply) override {
+  grpc::Status ReadView(grpc::ServerContext*, const v1::ReadViewRequest* request,
+                        grpc::ServerWriter<v1::ViewRows>* writer) override {
     Reading connection(*this);
     if (const auto sweep = ReadSweep(connection, request->sweep_id()); !sweep.ok()) return ToGrpc(sweep.status());
-    return Answer(ReadViewRows(connection, request->view(), request->sweep_id()), reply);
+    return ToGrpc(ReadViewRows(connection, *request, [&](const v1::ViewRows& part) { return writer->Write(part); }));
   }
 
   grpc::Status ListAgents(grpc::ServerContext*, const v1::ListAgentsRequest*, v1::ListAgentsReply* reply) override {

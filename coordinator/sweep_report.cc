@@ -100,19 +100,33 @@ absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection
   return results;
 }
 
-absl::StatusOr<v1::ViewRows> ReadViewRows(Connection& connection, const std::string& view, int64_t sweep_id) {
-  v1::ViewRows reply;
-  // A terminal's table, not an export: what does not fit one message is for `assay export`.
-  constexpr int kMaxRows = 10'000;
-  const absl::Status status =
-      StreamView(connection, view, sweep_id, [&](const std::vector<std::string>& columns, const Row& values) {
-        if (reply.columns_size() == 0) reply.mutable_columns()->Add(columns.begin(), columns.end());
-        v1::ViewRows::Row& row = *reply.add_rows();
-        for (const std::optional<std::string>& value : values) row.add_values(value.value_or(""));
-        return reply.rows_size() < kMaxRows;
-      });
-  if (!status.ok()) return status;
-  return reply;
+absl::Status ReadViewRows(Connection& connection, const v1::ReadViewRequest& request,
+                          const std::function<bool(const v1::ViewRows&)>& take) {
+  constexpr size_t kPartBytes = 256 << 10;
+  v1::ViewRows part;
+  size_t part_bytes = 0;
+  uint64_t count = 0;
+  bool taken = true;
+  const absl::Status status = StreamView(connection, request.view(), request.sweep_id(),
+                                         [&](const std::vector<std::string>& columns, const Row& values) {
+                                           if (count == 0) part.mutable_columns()->Add(columns.begin(), columns.end());
+                                           if (request.max_rows() > 0 && count == request.max_rows()) {
+                                             part.set_cut(true);
+                                             return false;
+                                           }
+                                           ++count;
+                                           v1::ViewRows::Row& row = *part.add_rows();
+                                           for (const std::optional<std::string>& value : values)
+                                             row.add_values(value.value_or(""));
+                                           part_bytes += row.ByteSizeLong();
+                                           if (part_bytes < kPartBytes) return true;
+                                           taken = take(part);
+                                           part.Clear();
+                                           part_bytes = 0;
+                                           return taken;
+                                         });
+  if (status.ok() && taken) take(part);
+  return status;
 }
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,10 @@ struct StoredSweep {
 absl::StatusOr<StoredSweep> ReadSweep(Connection& connection, int64_t sweep_id);
 // Ended runs of a sweep that came behind run `after`, in order, with their flags.
 absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection, int64_t sweep_id, int64_t after);
-// A documented view of one sweep; NotFound names the nearest.
-absl::StatusOr<v1::ViewRows> ReadViewRows(Connection& connection, const std::string& view, int64_t sweep_id);
+// A documented view of one sweep, in parts that each fit a message, until `take` says false; NotFound names the
+// nearest.
+absl::Status ReadViewRows(Connection& connection, const v1::ReadViewRequest& request,
+                          const std::function<bool(const v1::ViewRows&)>& take);
 
 }  // namespace assay
 

@@ -1,4 +1,5 @@
 """Several hosts: coordinators, agents and databases that die, are cut off and come back. Rows stored = triggers fired, each once."""
+import json
 import os
 import pathlib
 import random
@@ -351,6 +352,28 @@ hooks:
         self.assertEqual(self.psql(f"select count(*) from assay.run where sweep_id = {bad}"), [["0"]])
         code, out, err = self.assay("sweep", "watch", str(bad), "--coordinator", coordinator.address)
         self.assertEqual(code, 1, out + err)
+
+    def test_a_sweep_of_more_runs_and_flags_than_one_message_holds_is_shown_whole(self):
+        self.database()
+        coordinator = self.coordinator()
+        runs = 12000
+        self.psql(f"""
+            insert into assay.sweep (name, state, seed, blocks, scenario_yaml, spec, started_at, ended_at) values ('made', 'finished', 1, {runs}, '', '', now(), now());
+            insert into assay.cell (sweep_id, position, label, target, params, spec) values (1, 0, 'n=1', 't', '{{"n": 1}}', '');
+            insert into assay.run (sweep_id, cell_id, block, attempt, state, verdict, t0_ns, ended_at)
+              select 1, 1, n, 1, 'ended', 'accepted', 1, now() from generate_series(1, {runs}) n;
+            insert into assay.run_result (run_id, agents, slots, triggers, ok, failed, timeout, cancelled, skipped, lost, makespan_s)
+              select run_id, 1, 1, 1, 1, 0, 0, 0, 0, 0, block from assay.run;
+            insert into assay.flag select 1, run_id, 'cold', 'info', repeat('x', 1000) from assay.run""")
+        code, out, err = self.assay("sweep", "show", "1", "--coordinator", coordinator.address, "--json")
+        self.assertEqual(code, 0, err)
+        end = json.loads(out.splitlines()[-1])
+        self.assertEqual((end["cells"][0]["accepted"], end["cells"][0]["makespan_s"]["median"]), (runs, (runs + 1) / 2))
+        self.assertIn(f"All {runs} runs were accepted", " ".join(end["meaning"]))
+        code, out, err = self.assay("sweep", "watch", "1", "--coordinator", coordinator.address, "--json")
+        self.assertEqual(code, 0, err)
+        lines = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([sum(line["type"] == kind for line in lines) for kind in ("run", "flag", "end")], [runs, runs, 1])
 
     def test_cancel_from_another_terminal(self):
         self.database()

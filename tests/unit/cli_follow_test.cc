@@ -119,6 +119,20 @@ TEST_F(FollowTest, ALostConnectionIsTriedAgainAndResultsAreShownOnce) {
   EXPECT_THAT(text, HasSubstr("run 2 "));
 }
 
+TEST_F(FollowTest, ResultsInPartsAreShownAllBeforeTheEnd) {
+  Serve([](grpc::ServerContext&, int, grpc::ServerWriter<v1::SweepProgress>& writer) {
+    v1::SweepProgress part = Message("finished", 1);
+    part.set_more(true);
+    writer.Write(part);
+    writer.Write(Message("finished", 2));
+    return grpc::Status::OK;
+  });
+  const Followed followed = Follow(true);
+  EXPECT_TRUE(followed.status.ok()) << followed.status;
+  EXPECT_THAT(Printed(), HasSubstr("run 1 "));
+  EXPECT_THAT(Printed(), HasSubstr("run 2 "));
+}
+
 TEST_F(FollowTest, CtrlCDrainsThenStopsAndTheResultsSoFarAreKept) {
   Serve([this](grpc::ServerContext& context, int, grpc::ServerWriter<v1::SweepProgress>& writer) {
     writer.Write(Message("running", 1));
