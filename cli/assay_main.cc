@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "cli/exit_code.h"
+#include "cli/usage_error.h"
 #include "cli/verb.h"
 
 namespace assay {
@@ -25,6 +26,7 @@ int AssayMain(int argc, const char* const* argv) {
   CLI::App app("Runs benchmark scenarios on many hosts at once and keeps every measurement in PostgreSQL.", "assay");
   app.footer(fmt::format("Start here:  assay run scenarios/quickstart.yaml\n\n{}", kExitCodesHelp));
   app.require_subcommand(1);
+  app.set_version_flag("--version", VersionText());
   Action action;
   AddRunVerb(app, action);
   AddCheckVerb(app, action);
@@ -40,7 +42,9 @@ int AssayMain(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Help and version are "errors" with code 0.
-    return app.exit(error) == 0 ? kExitAccepted : kExitUsage;
+    if (error.get_exit_code() == 0) return app.exit(error) == 0 ? kExitAccepted : kExitFailure;
+    fmt::print(stderr, "{}", UsageErrorText(app, error));
+    return kExitUsage;
   }
   try {
     return action();

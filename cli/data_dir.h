@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace assay {
 
@@ -17,8 +18,9 @@ absl::StatusOr<std::string> ChooseDataDir(const std::string& flag, const std::fu
 // With this process's environment and user.
 absl::StatusOr<std::string> ChooseDataDir(const std::string& flag);
 
-// mkdir -p; for the user alone, but as root with 0755, or the postgres user could not enter. Errors name the directory.
-absl::Status MakeDirectories(const std::string& path);
+// mkdir -p; for the user alone, but as root with 0755, or the postgres user could not enter. Errors name the directory
+// and the flag that chooses another.
+absl::Status MakeDirectories(const std::string& path, std::string_view flag = "--data DIR or ASSAY_DATA");
 
 }  // namespace assay
 

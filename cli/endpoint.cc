@@ -26,6 +26,10 @@ absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads
   // A --data on the command line means this machine, whatever the environment says.
   if (address.empty() && options.data_dir.empty() && from_environment != nullptr) address = from_environment;
   if (!address.empty()) {
+    if (const size_t colon = address.rfind(':'); colon == std::string::npos || colon + 1 == address.size()) {
+      return absl::InvalidArgumentError(
+          fmt::format("the coordinator's address '{}' has no port; write HOST:PORT, such as head:7420", address));
+    }
     endpoint.client = std::make_unique<ControlClient>(address);
     return endpoint;
   }

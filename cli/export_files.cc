@@ -33,7 +33,7 @@ absl::Status ExportFiles::Take(const v1::ExportChunk& chunk) {
   }
   if (file_ == nullptr || chunk.file() != name_) {
     if (absl::Status closed = Close(); !closed.ok()) return closed;
-    if (absl::Status made = MakeDirectories(directory_); !made.ok()) return made;
+    if (absl::Status made = MakeDirectories(directory_, "--to DIR"); !made.ok()) return made;
     name_ = chunk.file();
     bytes_ = 0;
     file_ = std::fopen((CurrentPath() + ".new").c_str(), "wb");

@@ -35,7 +35,8 @@ uint32_t DefaultLocalAgents(const v1::SweepSpec& spec) { return std::max<uint32_
 absl::Status CheckLocalAgents(const v1::SweepSpec& spec, uint32_t agents, const std::string& file) {
   const v1::Selector& selector = spec.agents();
   // Only the first two kinds of agents differ.
-  const uint32_t matching = (Matches(selector, 1) ? 1 : 0) + (agents > 1 && Matches(selector, 2) ? agents - 1 : 0);
+  const uint32_t matching =
+      (agents > 0 && Matches(selector, 1) ? 1 : 0) + (agents > 1 && Matches(selector, 2) ? agents - 1 : 0);
   if (matching >= spec.agents_min() && agents <= kLocalAgentsMax) return absl::OkStatus();
   const std::string wanted =
       fmt::format("{}: the scenario needs {} agent{}{}", file, spec.agents_min(), spec.agents_min() == 1 ? "" : "s",

@@ -45,6 +45,12 @@ absl::StatusOr<Place> FindPlace(const RunOptions& options, const v1::SweepSpec& 
       printer.Notice(fmt::format("--agents {} has no effect on it; `assay down` and `assay up --agents {}` change it",
                                  *options.agents, *options.agents));
     }
+    if (!CheckLocalAgents(spec, up->agents, options.scenario.file).ok()) {
+      printer.Notice(
+          fmt::format("it has not the agents that the scenario asks for ({}): unless others join, the sweep waits; "
+                      "`assay down` and `assay up --agents N` start more",
+                      spec.agents_min()));
+    }
     return place;
   }
   const uint32_t agents = options.agents.value_or(DefaultLocalAgents(spec));

@@ -2,6 +2,7 @@
 #define ASSAY_CLI_VERB_H_
 
 #include <functional>
+#include <string>
 
 namespace CLI {
 class App;
@@ -22,6 +23,7 @@ void AddSchemaVerb(CLI::App& app, Action& action);
 void AddSqlVerb(CLI::App& app, Action& action);
 void AddUpVerb(CLI::App& app, Action& action);
 void AddDownVerb(CLI::App& app, Action& action);
+std::string VersionText();
 void AddVersionVerb(CLI::App& app, Action& action);
 
 }  // namespace assay

@@ -10,13 +10,15 @@
 
 namespace assay {
 
+std::string VersionText() { return fmt::format("assay {} (protocol {})", kVersion, kProtocolVersion); }
+
 void AddVersionVerb(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("version", "Print the version, and that of the protocol between agents and coordinator");
   verb->footer(fmt::format("Example:  assay version\n\n{}", kExitCodesHelp));
   verb->callback([&action] {
     action = [] {
-      WriteAll(STDOUT_FILENO, fmt::format("assay {} (protocol {})\n", kVersion, kProtocolVersion));
+      WriteAll(STDOUT_FILENO, VersionText() + "\n");
       return kExitAccepted;
     };
   });

@@ -70,7 +70,7 @@ absl::StatusOr<PostgresPrograms> FindPostgres(int data_major) {
   return absl::NotFoundError(
       fmt::format("no PostgreSQL {} or later here (found: {}); install it (Debian: apt-get install postgresql), set "
                   "ASSAY_POSTGRES_BIN to the directory of initdb and postgres, "
-                  "or use --database with the URL of a server",
+                  "or start assay-coordinator --database with the URL of a server",
                   kOldestPostgres, found));
 }
 

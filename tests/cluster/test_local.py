@@ -338,6 +338,9 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertTrue(radps[0].startswith("run_id,workflow_orchestration_framework,date_and_time,developer,system_name,n_tasks,t_min_sleep,t_max_sleep,t_workflow,"
                                             "t_sum_task_times,t_sum_task_times_per_unit_of_parallelism,overhead_percentage,overhead_per_task_seconds,"), radps[0])
         self.assertEqual(len((to / "run_summary.csv").read_text().splitlines()), 5)
+        code, out, err = self.assay("export", "1", "--format", "gust", "--to", "/proc/none")
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("--to", err)
         code, out, err = self.assay("export", "1", "--format", "csv", "--view", "run_sumary", "--to", str(to))
         self.assertNotEqual(code, 0)
         self.assertIn("run_summary", err)

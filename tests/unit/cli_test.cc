@@ -716,6 +716,17 @@ TEST_F(CliTest, HelpOfEveryVerbHasAnExampleAndTheExitCodes) {
   }
 }
 
+TEST_F(CliTest, AWrongWordIsNamedWithTheOneThatWasMeant) {
+  EXPECT_EQ(Assay({"rnu", "x.yaml"}).err,
+            "assay: there is no command 'rnu'; did you mean 'run'?\nRun `assay --help`.\n");
+  EXPECT_THAT(Assay({"sweep", "strat"}).err,
+              StartsWith("assay sweep: there is no command 'strat'; did you mean 'start'?"));
+  EXPECT_EQ(Assay({"run", "x.yaml", "--agent", "2"}).err,
+            "assay run: there is no flag '--agent'; did you mean '--agents'?\nRun `assay run --help`.\n");
+  EXPECT_THAT(Assay({"run", "--frobnicate=7"}).err, StartsWith("assay run: there is no flag '--frobnicate'\n"));
+  EXPECT_THAT(Assay({"sweep", "start"}).err, StartsWith("assay sweep start: FILE is required\n"));
+}
+
 TEST_F(CliTest, BadUsageIsTwoAndStartsNothing) {
   EXPECT_EQ(Assay({}).code, 2);
   EXPECT_EQ(Assay({"frobnicate"}).code, 2);
@@ -726,6 +737,7 @@ TEST_F(CliTest, BadUsageIsTwoAndStartsNothing) {
   EXPECT_EQ(Assay({"export", "1", "--format", "xml", "--to", "x"}).code, 2);
   EXPECT_EQ(Assay({"export", "1", "--format", "gust", "--view", "run_summary", "--to", "x"}).code, 2);
   EXPECT_EQ(Assay({"sweep", "show", "seven", "--coordinator", "127.0.0.1:1"}).code, 2);
+  EXPECT_EQ(Assay({"sweep", "list", "--coordinator", "localhost"}).code, 2);
   EXPECT_TRUE(std::filesystem::is_empty(data_.path()));
 }
 
@@ -812,6 +824,7 @@ TEST_F(CliTest, DownLeavesTheStackOfAnotherCommandAlone) {
 TEST_F(CliTest, SchemaAndVersionPrint) {
   EXPECT_THAT(Assay({"schema"}).out, HasSubstr("\"$schema\""));
   EXPECT_THAT(Assay({"version"}).out, StartsWith("assay 0."));
+  EXPECT_EQ(Assay({"--version"}).out, Assay({"version"}).out);
 }
 
 }  // namespace
