@@ -57,7 +57,7 @@ std::string OutcomeText(const Outcome& outcome) {
       fmt::format("sweep {} {}: {}, {} of {} runs accepted", outcome.sweep.sweep_id(), outcome.sweep.name(),
                   outcome.sweep.state(), outcome.sweep.accepted(), outcome.sweep.runs_total());
   if (outcome.sweep.rejected() > 0) text += fmt::format(", {} rejected", outcome.sweep.rejected());
-  if (outcome.sweep.state() == "failed" && !outcome.doing.empty()) text += "\n" + outcome.doing;
+  if (!outcome.doing.empty() && outcome.doing != outcome.sweep.state()) text += "\n" + outcome.doing;
   text += "\n\n";
   if (outcome.cells.empty()) return text + "No run has ended.\n";
   text += CellTable(outcome.cells).Plain() + "\n" + kTableNote + "\n\nWhat it means\n";

@@ -16,7 +16,7 @@ namespace assay {
 // All that is told of a sweep at its end, or later by `assay sweep show`.
 struct Outcome {
   v1::SweepInfo sweep;
-  std::string doing;  // why, if the sweep failed
+  std::string doing;  // why it failed, or for whom it waits; else its state
   std::vector<v1::RunResult> results;
   std::vector<CellResult> cells;
   ViewRows container_usage;

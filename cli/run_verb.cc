@@ -39,8 +39,8 @@ absl::StatusOr<Place> FindPlace(const RunOptions& options, const v1::SweepSpec& 
   Place place;
   if (const std::optional<StackFacts> up = FindStack(data_dir); up && up->kept) {
     place.coordinator = up->coordinator;
-    printer.Notice(fmt::format("using the local stack that is up on {} (coordinator {}, {} agents)", data_dir,
-                               up->coordinator, up->agents));
+    printer.Notice(fmt::format("using the local stack that is up on {} (coordinator {}, {} {})", data_dir,
+                               up->coordinator, up->agents, up->agents == 1 ? "agent" : "agents"));
     if (options.agents && *options.agents != up->agents) {
       printer.Notice(fmt::format("--agents {} has no effect on it; `assay down` and `assay up --agents {}` change it",
                                  *options.agents, *options.agents));

@@ -91,9 +91,10 @@ std::string Content(const std::string& path) {
 
 void PrintFacts(const StackFacts& facts, const std::string& data_dir, bool was_up) {
   fmt::print(
-      "{} on {}: process {}, coordinator {}, {} agents\nUse it with `assay run FILE` and `assay sweep ...`; `assay "
+      "{} on {}: process {}, coordinator {}, {} {}\nUse it with `assay run FILE` and `assay sweep ...`; `assay "
       "down` ends it.\n",
-      was_up ? "already up" : "up", data_dir, facts.pid, facts.coordinator, facts.agents);
+      was_up ? "already up" : "up", data_dir, facts.pid, facts.coordinator, facts.agents,
+      facts.agents == 1 ? "agent" : "agents");
 }
 
 int Up(UpOptions options) {

@@ -310,10 +310,18 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(out.count("connected"), 2, out)
         code, out, err = self.assay("sweep", "list")
         self.assertEqual(out.count("finished"), 2, out)
+        # Others may join it, so a scenario that wants more agents waits, and everyone who looks is told how to mend that.
+        waiting = self.start([ASSAY, "run", self.write("more.yaml", SLEEPS.replace("count: 2", "count: 3"))], "waiting", env={"ASSAY_DATA": str(self.dir / "data")})
+        mend = "waiting for 1 more agent with role=load; start assay-agent --label role=load"
+        wait_for(lambda: mend in waiting.text(), "it says for whom it waits")
+        self.assertIn("assay up --agents N", waiting.text())
+        self.assertIn(mend, self.assay("sweep", "show", "last")[1])
+        waiting.type(signal.SIGINT)
+        self.assertEqual(waiting.wait(), 130, waiting.text())
         code, out, err = self.assay("down")
         self.assertEqual(code, 0, out + err)
         self.assertEqual(self.leftovers(), [])
-        code, out, err = self.assay("sweep", "show", "last")
+        code, out, err = self.assay("sweep", "show", "2")
         self.assertEqual(code, 0, err)
         self.assertIn("4 of 4 runs accepted", out)
 

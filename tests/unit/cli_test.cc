@@ -530,6 +530,10 @@ TEST(MeaningTest, TheBusiestCgroupIsTold) {
   EXPECT_EQ(Meaning(outcome)[1],
             "/db used 0.300 cores in the median run (peak 0.900) and at most 3.0 MiB of memory; it is the busiest of 2 "
             "sampled cgroups.");
+  rows.set_cut(true);
+  outcome.container_usage = ViewRows(rows);
+  EXPECT_THAT(Meaning(outcome)[1], EndsWith("(of the first 4 rows of container_usage only)."));
+  EXPECT_THAT(ReportMarkdown(outcome, {}), HasSubstr("The first 4 rows; the view container_usage has more"));
 }
 
 TEST(MeaningTest, RisingOnlyBeyondTheSpreadOfTheRuns) {
@@ -573,6 +577,10 @@ TEST(OutcomeTest, TextAndJson) {
   const std::string text = OutcomeText(Finished());
   EXPECT_THAT(text, StartsWith("sweep 3 quick: finished, 3 of 4 runs accepted, 1 rejected\n"));
   EXPECT_THAT(text, HasSubstr("What it means\n  Overhead over the list schedule"));
+  Outcome waiting;
+  waiting.sweep.set_state("pending");
+  waiting.doing = "waiting for 1 more agent";
+  EXPECT_THAT(OutcomeText(waiting), HasSubstr("\nwaiting for 1 more agent\n"));
   const std::string json = OutcomeJson(Finished(), 3, "/d/reports/sweep-3.md");
   EXPECT_THAT(
       json,
