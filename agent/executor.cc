@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/firing_lease.h"
 #include "agent/hook_runner.h"
-#include "agent/lease.h"
 #include "agent/memory_of_ended.h"
 #include "agent/share.h"
 #include "agent/stray_reaper.h"
@@ -104,7 +104,7 @@ struct Executor::State {
   // Two: while one waits for its child to begin, the other gets the next one ready.
   WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};
   WorkThreads disk{{.name = "assay-disk"}};
-  Lease lease;
+  FiringLease lease;
   EventLoop::TimerId lease_timer = 0;
   std::map<int64_t, std::shared_ptr<Share>> shares;  // by run id
   MemoryOfEnded<v1::ShareStatus> ended;

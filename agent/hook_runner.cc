@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/built_in_names.h"
+#include "common/built_in_names.h"
 #include "common/command.h"
 
 namespace assay {

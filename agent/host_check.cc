@@ -20,6 +20,7 @@
 #include "agent/host_limits.h"
 #include "agent/priority.h"
 #include "agent/sampler/cgroup_layout.h"
+#include "common/json_text.h"
 #include "common/units.h"
 
 namespace assay {
@@ -163,21 +164,6 @@ HostFinding SpoolDirectory(const std::string& directory) {
       little ? "results wait there while the coordinator is away: free some space, or give --spool another disk" : ""};
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 const char* Name(State state, bool for_people) {
   switch (state) {
     case State::kGood:
@@ -223,8 +209,8 @@ std::string FormatJson(const std::vector<HostFinding>& findings) {
   std::vector<std::string> rows;
   rows.reserve(findings.size());
   for (const HostFinding& finding : findings) {
-    rows.push_back(fmt::format(R"({{"what": {}, "state": "{}", "detail": {}, "mend": {}}})", Quoted(finding.what),
-                               Name(finding.state, false), Quoted(finding.detail), Quoted(finding.mend)));
+    rows.push_back(fmt::format(R"({{"what": {}, "state": "{}", "detail": {}, "mend": {}}})", JsonString(finding.what),
+                               Name(finding.state, false), JsonString(finding.detail), JsonString(finding.mend)));
   }
   return fmt::format("{{\"can_run\": {}, \"findings\": [\n  {}\n]}}\n", CanRun(findings), fmt::join(rows, ",\n  "));
 }

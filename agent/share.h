@@ -9,7 +9,7 @@
 
 #include "agent/batch_sink.h"
 #include "agent/event_loop.h"
-#include "agent/lease.h"
+#include "agent/firing_lease.h"
 #include "agent/record_batch.h"
 #include "agent/sample_buffer.h"
 #include "agent/sampler/sampler.h"
@@ -29,7 +29,7 @@ class Share : public std::enable_shared_from_this<Share> {
     BatchSink& sink;
     WorkThreads& spawner;
     WorkThreads& disk;  // the loop never waits for the spool or the sampler
-    const Lease& lease;
+    const FiringLease& lease;
     std::string agent_name;
     SamplerOptions sampler;
     uint32_t max_processes;

@@ -10,7 +10,7 @@
 
 #include "agent/batch_sink.h"
 #include "agent/event_loop.h"
-#include "agent/lease.h"
+#include "agent/firing_lease.h"
 #include "agent/pacer.h"
 #include "agent/record_batch.h"
 #include "agent/triggers/trigger_kind.h"
@@ -24,7 +24,7 @@ class ShareLoad {
   struct Context {
     EventLoop& loop;
     const BatchSink& sink;
-    const Lease& lease;
+    const FiringLease& lease;
     RecordBatch& batch;
     std::function<void()> lease_ran_out;  // met while triggers were due; nothing more is started then
     std::function<void()> ended;          // no trigger is in flight and none will come; once

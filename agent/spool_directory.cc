@@ -1,17 +1,16 @@
 #include "agent/spool_directory.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+
+#include "common/lock_file.h"
 
 namespace assay {
 namespace {
@@ -46,24 +45,12 @@ absl::StatusOr<int> LockSpoolDirectory(const std::string& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) return DirectoryError(error, directory);
-  const std::string path = directory + "/lock";
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return DirectoryError(std::error_code(errno, std::generic_category()), directory);
-  std::array<char, 32> pid{};
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    const ssize_t n = pread(fd, pid.data(), pid.size(), 0);
-    close(fd);
-    std::string_view holder(pid.data(), static_cast<size_t>(std::max<ssize_t>(n, 0)));
-    holder = holder.substr(0, holder.find('\n'));
-    return absl::FailedPreconditionError(
-        fmt::format("spool directory {} is in use by another assay-agent (pid {}); give this one its own --spool",
-                    directory, holder.empty() ? "unknown" : holder));
-  }
-  const auto end = fmt::format_to_n(pid.data(), pid.size(), "{}\n", getpid());
-  // Only for the message above: a disk that is full does not matter here.
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), end.size, 0) < 0)
-    spdlog::debug("spool: cannot note the pid in {}", path);
-  return fd;
+  const LockFile lock = TakeLock(directory + "/lock", 0600);
+  if (lock.taken()) return lock.fd;
+  if (lock.error != EWOULDBLOCK) return DirectoryError(std::error_code(lock.error, std::generic_category()), directory);
+  return absl::FailedPreconditionError(
+      fmt::format("spool directory {} is in use by another assay-agent (pid {}); give this one its own --spool",
+                  directory, lock.holder));
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<SpoolStream>>> FindStreams(const std::string& directory,

@@ -5,23 +5,6 @@
 
 namespace assay {
 
-std::string JsonString(std::string_view text) {
-  std::string json = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      json += '\\';
-      json += c;
-    } else if (c == '\n') {
-      json += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      json += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      json += c;
-    }
-  }
-  return json + "\"";
-}
-
 std::string JsonLine(std::string_view type, const google::protobuf::Message& message,
                      const std::vector<std::pair<std::string, std::string>>& extra) {
   google::protobuf::util::JsonPrintOptions options;

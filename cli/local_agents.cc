@@ -1,9 +1,10 @@
 #include "cli/local_agents.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+
+#include "coordinator/scenario/plan.h"
 
 namespace assay {
 namespace {
@@ -13,13 +14,6 @@ bool Matches(const v1::Selector& selector, uint32_t n) {
   return std::all_of(selector.labels().begin(), selector.labels().end(), [&](const auto& wanted) {
     return std::find(labels.begin(), labels.end(), std::pair(wanted.first, wanted.second)) != labels.end();
   });
-}
-
-std::string SelectorText(const v1::Selector& selector) {
-  std::vector<std::string> labels;
-  for (const auto& [key, value] : selector.labels()) labels.push_back(fmt::format("{}={}", key, value));
-  std::sort(labels.begin(), labels.end());
-  return fmt::format("{}", fmt::join(labels, " "));
 }
 
 }  // namespace
@@ -40,7 +34,7 @@ absl::Status CheckLocalAgents(const v1::SweepSpec& spec, uint32_t agents, const 
   if (matching >= spec.agents_min() && agents <= kLocalAgentsMax) return absl::OkStatus();
   const std::string wanted =
       fmt::format("{}: the scenario needs {} agent{}{}", file, spec.agents_min(), spec.agents_min() == 1 ? "" : "s",
-                  selector.labels().empty() ? std::string() : " with " + SelectorText(selector));
+                  selector.labels().empty() ? std::string() : " with" + SelectorText(selector));
   if (Matches(selector, 2) && spec.agents_min() <= kLocalAgentsMax) {
     return absl::InvalidArgumentError(
         fmt::format("{}, and only {} would be started; start with --agents {}, or lower agents.count", wanted, agents,

@@ -1,12 +1,9 @@
 #include "cli/local_stack.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -19,6 +16,7 @@
 #include "cli/local_agents.h"
 #include "cli/program_path.h"
 #include "common/clock.h"
+#include "common/lock_file.h"
 
 namespace assay {
 namespace {
@@ -42,7 +40,7 @@ absl::Status EndOrphan(const std::string& spool) {
   const std::string lock = spool + "/lock";
   const int64_t deadline_ns = MonotonicNs() + kOrphanPatienceNs;
   pid_t told = 0;
-  while (IsFileLocked(lock)) {
+  while (IsLocked(lock)) {
     const pid_t pid = std::atoi(FirstLine(lock).c_str());
     if (pid > 0 && pid != told && FirstLine(fmt::format("/proc/{}/comm", pid)) == "assay-agent") {
       told = pid;

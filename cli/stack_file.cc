@@ -15,6 +15,7 @@
 
 #include "cli/data_dir.h"
 #include "cli/json_line.h"
+#include "common/lock_file.h"
 #include "common/whole_file.h"
 
 namespace assay {
@@ -74,15 +75,7 @@ StackLock::~StackLock() {
 
 absl::Status StackLock::Announce(const StackFacts& facts) { return WriteWhole(FactsPath(data_dir_), StackJson(facts)); }
 
-bool IsFileLocked(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  close(fd);
-  return locked;
-}
-
-bool IsStackLocked(const std::string& data_dir) { return IsFileLocked(LockPath(data_dir)); }
+bool IsStackLocked(const std::string& data_dir) { return IsLocked(LockPath(data_dir)); }
 
 std::optional<StackFacts> FindStack(const std::string& data_dir) {
   if (!IsStackLocked(data_dir)) return std::nullopt;

@@ -45,8 +45,6 @@ class StackLock {
 std::optional<StackFacts> FindStack(const std::string& data_dir);
 // Whether any process holds the directory, announced or not.
 bool IsStackLocked(const std::string& data_dir);
-// Whether any process has locked that file with flock.
-bool IsFileLocked(const std::string& path);
 
 }  // namespace assay
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "coordinator/scenario/nearest_name.h"
+#include "common/nearest_name.h"
 
 namespace assay {
 namespace {

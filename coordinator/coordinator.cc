@@ -9,9 +9,9 @@
 #include <future>
 #include <utility>
 
+#include "common/built_in_names.h"
 #include "common/clock.h"
 #include "common/command.h"
-#include "common/template.h"
 
 namespace assay {
 namespace {
@@ -303,22 +303,12 @@ void Coordinator::RunHooks() {
   for (Scheduler::Hook& hook : scheduler_.TakeCoordinatorHooks()) {
     RunningHook& running = hooks_[hook.row.hook_id];
     running.thread = std::thread([this, hook = std::move(hook), &stop = running.stop] {
-      const auto expand = [&](const std::string& text) {
-        return ExpandTemplate(
-            text,
-            [&](std::string_view name) -> std::optional<std::string> {
-              if (name == "run") return std::to_string(hook.row.run_id);
-              if (name == "block") return std::to_string(hook.block);
-              if (name == "target") return hook.target;
-              if (name == "agent") return "coordinator";
-              return std::nullopt;
-            },
-            false);
-      };
+      const BuiltInNames names{"coordinator", hook.row.run_id, hook.block, hook.target};
       SpawnRequest request;
-      for (const std::string& word : hook.spec.argv()) request.argv.push_back(expand(word));
-      for (const auto& [key, value] : hook.spec.env()) request.env.push_back(fmt::format("{}={}", key, expand(value)));
-      request.cwd = expand(hook.spec.cwd());
+      for (const std::string& word : hook.spec.argv()) request.argv.push_back(names.Expand(word));
+      for (const auto& [key, value] : hook.spec.env())
+        request.env.push_back(fmt::format("{}={}", key, names.Expand(value)));
+      request.cwd = names.Expand(hook.spec.cwd());
       HookRow row = hook.row;
       const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stop);
       if (result.ok()) {

@@ -36,16 +36,9 @@ bool Matches(const v1::Hello& hello, const v1::Selector& selector) {
   });
 }
 
-std::string Labels(const v1::Selector& selector, const char* before_each) {
-  std::map<std::string, std::string> sorted(selector.labels().begin(), selector.labels().end());
-  std::string text;
-  for (const auto& [key, value] : sorted) text += fmt::format("{}{}={}", before_each, key, value);
-  return text;
-}
-
 std::string Describe(const v1::Selector& selector) {
-  const std::string labels = Labels(selector, " ");
-  return labels.empty() ? "any label" : labels.substr(1);
+  const std::string text = SelectorText(selector);
+  return text.empty() ? "any label" : text.substr(1);
 }
 
 std::string FailureOf(const HookRow& hook) {
@@ -407,7 +400,7 @@ std::optional<Scheduler::Write> Scheduler::NextPins(Sweep& sweep, int64_t now_ns
   }
   sweep.waiting = gone ? fmt::format("waiting for {} more agent{} with {}; start assay-agent{}",
                                      wanted - matching.size(), wanted - matching.size() == 1 ? "" : "s",
-                                     Describe(spec.agents()), Labels(spec.agents(), " --label "))
+                                     Describe(spec.agents()), SelectorText(spec.agents(), " --label "))
                        : fmt::format("waiting for agent {} to come back", away);
   return std::nullopt;
 }

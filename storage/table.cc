@@ -1,11 +1,13 @@
 #include "storage/table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <limits>
 #include <pqxx/pqxx>
 #include <utility>
+
+#include "common/nearest_name.h"
 
 namespace assay {
 namespace {
@@ -29,32 +31,6 @@ std::vector<std::optional<std::string>> Values(const pqxx::row& row) {
     }
   }
   return values;
-}
-
-size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<size_t> previous(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) previous[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    std::vector<size_t> current(b.size() + 1, i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-    }
-    previous = std::move(current);
-  }
-  return previous[b.size()];
-}
-
-std::string Nearest(const std::string& view, const std::vector<std::string>& views) {
-  std::string nearest;
-  size_t shortest = std::numeric_limits<size_t>::max();
-  for (const std::string& candidate : views) {
-    const size_t distance = EditDistance(view, candidate);
-    if (distance < shortest) {
-      shortest = distance;
-      nearest = candidate;
-    }
-  }
-  return nearest;
 }
 
 // The columns, of those that the view has, that put its rows in an order people expect.
@@ -131,8 +107,10 @@ absl::Status StreamView(Connection& connection, const std::string& view, int64_t
   const absl::StatusOr<std::vector<std::string>> views = SweepViews(connection);
   if (!views.ok()) return views.status();
   if (std::find(views->begin(), views->end(), view) == views->end()) {
-    return absl::NotFoundError(
-        fmt::format("there is no view '{}' of sweeps; did you mean '{}'?", view, Nearest(view, *views)));
+    const std::optional<std::string> nearest = NearestName(view, *views);
+    return absl::NotFoundError(fmt::format(
+        "there is no view '{}' of sweeps; {}", view,
+        nearest ? fmt::format("did you mean '{}'?", *nearest) : fmt::format("there are {}", fmt::join(*views, ", "))));
   }
   return connection.Transact([&](pqxx::transaction_base& transaction) {
     Stream(transaction,

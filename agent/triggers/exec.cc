@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "agent/built_in_names.h"
 #include "agent/triggers/process.h"
 #include "agent/triggers/trigger_kind.h"
+#include "common/built_in_names.h"
 #include "common/units.h"
 
 namespace assay {

@@ -1,7 +1,10 @@
 #include "coordinator/scenario/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <queue>
 #include <utility>
@@ -72,6 +75,13 @@ std::vector<uint64_t> CountsByWork(const v1::CellSpec& spec, uint64_t run_key, c
 }
 
 }  // namespace
+
+std::string SelectorText(const v1::Selector& selector, std::string_view before_each) {
+  const std::map<std::string, std::string> sorted(selector.labels().begin(), selector.labels().end());
+  std::string text;
+  for (const auto& [key, value] : sorted) text += fmt::format("{}{}={}", before_each, key, value);
+  return text;
+}
 
 std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells) {
   std::vector<uint32_t> order(cells);

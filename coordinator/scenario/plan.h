@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "assay/v1/scenario.pb.h"
@@ -24,6 +25,9 @@ struct Plan {
   std::vector<PlannedCell> cells;
   std::vector<std::string> warnings;  // what is allowed but probably not meant, with its place
 };
+
+// Labels, sorted, each behind `before_each`: " disk=ssd role=load"; empty if every agent will do.
+std::string SelectorText(const v1::Selector& selector, std::string_view before_each = " ");
 
 // The order of cells in one block: positions, shuffled by (seed, block).
 std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells);

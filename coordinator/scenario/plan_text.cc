@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/counter_random.h"
+#include "common/json_text.h"
 #include "common/units.h"
-#include "coordinator/scenario/json_text.h"
 
 namespace assay {
 namespace {
@@ -51,13 +51,6 @@ std::string Seconds(double s) {
   return s < 9e9 ? FormatDuration(static_cast<int64_t>(s * 1e9)) : fmt::format("{:.0f} years", s / (365.25 * 86400));
 }
 
-std::string SelectorText(const v1::Selector& selector) {
-  std::vector<std::string> labels;
-  for (const auto& [key, value] : selector.labels()) labels.push_back(fmt::format("{}={}", key, value));
-  std::sort(labels.begin(), labels.end());
-  return fmt::format("{}", fmt::join(labels, " "));
-}
-
 std::string TriggersText(const v1::Load& load) {
   if (load.triggers() == 0) return FormatDuration(load.duration_ns());
   if (load.duration_ns() == 0) return fmt::format("{}", load.triggers());
@@ -83,7 +76,7 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
                      Counted(plan.spec.blocks(), "block"), Counted(runs, "run"),
                      bound.triggers == 0 ? "bounded by time" : Counted(bound.triggers, "trigger"), plan.spec.seed());
   out += fmt::format("  agents    at least {}{}; shown for {}\n", plan.spec.agents_min(),
-                     labels.empty() ? "" : " with " + labels, firing);
+                     labels.empty() ? "" : " with" + labels, firing);
   out += fmt::format("  shortest  {}: sleeps, bounds on time and cool-downs; starts and processes come on top\n",
                      Seconds(bound.shortest_s));
 
@@ -114,22 +107,22 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
     const CellBound& of_cell = bound.cells[i];
     cells += fmt::format(
         R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
-        i == 0 ? "" : ", ", JsonQuoted(cell.label), JsonQuoted(cell.spec.target()), cell.params_json,
+        i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json,
         cell.spec.load().triggers(), static_cast<double>(cell.spec.load().duration_ns()) * 1e-9,
         cell.spec.load().closed().concurrency(), of_cell.firing);
     cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}}})",
                          of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9);
   }
   std::string warnings;
-  for (const std::string& warning : plan.warnings) warnings += (warnings.empty() ? "" : ", ") + JsonQuoted(warning);
+  for (const std::string& warning : plan.warnings) warnings += (warnings.empty() ? "" : ", ") + JsonString(warning);
   std::string labels;
   for (const auto& [key, value] : plan.spec.agents().labels()) {
-    labels += fmt::format("{}{}: {}", labels.empty() ? "" : ", ", JsonQuoted(key), JsonQuoted(value));
+    labels += fmt::format("{}{}: {}", labels.empty() ? "" : ", ", JsonString(key), JsonString(value));
   }
   return fmt::format(
       R"({{"name": {}, "seed": {}, "cells": {}, "blocks": {}, "runs": {}, "triggers": {}, "agents_min": {}, "agents_select": {{{}}}, )"
       R"("agents": {}, "shortest_s": {}, "warnings": [{}], "plan": [{}]}})",
-      JsonQuoted(plan.spec.name()), plan.spec.seed(), plan.cells.size(), plan.spec.blocks(),
+      JsonString(plan.spec.name()), plan.spec.seed(), plan.cells.size(), plan.spec.blocks(),
       uint64_t{plan.spec.blocks()} * plan.cells.size(), bound.triggers, plan.spec.agents_min(), labels, firing,
       bound.shortest_s, warnings, cells);
 }

@@ -7,9 +7,9 @@
 #include <charconv>
 #include <string>
 
+#include "common/nearest_name.h"
 #include "common/template.h"
 #include "common/units.h"
-#include "coordinator/scenario/nearest_name.h"
 #include "coordinator/scenario/scenario_words.h"
 
 namespace assay {

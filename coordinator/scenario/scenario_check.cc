@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/nearest_name.h"
 #include "common/units.h"
-#include "coordinator/scenario/nearest_name.h"
 #include "coordinator/scenario/scalar_check.h"
 #include "coordinator/scenario/scenario_words.h"
 

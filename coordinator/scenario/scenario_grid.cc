@@ -7,8 +7,9 @@
 #include <limits>
 #include <set>
 
-#include "coordinator/scenario/json_text.h"
+#include "common/json_text.h"
 #include "coordinator/scenario/scenario_references.h"
+#include "coordinator/scenario/yaml_json.h"
 
 namespace assay {
 namespace {
@@ -166,7 +167,7 @@ std::string CellParams(std::vector<std::pair<std::string, YamlNodePtr>> values, 
     std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string out;
   for (const auto& [name, value] : values) {
-    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", JsonQuoted(name), JsonOf(*value, canonical));
+    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", JsonString(name), JsonOf(*value, canonical));
   }
   return "{" + out + "}";
 }

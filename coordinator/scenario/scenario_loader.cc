@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "common/counter_random.h"
+#include "common/json_text.h"
 #include "common/units.h"
-#include "coordinator/scenario/json_text.h"
 #include "coordinator/scenario/scenario_check.h"
 #include "coordinator/scenario/scenario_fields.h"
 #include "coordinator/scenario/scenario_grid.h"
@@ -114,7 +114,7 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
   cell.spec = *std::move(spec);
   cell.spec.set_target(target.parts.name);
   // Of what the cell is, not of where it stands: a cell keeps its sleeps when the grid around it grows.
-  cell.spec.set_key(StableHash(fmt::format("{}\n{}", JsonQuoted(target.parts.name), CellParams(values, true))));
+  cell.spec.set_key(StableHash(fmt::format("{}\n{}", JsonString(target.parts.name), CellParams(values, true))));
   return cell;
 }
 

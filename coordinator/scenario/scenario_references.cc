@@ -7,8 +7,8 @@
 #include <array>
 #include <optional>
 
+#include "common/nearest_name.h"
 #include "common/template.h"
-#include "coordinator/scenario/nearest_name.h"
 
 namespace assay {
 namespace {

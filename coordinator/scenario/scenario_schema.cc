@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/scenario/json_text.h"
+#include "common/json_text.h"
 #include "coordinator/scenario/scenario_loader.h"
 #include "coordinator/scenario/scenario_rules.h"
 
@@ -33,9 +33,9 @@ std::string MapSchema(const Rule& rule, const Rule* in_cell) {
     const Field* below = in_cell == nullptr ? nullptr : FindField(*in_cell->shape, field.key);
     const std::string schema = SchemaOf(*field.rule, below == nullptr ? nullptr : below->rule);
     properties.push_back(
-        fmt::format("{}: {{\"description\": {}, {}", JsonQuoted(field.key), JsonQuoted(field.about), schema.substr(1)));
-    if (field.required && !merged) required.push_back(JsonQuoted(field.key));
-    if (field.choice) choices.push_back(JsonQuoted(field.key));
+        fmt::format("{}: {{\"description\": {}, {}", JsonString(field.key), JsonString(field.about), schema.substr(1)));
+    if (field.required && !merged) required.push_back(JsonString(field.key));
+    if (field.choice) choices.push_back(JsonString(field.key));
   }
   std::string schema =
       fmt::format(R"("type": "object", "additionalProperties": false, "properties": {{{}}})", Joined(properties));
@@ -58,7 +58,7 @@ std::string ScalarSchema(const Rule& rule) {
       return R"({"type": "string", "pattern": "^[/@]."})";
     case ValueKind::kWord: {
       std::vector<std::string> words;
-      for (const std::string_view word : rule.words) words.push_back(JsonQuoted(word));
+      for (const std::string_view word : rule.words) words.push_back(JsonString(word));
       return fmt::format(R"({{"enum": [{}]}})", Joined(words));
     }
     case ValueKind::kInteger:

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "coordinator/scenario/nearest_name.h"
+#include "common/nearest_name.h"
 #include "coordinator/scenario/scenario_references.h"
 #include "coordinator/scenario/scenario_rules.h"
 #include "coordinator/scenario/yaml_tree.h"

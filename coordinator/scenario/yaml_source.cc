@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/utf8.h"
+
 namespace assay {
 namespace {
 
@@ -44,22 +46,6 @@ std::string Excerpt(std::string_view line, size_t column) {
   return fmt::format("  {}\n  {}^", Harmless(line.substr(from, to - from)), indent);
 }
 
-// Length of the UTF-8 character at the front; 0 if there is none (RFC 3629: no overlong forms, no surrogates, up to
-// U+10FFFF).
-size_t CharacterLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto tail = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned b = byte(0);
-  if (b < 0x80) return 1;
-  if (b >= 0xC2 && b <= 0xDF) return tail(1) ? 2 : 0;
-  if (b >= 0xE0 && b <= 0xEF) return tail(1, b == 0xE0 ? 0xA0 : 0x80, b == 0xED ? 0x9F : 0xBF) && tail(2) ? 3 : 0;
-  if (b >= 0xF0 && b <= 0xF4)
-    return tail(1, b == 0xF0 ? 0x90 : 0x80, b == 0xF4 ? 0x8F : 0xBF) && tail(2) && tail(3) ? 4 : 0;
-  return 0;
-}
-
 }  // namespace
 
 absl::Status ErrorAt(const YamlPlace& place, std::string_view what, std::string_view mend) {
@@ -79,7 +65,7 @@ absl::Status CheckYamlText(const std::shared_ptr<const YamlSource>& source) {
   size_t line_begin = 0;
   for (size_t at = 0; at < text.size();) {
     place.column = static_cast<uint32_t>(at - line_begin);
-    const size_t length = CharacterLength(text.substr(at));
+    const size_t length = Utf8Length(text.substr(at));
     const auto c = static_cast<unsigned char>(text[at]);
     if (length == 0) {
       return ErrorAt(place, fmt::format("the byte 0x{:02x} is not UTF-8", c), "save the file as UTF-8");

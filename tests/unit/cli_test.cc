@@ -157,7 +157,6 @@ TEST(JsonLineTest, TypeComesFirstAndStringsAreEscaped) {
   EXPECT_EQ(JsonLine("flag", flag, {{"run_id", "\"7\""}}),
             "{\"type\":\"flag\",\"run_id\":\"7\",\"code\":\"slip\",\"severity\":\"\",\"detail\":\"a \\\"b\\\"\\n\"}");
   EXPECT_EQ(JsonLine("none", v1::CancelSweepReply()), "{\"type\":\"none\"}");
-  EXPECT_EQ(JsonString("a\\\x01"), "\"a\\\\\\u0001\"");
 }
 
 // --- data directory and stack file

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "common/counter_random.h"
-#include "coordinator/scenario/nearest_name.h"
 #include "coordinator/scenario/plan_text.h"
 #include "coordinator/scenario/scenario_loader.h"
 
@@ -679,15 +678,6 @@ TEST(Warnings, WhatIsProbablyNotMeant) {
   EXPECT_THAT(MustLoad(kBase + "agents: {count: 5}\n").warnings, ElementsAre(HasSubstr("some of them fire nothing")));
   EXPECT_THAT(MustLoad(kBase + "grid: {tasks: [1]}\n", {"tasks=[1,2]"}).warnings,
               ElementsAre(StartsWith("--set tasks=[1,2]: nothing refers")));
-}
-
-TEST(Nearest, FindsTypingErrorsOnly) {
-  EXPECT_EQ(EditDistance("trigers", "triggers"), 1);
-  EXPECT_EQ(EditDistance("ab", "ba"), 1);
-  EXPECT_EQ(EditDistance("", "abc"), 3);
-  EXPECT_EQ(NearestName("conccurency", {"count", "concurrency"}), "concurrency");
-  EXPECT_EQ(NearestName("trigger", {"timeout", "triggers"}), "triggers");
-  EXPECT_EQ(NearestName("xyz", {"abc", "def"}), std::nullopt);
 }
 
 TEST(Shipped, EveryScenarioLoads) {

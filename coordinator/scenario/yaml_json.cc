@@ -1,4 +1,4 @@
-#include "coordinator/scenario/json_text.h"
+#include "coordinator/scenario/yaml_json.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <vector>
+
+#include "common/json_text.h"
 
 namespace assay {
 namespace {
@@ -39,30 +41,13 @@ bool IsJsonNumber(std::string_view text) {
 
 }  // namespace
 
-std::string JsonQuoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 std::string JsonOf(const YamlNode& node, bool sorted) {
   switch (node.kind) {
     case YamlNode::Kind::kNull:
       return "null";
     case YamlNode::Kind::kScalar:
       if (!node.quoted && (node.text == "true" || node.text == "false" || IsJsonNumber(node.text))) return node.text;
-      return JsonQuoted(node.text);
+      return JsonString(node.text);
     case YamlNode::Kind::kSequence: {
       std::string out;
       for (const YamlNodePtr& item : node.items) out += (out.empty() ? "" : ", ") + JsonOf(*item, sorted);
@@ -75,7 +60,7 @@ std::string JsonOf(const YamlNode& node, bool sorted) {
         std::sort(entries.begin(), entries.end(), [](auto* a, auto* b) { return a->key->text < b->key->text; });
       std::string out;
       for (const YamlEntry* entry : entries) {
-        out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", JsonQuoted(entry->key->text),
+        out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", JsonString(entry->key->text),
                            JsonOf(*entry->value, sorted));
       }
       return "{" + out + "}";

@@ -1,4 +1,4 @@
-#include "coordinator/scenario/nearest_name.h"
+#include "common/nearest_name.h"
 
 #include <algorithm>
 

@@ -1,15 +1,11 @@
-#ifndef ASSAY_COORDINATOR_SCENARIO_JSON_TEXT_H_
-#define ASSAY_COORDINATOR_SCENARIO_JSON_TEXT_H_
+#ifndef ASSAY_COORDINATOR_SCENARIO_YAML_JSON_H_
+#define ASSAY_COORDINATOR_SCENARIO_YAML_JSON_H_
 
 #include <string>
-#include <string_view>
 
 #include "coordinator/scenario/yaml_node.h"
 
 namespace assay {
-
-// "text" with quotes and escapes; the text must be UTF-8.
-std::string JsonQuoted(std::string_view text);
 
 // A YAML value as JSON: plain numbers, true, false and null keep their type, everything else (10ms too) is a string as
 // written. `sorted` orders the keys of maps, so that equal values give equal text.
@@ -17,4 +13,4 @@ std::string JsonOf(const YamlNode& node, bool sorted = false);
 
 }  // namespace assay
 
-#endif  // ASSAY_COORDINATOR_SCENARIO_JSON_TEXT_H_
+#endif  // ASSAY_COORDINATOR_SCENARIO_YAML_JSON_H_

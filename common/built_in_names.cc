@@ -1,4 +1,4 @@
-#include "agent/built_in_names.h"
+#include "common/built_in_names.h"
 
 #include <string_view>
 

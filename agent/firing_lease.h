@@ -1,5 +1,5 @@
-#ifndef ASSAY_AGENT_LEASE_H_
-#define ASSAY_AGENT_LEASE_H_
+#ifndef ASSAY_AGENT_FIRING_LEASE_H_
+#define ASSAY_AGENT_FIRING_LEASE_H_
 
 #include <cstdint>
 #include <optional>
@@ -7,7 +7,7 @@
 namespace assay {
 
 // How long this agent may start triggers on the coordinator's last word. Monotonic ns.
-struct Lease {
+struct FiringLease {
   std::optional<int64_t> until_ns;  // unset: never granted yet
   int64_t last_word_ns = 0;
 
@@ -16,4 +16,4 @@ struct Lease {
 
 }  // namespace assay
 
-#endif  // ASSAY_AGENT_LEASE_H_
+#endif  // ASSAY_AGENT_FIRING_LEASE_H_

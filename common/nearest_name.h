@@ -1,5 +1,5 @@
-#ifndef ASSAY_COORDINATOR_SCENARIO_NEAREST_NAME_H_
-#define ASSAY_COORDINATOR_SCENARIO_NEAREST_NAME_H_
+#ifndef ASSAY_COMMON_NEAREST_NAME_H_
+#define ASSAY_COMMON_NEAREST_NAME_H_
 
 #include <optional>
 #include <string>
@@ -17,4 +17,4 @@ std::optional<std::string> NearestName(std::string_view word, const std::vector<
 
 }  // namespace assay
 
-#endif  // ASSAY_COORDINATOR_SCENARIO_NEAREST_NAME_H_
+#endif  // ASSAY_COMMON_NEAREST_NAME_H_
