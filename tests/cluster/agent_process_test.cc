@@ -12,6 +12,7 @@
 
 #include "common/command.h"
 #include "tests/cluster/fake_coordinator.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -24,14 +25,8 @@ constexpr char kAgent[] = ASSAY_BINARY_DIR "/agent/assay-agent";
 
 class AgentProcessTest : public ::testing::Test {
  protected:
-  AgentProcessTest() {
-    std::string path = ::testing::TempDir() + "/assay-agent-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    directory_ = path;
-  }
   ~AgentProcessTest() override {
     if (agent_.pid > 0) End(SIGKILL);
-    fs::remove_all(directory_);
   }
 
   static CommandResult Run(std::vector<std::string> flags) {
@@ -88,7 +83,8 @@ class AgentProcessTest : public ::testing::Test {
     }));
   }
 
-  std::string directory_;
+  const TempDir temp_;
+  const std::string directory_ = temp_.path();
   Spawned agent_{0, -1};
   FakeCoordinator coordinator_;
 };

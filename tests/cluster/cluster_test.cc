@@ -20,6 +20,7 @@
 #include "tests/storage/postgres_fixture.h"
 #include "tests/storage/store_fixture.h"
 #include "tests/unit/captured_log.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -57,14 +58,10 @@ class RunningAgent {
 
 class ClusterTest : public ::testing::Test {
  protected:
-  ClusterTest() : url_(MigratedDatabaseUrl()), connection_(url_, "test") {
-    char directory[] = "/tmp/assay-cluster-XXXXXX";
-    directory_ = mkdtemp(directory);
-  }
+  ClusterTest() : url_(MigratedDatabaseUrl()), connection_(url_, "test") {}
   ~ClusterTest() override {
     agents_.clear();
     server_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void Serve(const std::string& listen) {
@@ -122,7 +119,8 @@ class ClusterTest : public ::testing::Test {
 
   const std::string url_;
   Connection connection_;
-  std::string directory_;
+  const TempDir temp_;
+  const std::string directory_ = temp_.path();
   std::atomic<bool> stop_ = false;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<RunningAgent>> agents_;

@@ -17,6 +17,7 @@
 #include "common/rpc.h"
 #include "tests/cluster/fake_coordinator.h"
 #include "tests/unit/captured_log.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -35,26 +36,8 @@ v1::Batch Record(int64_t run_id, uint64_t index, size_t output_bytes = 0) {
   return batch;
 }
 
-// For what the fake coordinator is not told of.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  const int64_t until_ns = MonotonicNs() + 30 * kSecondNs;
-  while (!condition()) {
-    if (MonotonicNs() > until_ns) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
-
 class LinkTest : public ::testing::Test {
  protected:
-  LinkTest() {
-    std::string path = ::testing::TempDir() + "/assay-link-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    directory_ = path;
-  }
-  ~LinkTest() override { fs::remove_all(directory_); }
-
   std::unique_ptr<Spool> OpenSpool(const std::string& incarnation) {
     auto spool = Spool::Open({.directory = directory_, .limit_bytes = 1 << 30, .incarnation = incarnation});
     EXPECT_TRUE(spool.ok()) << spool.status();
@@ -76,7 +59,8 @@ class LinkTest : public ::testing::Test {
     EXPECT_EQ(coordinator_.gaps, 0u);
   }
 
-  std::string directory_;
+  const TempDir temp_;
+  const std::string directory_ = temp_.path();
   CapturedLog log_;
   FakeCoordinator coordinator_;
 };

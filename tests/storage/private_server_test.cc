@@ -21,21 +21,13 @@
 #include "common/spawn.h"
 #include "storage/connection.h"
 #include "storage/table.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
 
 // Nobody may be there to reap an orphan: a zombie is gone too.
 bool Gone(pid_t pid) {
@@ -52,17 +44,9 @@ std::string Ask(const std::string& url, const std::string& sql) {
 
 class PrivateServerTest : public ::testing::Test {
  protected:
-  PrivateServerTest() {
-    std::string name = (fs::temp_directory_path() / "assay-test-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
-    chmod(root_.c_str(), 0755);
-  }
-  ~PrivateServerTest() override {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
-  std::string root_;
+  PrivateServerTest() { chmod(root_.c_str(), 0755); }
+  const TempDir temp_;
+  const std::string root_ = temp_.path();
 };
 
 // A process of its own that holds a server; its stdout tells which.

@@ -31,6 +31,7 @@
 #include "cli/stack_file.h"
 #include "cli/table.h"
 #include "cli/view_rows.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -41,24 +42,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
-
-class TempDir {
- public:
-  TempDir() : path_(std::filesystem::temp_directory_path() / "assay-cli-XXXXXX") {
-    std::string name = path_.string();
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  std::string path() const { return path_.string(); }
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return (path_ / name).string();
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string Content(const std::string& path) {
   std::ifstream in(path);

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "tests/unit/captured_log.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -53,26 +54,8 @@ v1::Batch End(int64_t run_id) {
   return batch;
 }
 
-// Waits for something that another thread brings about; false after 20 s.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  const int64_t until_ns = MonotonicNs() + 20'000'000'000;
-  while (!condition()) {
-    if (MonotonicNs() > until_ns) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
 class SpoolTest : public ::testing::Test {
  protected:
-  SpoolTest() {
-    std::string path = ::testing::TempDir() + "/assay-spool-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    directory_ = path;
-  }
-  ~SpoolTest() override { fs::remove_all(directory_); }
-
   std::unique_ptr<Spool> OpenSpool(const std::string& incarnation, uint64_t limit_bytes = 1 << 30,
                                    const std::string& cluster = kCluster) {
     auto spool = Spool::Open({.directory = directory_, .limit_bytes = limit_bytes, .incarnation = incarnation});
@@ -129,7 +112,8 @@ class SpoolTest : public ::testing::Test {
     return batch;
   }
 
-  std::string directory_;
+  const TempDir temp_;
+  const std::string directory_ = temp_.path();
   CapturedLog log_;
 };
 

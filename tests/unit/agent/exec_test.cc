@@ -12,6 +12,7 @@
 #include "agent/priority.h"
 #include "agent/stray_reaper.h"
 #include "executor_fixture.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -49,22 +50,9 @@ void WaitUntilGone(pid_t pid) {
   EXPECT_FALSE(Alive(pid));
 }
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "assay-exec-test-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 TEST_F(ExecTest, ManyProcessesEachOnce) {
   TempDir dir;
-  v1::ShareSpec spec = ExecSpec(1, 200, 8, {"sh", "-c", "echo $(index) >> " + (dir.path() / "log").string()});
+  v1::ShareSpec spec = ExecSpec(1, 200, 8, {"sh", "-c", "echo $(index) >> " + dir.At("log").string()});
   spec.set_first_index(3);
   spec.set_stride(2);
   const Written written = Execute(spec);
@@ -78,7 +66,7 @@ TEST_F(ExecTest, ManyProcessesEachOnce) {
     EXPECT_GE(record.cpu_ns(), 0);
   }
   std::multiset<uint64_t> logged;  // what the processes say themselves
-  std::ifstream log(dir.path() / "log");
+  std::ifstream log(dir.At("log"));
   for (uint64_t index = 0; log >> index;) logged.insert(index);
   std::multiset<uint64_t> recorded;
   for (const auto& record : written.triggers) recorded.insert(record.index());
@@ -137,16 +125,16 @@ TEST_F(ExecTest, AMissingDirectoryIsARowWithItsError) {
 
 TEST_F(ExecTest, TemplatesEnvironmentDirectoryAndStdin) {
   TempDir dir;
-  std::filesystem::create_directory(dir.path() / "bare");
+  std::filesystem::create_directory(dir.At("bare"));
   v1::ShareSpec spec =
       ExecSpec(31, 1, 1, {"sh", "-c", "echo \"$0 $VALUE\"; pwd; cat", "$(index)/$(agent)/$$(run)/$(other)"});
   spec.set_first_index(5);
   v1::ExecTrigger& exec = *spec.mutable_trigger()->mutable_exec();
   (*exec.mutable_env())["VALUE"] = "run $(run) block $(block)";
-  exec.set_cwd((dir.path() / "$(target)").string());
+  exec.set_cwd(dir.At("$(target)").string());
   exec.set_stdin("task $(index)\n");
   const v1::TriggerRecord record = One(spec);
-  const std::string cwd = std::filesystem::canonical(dir.path() / "bare").string();
+  const std::string cwd = std::filesystem::canonical(dir.At("bare")).string();
   EXPECT_EQ(record.output(), "5/alpha/$(run)/$(other) run 31 block 2\n" + cwd + "\ntask 5\n") << record.error();
 }
 
@@ -169,15 +157,14 @@ TEST_F(ExecTest, CpuTimeIsThatOfTheProcess) {
 
 TEST_F(ExecTest, TimeoutEndsTheGroup) {
   TempDir dir;
-  v1::ShareSpec spec =
-      ExecSpec(1, 1, 1, {"sh", "-c", "sleep 1000 & echo $! > " + (dir.path() / "pid").string() + "; wait"});
+  v1::ShareSpec spec = ExecSpec(1, 1, 1, {"sh", "-c", "sleep 1000 & echo $! > " + dir.At("pid").string() + "; wait"});
   spec.mutable_trigger()->set_timeout_ns(300 * kMs);
   const v1::TriggerRecord record = One(spec);
   EXPECT_EQ(record.outcome(), v1::TIMEOUT);
   EXPECT_EQ(record.signal(), SIGTERM);
   EXPECT_THAT(record.error(), HasSubstr("took longer than 300 ms"));
   EXPECT_GE(record.finished_ns() - record.started_ns(), 300 * kMs);
-  WaitUntilGone(PidIn(dir.path() / "pid"));
+  WaitUntilGone(PidIn(dir.At("pid")));
 }
 
 TEST_F(ExecTest, AChildThatIgnoresSigtermIsKilledAfterTwoSeconds) {
@@ -192,13 +179,13 @@ TEST_F(ExecTest, AChildThatIgnoresSigtermIsKilledAfterTwoSeconds) {
 
 TEST_F(ExecTest, CancelKillsEveryGroup) {
   TempDir dir;
-  const std::string log = (dir.path() / "$(index)").string();
+  const std::string log = dir.At("$(index)").string();
   const v1::ShareSpec spec =
       ExecSpec(1, 100, 6, {"sh", "-c", "trap '' TERM; sleep 1000 & echo $! > " + log + "; while true; do wait; done"});
   Begin(spec);
   WaitFor(1, [](const v1::ShareStatus& s) { return s.in_flight() == 6; });
   std::vector<pid_t> grandchildren;
-  for (int i = 0; i < 6; ++i) grandchildren.push_back(PidIn(dir.path() / std::to_string(i)));
+  for (int i = 0; i < 6; ++i) grandchildren.push_back(PidIn(dir.At(std::to_string(i))));
   Want(spec, v1::CANCEL);
   Exchange();
   WaitForPhase(1, v1::ENDED);
@@ -229,7 +216,7 @@ TEST_F(ExecTest, CancelDoesNotStartWhatWaitsForTheSpawner) {
 
 TEST_F(ExecTest, AGrandchildThatKeepsThePipeDoesNotHoldTheSlot) {
   TempDir dir;
-  const std::string file = (dir.path() / "pid").string();
+  const std::string file = dir.At("pid").string();
   const v1::TriggerRecord record = Shell("sleep 1000 & echo $! > " + file + "; echo done");
   EXPECT_EQ(record.outcome(), v1::OK);
   EXPECT_EQ(record.output(), "done\n");
@@ -283,9 +270,9 @@ TEST_F(ExecTest, TheExecutorsEndKillsWhatIsInFlight) {
   }();
   TempDir dir;
   const v1::ShareSpec spec =
-      ExecSpec(2, 50, 50, {"sh", "-c", "echo $$ > " + (dir.path() / "$(index)").string() + "; sleep 1000"});
+      ExecSpec(2, 50, 50, {"sh", "-c", "echo $$ > " + dir.At("$(index)").string() + "; sleep 1000"});
   Begin(spec);
-  const pid_t first = PidIn(dir.path() / "0");  // the others are anywhere between the spawner and sleep
+  const pid_t first = PidIn(dir.At("0"));  // the others are anywhere between the spawner and sleep
   desired_.Clear();
   Restart({.agent_name = "alpha", .sampler = {}, .max_processes = 0});
   OnLoop([] {});  // what the spawners had posted has come and gone
@@ -382,7 +369,7 @@ TEST_F(ExecTest, WithoutProcessesTriggersFailAsRows) {
 
 TEST_F(ExecTest, OrphansOfATriggerAreReaped) {
   TempDir dir;
-  const std::string file = (dir.path() / "pid").string();
+  const std::string file = dir.At("pid").string();
   // The orphan leaves group and session, and ends after its parent.
   Shell("setsid sh -c 'echo $$ > " + file + "; sleep 0.2' > /dev/null 2>&1 &");
   WaitUntilGone(PidIn(file));

@@ -1,28 +1,20 @@
 #ifndef ASSAY_TESTS_UNIT_SAMPLER_CGROUP_TREE_H_
 #define ASSAY_TESTS_UNIT_SAMPLER_CGROUP_TREE_H_
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 
 // A tree of plain files that looks like cgroupfs or procfs, removed at the end.
 class CgroupTree {
  public:
-  CgroupTree() {
-    std::string name = (std::filesystem::temp_directory_path() / "assay-sampler-XXXXXX").string();
-    root_ = mkdtemp(name.data());
-  }
-  ~CgroupTree() { std::filesystem::remove_all(root_); }
-  CgroupTree(const CgroupTree&) = delete;
-  CgroupTree& operator=(const CgroupTree&) = delete;
-
-  std::string root() const { return root_.string(); }
-  std::filesystem::path At(std::string_view path) const { return root_ / path; }
+  std::string root() const { return dir_.path(); }
+  std::filesystem::path At(std::string_view path) const { return dir_.At(path); }
 
   // Writes in place, so that whoever holds the file open sees the new text, as in the kernel's own files.
   void Write(std::string_view path, std::string_view text) const {
@@ -80,7 +72,7 @@ class CgroupTree {
   }
 
  private:
-  std::filesystem::path root_;
+  TempDir dir_;
 };
 
 }  // namespace assay
