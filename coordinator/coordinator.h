@@ -15,6 +15,7 @@
 #include "coordinator/finisher.h"
 #include "coordinator/scheduler.h"
 #include "storage/lease.h"
+#include "storage/sweep_store.h"
 
 namespace assay {
 

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "coordinator/scenario/plan.h"
+#include "coordinator/verdict.h"
 #include "storage/run_facts.h"
+#include "storage/sweep_store.h"
 
 namespace assay {
 namespace {

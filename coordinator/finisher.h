@@ -1,12 +1,15 @@
 #ifndef ASSAY_COORDINATOR_FINISHER_H_
 #define ASSAY_COORDINATOR_FINISHER_H_
 
+#include <absl/status/statusor.h>
+
 #include <functional>
 #include <string>
 #include <thread>
 
 #include "common/bounded_queue.h"
 #include "coordinator/scheduler.h"
+#include "storage/connection.h"
 
 namespace assay {
 

@@ -13,8 +13,8 @@
 
 #include "assay/v1/agent.pb.h"
 #include "assay/v1/control.pb.h"
-#include "coordinator/verdict.h"
-#include "storage/sweep_store.h"
+#include "coordinator/run_trouble.h"
+#include "storage/rows.h"
 
 namespace assay {
 

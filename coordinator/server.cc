@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/rpc.h"
+#include "common/units.h"
 #include "coordinator/agent_service.h"
 #include "coordinator/control_service.h"
 #include "coordinator/coordinator.h"
@@ -30,15 +31,15 @@ std::string Holder() {
   return fmt::format("{} pid {}", host.data(), getpid());
 }
 
-absl::StatusOr<int64_t> AwaitLease(Lease& lease, int64_t ttl_ms, const std::atomic<bool>& stop) {
+absl::StatusOr<int64_t> AwaitLease(Lease& lease, const std::atomic<bool>& stop) {
   bool said = false;
   while (!stop) {
     const absl::StatusOr<Lease::Attempt> attempt = lease.TryAcquire();
     if (!attempt.ok()) return attempt.status();
     if (attempt->acquired) return attempt->term;
     if (!std::exchange(said, true)) {
-      spdlog::info("another coordinator holds this database: {}; waiting until it stops or is silent for {} s",
-                   attempt->other_holder, ttl_ms / 1000);
+      spdlog::info("another coordinator holds this database: {}; waiting until it stops or is silent for {}",
+                   attempt->other_holder, FormatDuration(attempt->other_expires_in_ms * 1'000'000));
     }
     std::this_thread::sleep_for(kLeasePoll);
   }
@@ -79,7 +80,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
   if (!*has_schema) {
     if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;
   }
-  const absl::StatusOr<int64_t> term = AwaitLease(p.lease, options.lease_ttl_ms, stop);
+  const absl::StatusOr<int64_t> term = AwaitLease(p.lease, stop);
   if (!term.ok()) return term.status();
   p.connection.FenceWith(*term);
 

@@ -5,16 +5,11 @@
 #include <vector>
 
 #include "assay/v1/scenario.pb.h"
+#include "coordinator/run_trouble.h"
+#include "storage/rows.h"
 #include "storage/run_facts.h"
-#include "storage/sweep_store.h"
 
 namespace assay {
-
-// What the rows of a run cannot say: why it never fired or was stopped. Empty code: it went its way.
-struct RunTrouble {
-  std::string code;  // refused, hook_failed, cancelled, interrupted, run_failed
-  std::string detail;
-};
 
 struct Verdict {
   std::string verdict;  // accepted or rejected

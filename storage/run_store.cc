@@ -103,23 +103,19 @@ ShareRow ShareFrom(const pqxx::row& row) {
   return share;
 }
 
-// `column` is run_id or sweep_id.
-std::vector<RunRow> ReadRuns(pqxx::transaction_base& transaction, const char* column, int64_t id) {
+std::vector<RunRow> ReadRuns(pqxx::transaction_base& transaction, int64_t sweep_id) {
   std::vector<RunRow> runs;
   std::map<int64_t, size_t> position;
-  for (const auto& row :
-       transaction.exec_params(fmt::format("SELECT r.*, EXISTS (SELECT FROM flag f WHERE f.run_id = r.run_id AND "
-                                           "f.code IN ('agent_lost', 'interrupted') AND f.severity = 'reject') AS "
-                                           "agent_lost FROM run r WHERE r.{} = $1 ORDER BY r.run_id",
-                                           column),
-                               id)) {
+  for (const auto& row : transaction.exec_params(
+           "SELECT r.*, EXISTS (SELECT FROM flag f WHERE f.run_id = r.run_id AND f.code IN ('agent_lost', "
+           "'interrupted') AND f.severity = 'reject') AS agent_lost FROM run r WHERE r.sweep_id = $1 ORDER BY r.run_id",
+           sweep_id)) {
     runs.push_back(RunFrom(row));
     position[runs.back().run_id] = runs.size() - 1;
   }
-  for (const auto& row : transaction.exec_params(fmt::format("SELECT s.*, a.name FROM share s JOIN agent a USING "
-                                                             "(agent_id) WHERE s.{} = $1 ORDER BY s.run_id, s.agent_id",
-                                                             column),
-                                                 id)) {
+  for (const auto& row : transaction.exec_params("SELECT s.*, a.name FROM share s JOIN agent a USING (agent_id) WHERE "
+                                                 "s.sweep_id = $1 ORDER BY s.run_id, s.agent_id",
+                                                 sweep_id)) {
     ShareRow share = ShareFrom(row);
     if (const auto run = position.find(share.run_id); run != position.end())
       runs[run->second].shares.push_back(std::move(share));
@@ -240,21 +236,11 @@ absl::StatusOr<SweepStore::Judged> SweepStore::GetJudged(int64_t run_id) {
 absl::StatusOr<std::vector<RunRow>> SweepStore::RunsOfSweep(int64_t sweep_id) {
   std::vector<RunRow> runs;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
-    runs = ReadRuns(transaction, "sweep_id", sweep_id);
+    runs = ReadRuns(transaction, sweep_id);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
   return runs;
-}
-
-absl::StatusOr<RunRow> SweepStore::GetRun(int64_t run_id) {
-  std::vector<RunRow> runs;
-  const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
-    runs = ReadRuns(transaction, "run_id", run_id);
-    return runs.empty() ? NoRun(run_id) : absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  return std::move(runs[0]);
 }
 
 }  // namespace assay

@@ -250,14 +250,4 @@ absl::StatusOr<int64_t> SweepStore::UpsertAgent(const std::string& name, const s
   return agent_id;
 }
 
-absl::Status SweepStore::LogEvent(int64_t sweep_id, int64_t run_id, const std::string& kind, const std::string& text) {
-  return connection_.Transact([&](pqxx::transaction_base& transaction) {
-    transaction.exec_params(
-        "INSERT INTO event (sweep_id, run_id, kind, text) VALUES (nullif($1::bigint, 0), nullif($2::bigint, 0), $3, "
-        "$4)",
-        sweep_id, run_id, ValidText(kind), ValidText(text));
-    return absl::OkStatus();
-  });
-}
-
 }  // namespace assay

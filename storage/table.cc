@@ -35,8 +35,8 @@ std::vector<std::optional<std::string>> Values(const pqxx::row& row) {
 
 // The columns, of those that the view has, that put its rows in an order people expect.
 std::string OrderOf(pqxx::transaction_base& transaction, const std::string& view) {
-  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent",    "agent_id", "cgroup", "inode",
-                                    "tick",     "index",  "at",      "event_id", "hook_id",  "code"};
+  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent",   "agent_id", "cgroup",
+                                    "inode",    "tick",   "index",   "hook_id", "code"};
   std::vector<std::string> columns;
   for (const auto& row : transaction.exec_params("SELECT attname FROM pg_attribute WHERE attrelid = format('assay.%I', "
                                                  "$1::text)::regclass AND attnum > 0 AND NOT attisdropped",

@@ -5,3 +5,6 @@ COMMENT ON COLUMN assay.hook.incarnation IS 'Process of the agent that it was gi
 
 ALTER TABLE assay.sweep ADD COLUMN pinned_agents text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN assay.sweep.pinned_agents IS 'Agents that fire, the same for all its runs unless one is gone for good';
+
+-- Nothing was ever written to it.
+DROP TABLE assay.event;

@@ -81,7 +81,7 @@ TEST_F(LeaseTest, ATakeoverWaitsForAFencedTransactionAndARenewalDoesNot) {
   Connection writer(url_, "writer");
   writer.FenceWith(term);
   const absl::Status written = writer.Transact([&](pqxx::transaction_base& transaction) {
-    transaction.exec("INSERT INTO event (kind, text) VALUES ('x', 'in time')");
+    transaction.exec("INSERT INTO agent (name, host) VALUES ('c', 'in time')");
     EXPECT_EQ(first.Renew(), absl::OkStatus());
     EXPECT_EQ(Execute("UPDATE coordinator SET expires_at = now() - interval '1 second'"), absl::OkStatus());
     Lease second(other_, "second", kLongMs);
@@ -90,7 +90,7 @@ TEST_F(LeaseTest, ATakeoverWaitsForAFencedTransactionAndARenewalDoesNot) {
     return absl::OkStatus();
   });
   EXPECT_EQ(written, absl::OkStatus());
-  EXPECT_EQ(Count("event"), 1);
+  EXPECT_EQ(Count("agent WHERE host = 'in time'"), 1);
   Lease second(other_, "second", kLongMs);
   EXPECT_TRUE(second.TryAcquire()->acquired);
 }

@@ -1,0 +1,82 @@
+#ifndef ASSAY_STORAGE_ROWS_H_
+#define ASSAY_STORAGE_ROWS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assay/v1/scenario.pb.h"
+
+namespace assay {
+
+// What the tables of sweeps hold, for those who think about it without a database; SweepStore reads and writes it.
+
+struct Flag {
+  std::string code;      // see docs/flags in the README of views: all_failed, failures, agent_lost, ...
+  std::string severity;  // info, warning, reject
+  std::string detail;
+};
+
+struct CellRow {
+  int64_t cell_id = 0;    // assigned by CreateSweep
+  uint32_t position = 0;  // in the grid, from 0
+  std::string label;      // "tasks=1000 sleep=1ms..10ms"
+  std::string params;     // JSON object
+  v1::CellSpec spec;
+};
+
+struct SweepRow {
+  int64_t sweep_id = 0;
+  std::string state;  // pending running cancelling finished cancelled failed
+  std::string scenario_yaml;
+  std::vector<std::string> sets;
+  v1::SweepSpec spec;
+  std::vector<CellRow> cells;
+  std::string failure;  // why it failed, empty otherwise
+  std::vector<std::string> pinned_agents;
+  bool cancel_now = false;
+};
+
+struct ShareRow {
+  int64_t run_id = 0;
+  int64_t agent_id = 0;
+  std::string agent;        // name
+  std::string incarnation;  // that holds it
+  uint64_t first_index = 0;
+  uint64_t count = 0;
+  uint64_t stride = 1;
+  uint32_t slots = 0;
+  bool samples = false;
+  std::string state;  // leased ended lost
+};
+
+struct RunRow {
+  int64_t run_id = 0;
+  int64_t sweep_id = 0;
+  int64_t cell_id = 0;
+  uint32_t block = 0;
+  uint32_t attempt = 1;
+  std::string state;        // preparing running draining ended
+  std::string verdict;      // running accepted rejected
+  int64_t t0_ns = 0;        // coordinator time (Unix ns); 0 before it is set
+  bool agent_lost = false;  // read only: has a flag agent_lost or interrupted of severity reject
+  std::vector<ShareRow> shares;
+};
+
+struct HookRow {
+  int64_t hook_id = 0;
+  int64_t sweep_id = 0;
+  int64_t run_id = 0;       // 0: the sweep's
+  std::string kind;         // before_sweep after_sweep before_run after_run
+  std::string where;        // agent name or "coordinator"
+  std::string incarnation;  // of that agent
+  std::string state;        // running ok failed
+  int exit_code = 0;
+  std::string error;
+  std::string output;
+  int64_t elapsed_ns = 0;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_STORAGE_ROWS_H_
