@@ -277,9 +277,4 @@ bool ControlLink::connected() const {
   return state_->welcomed && !state_->broken;
 }
 
-std::optional<ClockOffset::Estimate> ControlLink::clock() const {
-  std::lock_guard lock(state_->mutex);
-  return state_->clock.At(MonotonicNs());
-}
-
 }  // namespace assay

@@ -46,7 +46,6 @@ class ControlLink {
   void ReportNow();        // any thread: something has changed that should not wait for the next interval
   void Stop();             // any thread but the link's own
   bool connected() const;  // the present connection was welcomed
-  std::optional<ClockOffset::Estimate> clock() const;
 
  private:
   struct State;

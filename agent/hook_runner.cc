@@ -23,7 +23,6 @@ v1::HookStatus Run(int64_t hook_id, SpawnRequest request, int64_t timeout_ns, co
     return status;
   }
   status.set_exit_code(result->exit_code);
-  status.set_signal(result->signal);
   status.set_output(result->output);
   status.set_elapsed_ns(result->elapsed_ns);
   if (!result->ok()) status.set_error(fmt::format("'{}' {}", program, result->Describe()));

@@ -40,7 +40,6 @@ class Pacer {
   bool Exhausted(int64_t now_ns) const;
 
   uint64_t started() const { return started_; }
-  const Plan& plan() const { return plan_; }
 
  private:
   Plan plan_;

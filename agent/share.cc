@@ -85,9 +85,7 @@ void Share::Begin() {
   }
   v1::Batch batch;
   batch.set_run_id(spec_.run_id());
-  batch.mutable_share_start()->set_first_index(spec_.first_index());
-  batch.mutable_share_start()->set_count(spec_.count());
-  batch.mutable_share_start()->set_slots(spec_.slots());
+  batch.mutable_share_start();
   context_.disk.Post([&loop = context_.loop, &sink = context_.sink, weak = weak_from_this(), sampler = sampler_,
                       batch = std::move(batch)]() mutable {
     if (sampler) sampler->Start();

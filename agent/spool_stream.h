@@ -44,7 +44,6 @@ class SpoolStream {
 
   const std::string& name() const { return name_; }
   const std::string& directory() const { return directory_; }
-  bool own() const { return own_; }
   int64_t created_wall_ns() const { return created_wall_ns_; }
   uint64_t unacked_bytes() const { return unacked_bytes_; }
   uint64_t unacked_batches() const { return window_.last() - window_.acked(); }

@@ -15,6 +15,13 @@
 namespace assay {
 namespace {
 
+// What waits there for the coordinator, and what there is room for: near it the agent stops firing.
+std::string SpoolText(const v1::AgentInfo& agent) {
+  const std::string bytes = FormatBytes(agent.spool_bytes());
+  return agent.spool_limit_bytes() == 0 ? bytes
+                                        : fmt::format("{} of {}", bytes, FormatBytes(agent.spool_limit_bytes()));
+}
+
 int Agents(const EndpointOptions& options) {
   const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, /*reads=*/false);
   if (!endpoint.ok()) return Fail(endpoint.status());
@@ -29,7 +36,7 @@ int Agents(const EndpointOptions& options) {
     for (const v1::AgentInfo& agent : reply->agents()) {
       table.AddRow({agent.name(), agent.host(), agent.state(), agent.labels(), std::to_string(agent.cpus()),
                     agent.cgroup_layout(), FormatNumber(agent.clock_offset_ms()), FormatNumber(agent.clock_bound_ms()),
-                    FormatBytes(agent.spool_bytes()), agent.doing(), agent.problem()});
+                    SpoolText(agent), agent.doing(), agent.problem()});
     }
     text = table.empty() ? fmt::format(
                                "no agents; start one on each host with: assay-agent --coordinator {} --name NAME "

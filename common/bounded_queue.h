@@ -11,8 +11,8 @@
 
 namespace assay {
 
-// The only queue between threads: it refuses or blocks when full, and never grows beyond its bound. Any number of
-// threads on either end.
+// For data that one thread hands to another: it refuses or blocks when full, and never grows beyond its bound. Any
+// number of threads on either end.
 template <typename T>
 class BoundedQueue {
  public:
@@ -63,10 +63,6 @@ class BoundedQueue {
     drained_.notify_all();
   }
 
-  size_t Size() const {
-    std::lock_guard lock(mutex_);
-    return items_.size();
-  }
   bool Closed() const {
     std::lock_guard lock(mutex_);
     return closed_;

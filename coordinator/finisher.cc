@@ -20,8 +20,7 @@ constexpr size_t kMaxJobs = 1000;
 constexpr auto kRetry = std::chrono::milliseconds(500);
 
 bool IsTrouble(const std::string& code) {
-  return code == "refused" || code == "hook_failed" || code == "cancelled" || code == "interrupted" ||
-         code == "run_failed";
+  return code == "refused" || code == "hook_failed" || code == "cancelled" || code == "interrupted";
 }
 
 }  // namespace

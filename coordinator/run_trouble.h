@@ -7,7 +7,7 @@ namespace assay {
 
 // What the rows of a run cannot say: why it never fired or was stopped. Empty code: it went its way.
 struct RunTrouble {
-  std::string code;  // refused, hook_failed, cancelled, interrupted, run_failed
+  std::string code;  // refused, hook_failed, cancelled, interrupted
   std::string detail;
 };
 

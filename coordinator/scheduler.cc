@@ -875,6 +875,7 @@ v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
     info.set_clock_offset_ms(static_cast<double>(agent.wall_ahead_ns) / 1e6);
     info.set_clock_bound_ms(static_cast<double>(agent.clock.bound_ns()) / 1e6);
     info.set_spool_bytes(agent.spool.bytes());
+    info.set_spool_limit_bytes(agent.spool.limit_bytes());
     info.set_problem(agent.spool.error());
     info.set_doing("idle");
     for (const auto& [run_id, status] : agent.shares)

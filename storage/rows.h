@@ -12,7 +12,7 @@ namespace assay {
 // What the tables of sweeps hold, for those who think about it without a database; SweepStore reads and writes it.
 
 struct Flag {
-  std::string code;      // see docs/flags in the README of views: all_failed, failures, agent_lost, ...
+  std::string code;      // docs/flags.md lists them
   std::string severity;  // info, warning, reject
   std::string detail;
 };
@@ -28,7 +28,7 @@ struct CellRow {
 struct SweepRow {
   int64_t sweep_id = 0;
   std::string state;  // pending running cancelling finished cancelled failed
-  std::string scenario_yaml;
+  std::string scenario_yaml;  // this and the sets: stored for people, not read back
   std::vector<std::string> sets;
   v1::SweepSpec spec;
   std::vector<CellRow> cells;

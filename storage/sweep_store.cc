@@ -150,17 +150,13 @@ absl::StatusOr<std::vector<SweepRow>> SweepStore::UnfinishedSweeps() {
   std::vector<SweepRow> sweeps;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     sweeps.clear();
-    for (const auto& row :
-         transaction.exec("SELECT sweep_id, state, scenario_yaml, spec, failure, cancel_now FROM sweep "
-                          "WHERE state IN ('pending', 'running', 'cancelling') ORDER BY sweep_id")) {
+    for (const auto& row : transaction.exec("SELECT sweep_id, state, spec, cancel_now FROM sweep "
+                                            "WHERE state IN ('pending', 'running', 'cancelling') ORDER BY sweep_id")) {
       SweepRow sweep;
       sweep.sweep_id = row[0].as<int64_t>();
       sweep.state = row[1].as<std::string>();
-      sweep.scenario_yaml = row[2].as<std::string>();
-      if (!sweep.spec.ParseFromString(pqxx::binarystring(row[3]).str())) return Damaged("sweep", sweep.sweep_id);
-      sweep.failure = row[4].as<std::string>();
-      sweep.cancel_now = row[5].as<bool>();
-      sweep.sets = Texts(transaction.exec_params("SELECT unnest(sets) FROM sweep WHERE sweep_id = $1", sweep.sweep_id));
+      if (!sweep.spec.ParseFromString(pqxx::binarystring(row[2]).str())) return Damaged("sweep", sweep.sweep_id);
+      sweep.cancel_now = row[3].as<bool>();
       sweep.pinned_agents =
           Texts(transaction.exec_params("SELECT unnest(pinned_agents) FROM sweep WHERE sweep_id = $1", sweep.sweep_id));
       if (absl::Status read = ReadCells(transaction, sweep); !read.ok()) return read;
@@ -241,8 +237,7 @@ absl::StatusOr<int64_t> SweepStore::UpsertAgent(const std::string& name, const s
                 "INSERT INTO agent (name, host, labels, facts) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE "
                 "SET host = excluded.host, labels = excluded.labels, facts = excluded.facts, last_seen = "
                 "clock_timestamp() RETURNING agent_id",
-                ValidText(name), ValidText(host), labels_json.empty() ? "[]" : ValidText(labels_json),
-                facts_json.empty() ? "{}" : ValidText(facts_json))[0]
+                ValidText(name), ValidText(host), ValidText(labels_json), ValidText(facts_json))[0]
             .as<int64_t>();
     return absl::OkStatus();
   });

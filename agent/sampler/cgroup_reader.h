@@ -47,7 +47,6 @@ class CgroupReader {
   // was enabled.
   void OpenMissing();
 
-  uint64_t inode() const { return inode_; }
   const std::string& path() const { return path_; }
 
  private:

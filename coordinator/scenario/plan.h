@@ -15,8 +15,7 @@ namespace assay {
 struct PlannedCell {
   uint32_t position = 0;    // in the grid, from 0
   std::string label;        // "tasks=1000 sleep=1ms..10ms", for people
-  std::string params_json;  // the axes' values as one JSON object, for run.params; durations in SI seconds are NOT
-                            // converted: as written
+  std::string params_json;  // the axes' values as one JSON object, as written; cell.params in the store
   v1::CellSpec spec;
 };
 

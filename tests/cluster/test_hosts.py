@@ -54,6 +54,8 @@ class Hosts(World):
         for verb in (["sweep", "list"], ["sweep", "show", "1"], ["agents"], ["export", "1", "--format", "csv", "--to", str(self.dir / "out")]):
             code, out, err = self.assay(*verb, env={"ASSAY_COORDINATOR": coordinator.address})
             self.assertEqual(code, 0, err)
+        code, out, err = self.assay("agents", "--coordinator", coordinator.address)
+        self.assertRegex(out, r"B of \d")
         skew = self.psql("select max(start_skew_ms), max(start_skew_bound_ms) from assay.run_summary")[0]
         self.assertLess(float(skew[0]), 1000)
         self.assertGreater(float(skew[1]), 0)

@@ -11,7 +11,7 @@ namespace assay {
 StoreTest::StoreTest()
     : url_(MigratedDatabaseUrl()), connection_(url_, "test"), store_(connection_), writer_(connection_) {
   a_ = store_.UpsertAgent("a", "host-a", R"([{"role": "load"}])", R"({"memory_bytes": 1073741824})").value();
-  b_ = store_.UpsertAgent("b", "host-b", "", "").value();
+  b_ = store_.UpsertAgent("b", "host-b", "{}", "{}").value();
 }
 
 std::string StoreTest::Value(const std::string& sql) {

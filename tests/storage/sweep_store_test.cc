@@ -39,8 +39,9 @@ TEST_F(SweepStoreTest, ReadsBackWhatItStored) {
   EXPECT_EQ(first.cells[1].position, 1u);
   EXPECT_EQ(first.cells[1].params, R"({"tasks": 20})");
   EXPECT_EQ(first.cells[1].spec.target(), "sleep");
-  EXPECT_EQ((*sweeps)[1].sets, other.sets);
-  EXPECT_EQ((*sweeps)[1].scenario_yaml, "name: other\n");
+  EXPECT_EQ(Value("SELECT scenario_yaml FROM sweep WHERE name = 'other'"), other.scenario_yaml);
+  EXPECT_EQ(Value("SELECT sets[1] FROM sweep WHERE name = 'other'"), other.sets[0]);
+  EXPECT_EQ(Value("SELECT sets[2] FROM sweep WHERE name = 'other'"), other.sets[1]);
   EXPECT_EQ(Value("SELECT seed FROM sweep WHERE sweep_id = " + std::to_string(sweep.sweep_id)), "18446744073709551615");
 }
 

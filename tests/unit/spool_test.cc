@@ -43,7 +43,7 @@ v1::Batch Records(int64_t run_id, int count, size_t output_bytes = 0) {
 v1::Batch Start(int64_t run_id) {
   v1::Batch batch;
   batch.set_run_id(run_id);
-  batch.mutable_share_start()->set_count(100);
+  batch.mutable_share_start();
   return batch;
 }
 
