@@ -105,8 +105,7 @@ void Coordinator::Stop() {
   finisher_.reset();
 }
 
-// ---------------------------------------------------------------------------------------------------------- from other
-// threads
+// ---- from other threads
 
 void Coordinator::AgentReported(const Session& session, v1::Report&& report, int64_t received_ns) {
   // A report that finds no room is dropped: the next one says all again.
@@ -160,7 +159,7 @@ v1::ListAgentsReply Coordinator::Agents() {
   return Ask<v1::ListAgentsReply>([this] { return scheduler_.Agents(SteadyWallNs()); }).value_or(v1::ListAgentsReply());
 }
 
-// ---------------------------------------------------------------------------------------------------------- the thread
+// ---- the thread
 
 void Coordinator::Run() {
   while (!stopping_) {

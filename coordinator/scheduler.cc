@@ -64,8 +64,7 @@ v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& ce
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------------------- loading,
-// users
+// ---- loading, users
 
 void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<HookRow> hooks, int64_t now_ns) {
   const int64_t id = row.sweep_id;
@@ -178,7 +177,7 @@ void Scheduler::NoteEnded(Sweep& sweep, const RunRow& row, const std::string& ve
   if (!again) sweep.done.insert(key);
 }
 
-// ---------------------------------------------------------------------------------------------------------- agents
+// ---- agents
 
 std::optional<std::string> Scheduler::RefusalOf(const v1::Hello& hello, int64_t now_ns) const {
   if (hello.name().empty()) return "the agent did not say its name";
@@ -266,8 +265,7 @@ std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& sel
   return found;
 }
 
-// ---------------------------------------------------------------------------------------------------------- other
-// threads' news
+// ---- other threads' news
 
 void Scheduler::ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
   Run* run = FindRun(run_id);
@@ -301,8 +299,7 @@ void Scheduler::HookEnded(const HookRow& hook) {
   if (ended.state == "failed" && !given_up.empty()) ended.error = given_up;
 }
 
-// ---------------------------------------------------------------------------------------------------------- what comes
-// next
+// ---- what comes next
 
 // The one that has begun, also if an older one comes in only now; else the oldest.
 const Scheduler::Sweep* Scheduler::Active() const {
@@ -520,7 +517,7 @@ std::optional<Scheduler::Write> Scheduler::NextLoss(Run& run, int64_t now_ns) {
   return std::nullopt;
 }
 
-// ---------------------------------------------------------------------------------------------------------- hooks
+// ---- hooks
 
 // The hooks that a stage begins with; nothing while one of its agents is away and may come back. Without any agent
 // stage.failure says so.
@@ -647,8 +644,7 @@ Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
   return nullptr;
 }
 
-// ---------------------------------------------------------------------------------------------------------- what was
-// stored
+// ---- what was stored
 
 void Scheduler::Written(const Write& write, int64_t now_ns) {
   if (const auto* pin = std::get_if<PinAgents>(&write)) {
@@ -699,8 +695,7 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- what
-// agents are to hold
+// ---- what agents are to hold
 
 void Scheduler::Changed(const std::string& agent) {
   const auto found = agents_.find(agent);
@@ -770,7 +765,7 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
   return desired;
 }
 
-// ---------------------------------------------------------------------------------------------------------- for people
+// ---- for people
 
 int64_t Scheduler::EtaNs(const Sweep& sweep, int64_t now_ns) const {
   // A cell that has not run yet is guessed from its shortest possible time and what runs took beyond theirs so far.

@@ -43,6 +43,7 @@ std::string MapSchema(const Rule& rule, const Rule* in_cell) {
   // Of two choices one replaces the other when maps are merged, but one map never holds both.
   if (choices.size() > 1) {
     std::vector<std::string> alone;
+    alone.reserve(choices.size() + 1);
     for (const std::string& choice : choices) alone.push_back(fmt::format(R"({{"required": [{}]}})", choice));
     if (merged) alone.push_back(fmt::format(R"({{"not": {{"anyOf": [{}]}}}})", Joined(alone)));
     schema += fmt::format(R"(, "oneOf": [{}])", Joined(alone));
@@ -58,6 +59,7 @@ std::string ScalarSchema(const Rule& rule) {
       return R"({"type": "string", "pattern": "^[/@]."})";
     case ValueKind::kWord: {
       std::vector<std::string> words;
+      words.reserve(rule.words.size());
       for (const std::string_view word : rule.words) words.push_back(JsonString(word));
       return fmt::format(R"({{"enum": [{}]}})", Joined(words));
     }
