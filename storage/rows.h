@@ -27,7 +27,7 @@ struct CellRow {
 
 struct SweepRow {
   int64_t sweep_id = 0;
-  std::string state;  // pending running cancelling finished cancelled failed
+  std::string state;          // pending running cancelling finished cancelled failed
   std::string scenario_yaml;  // this and the sets: stored for people, not read back
   std::vector<std::string> sets;
   v1::SweepSpec spec;

@@ -56,6 +56,7 @@ CREATE TABLE assay.sweep (
   scenario_yaml text NOT NULL,
   sets text[] NOT NULL DEFAULT '{}',
   spec bytea NOT NULL,
+  pinned_agents text[] NOT NULL DEFAULT '{}',
   cancel_now boolean NOT NULL DEFAULT false,
   failure text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -77,6 +78,7 @@ COMMENT ON COLUMN assay.sweep.blocks IS 'Passes over all cells';
 COMMENT ON COLUMN assay.sweep.scenario_yaml IS 'The scenario as it was given';
 COMMENT ON COLUMN assay.sweep.sets IS 'The --set arguments it was given';
 COMMENT ON COLUMN assay.sweep.spec IS 'What all cells share: message assay.v1.SweepSpec';
+COMMENT ON COLUMN assay.sweep.pinned_agents IS 'Agents that fire, the same for all its runs unless one is gone for good';
 COMMENT ON COLUMN assay.sweep.cancel_now IS 'Cancelled with what was in flight killed';
 COMMENT ON COLUMN assay.sweep.failure IS 'Why it failed, else empty';
 COMMENT ON COLUMN assay.sweep.created_at IS 'When it was asked for';
@@ -391,6 +393,7 @@ CREATE TABLE assay.hook (
   run_id bigint REFERENCES assay.run ON DELETE CASCADE,
   kind text NOT NULL CHECK (kind IN ('before_sweep', 'after_sweep', 'before_run', 'after_run')),
   place text NOT NULL,
+  incarnation text NOT NULL DEFAULT '',
   state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'ok', 'failed')),
   exit_code integer,
   error text NOT NULL DEFAULT '',
@@ -408,29 +411,13 @@ COMMENT ON COLUMN assay.hook.sweep_id IS 'Sweep it belongs to';
 COMMENT ON COLUMN assay.hook.run_id IS 'Run it belongs to; null for the sweep''s own hooks';
 COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, before_run or after_run';
 COMMENT ON COLUMN assay.hook.place IS 'Agent it ran on, or coordinator';
+COMMENT ON COLUMN assay.hook.incarnation IS 'Process of the agent that it was given to, the only one that may run it; empty on the coordinator';
 COMMENT ON COLUMN assay.hook.state IS 'running, ok or failed';
 COMMENT ON COLUMN assay.hook.exit_code IS 'Exit code';
 COMMENT ON COLUMN assay.hook.error IS 'Why it failed, else empty';
 COMMENT ON COLUMN assay.hook.output IS 'First and last 4 KiB of stdout and stderr';
 COMMENT ON COLUMN assay.hook.elapsed_ns IS 'How long it took, nanoseconds';
 COMMENT ON COLUMN assay.hook.begun_at IS 'When it was begun';
-
-CREATE TABLE assay.event (
-  event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  sweep_id bigint,
-  run_id bigint,
-  kind text NOT NULL,
-  text text NOT NULL
-);
-CREATE INDEX event_sweep ON assay.event (sweep_id);
-COMMENT ON TABLE assay.event IS 'What happened to agents and sweeps, for people; only appended to';
-COMMENT ON COLUMN assay.event.event_id IS 'Order of events';
-COMMENT ON COLUMN assay.event.at IS 'When';
-COMMENT ON COLUMN assay.event.sweep_id IS 'Sweep it is about, if any; that may have been removed since';
-COMMENT ON COLUMN assay.event.run_id IS 'Run it is about, if any';
-COMMENT ON COLUMN assay.event.kind IS 'What kind of thing happened';
-COMMENT ON COLUMN assay.event.text IS 'What happened, in words';
 
 CREATE TABLE assay.run_result (
   run_id bigint PRIMARY KEY REFERENCES assay.run ON DELETE CASCADE,
