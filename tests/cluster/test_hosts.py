@@ -207,7 +207,7 @@ class Hosts(World):
     def test_results_that_cannot_be_delivered_stop_the_firing_and_are_flagged(self):
         self.database()
         coordinator = self.coordinator()
-        # Null triggers make about 50 bytes each: a small spool is full at once while the table is locked.
+        # Null triggers make about 50 bytes each: a small spool is soon full while the table is locked.
         scenario = self.write("n.yaml", """
 name: nulls
 agents: {count: 1}
@@ -216,14 +216,16 @@ trigger: {sleep: {for: 0ms}}
 """)
         self.agent(coordinator.address, "a", flags=["--spool-limit", "4MiB"])
         wait_for(lambda: "a" in self.agents(coordinator.address), "the agent is connected")
-        blocker = subprocess.Popen(["psql", "-X", "-q", self.url], stdin=subprocess.PIPE, text=True)
+        wait_for(lambda: self.psql("select count(*) from assay.delivery") == [["1"]], "its stream is open")
+        blocker = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(blocker.kill)
-        sweep = self.start_sweep(coordinator.address, scenario)
-        self.wait_run(sweep, "running")
-        blocker.stdin.write("begin; lock table assay.delivery in exclusive mode; select pg_sleep(3); commit; \\q\n")
+        blocker.stdin.write("begin; lock table assay.delivery in exclusive mode; select 'locked';\n")
         blocker.stdin.flush()
+        self.assertEqual(blocker.stdout.readline(), "locked\n")
+        sweep = self.start_sweep(coordinator.address, scenario)
+        wait_for(lambda: int(self.agents(coordinator.address)["a"]["spool_bytes"]) > 3 << 20, "the spool is full")
+        blocker.communicate("commit;\n", timeout=60)
         self.assertEqual(self.wait_sweep(sweep), "finished")
-        blocker.wait()
         self.assertIn(("backpressured", "reject"), self.flags(sweep))
         self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where sweep_id = {sweep}"), [["400000", "400000"]])
 
