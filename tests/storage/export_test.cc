@@ -77,7 +77,7 @@ TEST_F(ExportTest, GustTriggersAreTheLivebooksRows) {
 
 TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
   const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
-  const int64_t twin = store_.UpsertAgent("twin", "host-a", "", "").value();
+  const int64_t twin = store_.UpsertAgent("twin", "host-a", "{}", "{}").value();
   const RunRow run = StartedRun(sweep, 0, 0, {a_, twin}, 0);
   const std::string id(64, 'b');
   for (const auto& [stream, agent] : {std::pair{"s", a_}, std::pair{"t", twin}}) {
