@@ -32,7 +32,7 @@ CREATE TABLE assay.agent (
   agent_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name text NOT NULL UNIQUE,
   host text NOT NULL,
-  labels jsonb NOT NULL DEFAULT '[]',
+  labels jsonb NOT NULL DEFAULT '{}',
   facts jsonb NOT NULL DEFAULT '{}',
   first_seen timestamptz NOT NULL DEFAULT clock_timestamp(),
   last_seen timestamptz NOT NULL DEFAULT clock_timestamp()
