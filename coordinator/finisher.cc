@@ -62,6 +62,7 @@ void Finisher::Run() {
       if (!std::exchange(said, true))
         spdlog::error("run {} cannot be closed yet: {}", job->run.run_id, std::string(status.message()));
       if (status.code() == absl::StatusCode::kFailedPrecondition || job->refresh) break;
+      if (!MayPass(status) && CloseUnjudged(job->run.run_id, std::string(status.message())).ok()) break;
       std::this_thread::sleep_for(kRetry);
     }
   }
@@ -93,6 +94,18 @@ absl::Status Finisher::Close(const Job& job) {
                                : static_cast<double>(ListScheduleNs(durations->service_ns, durations->slots)) / 1e9;
   if (absl::Status stored = SweepStore(connection_).EndRun(run.run_id, ending); !stored.ok()) return stored;
   if (!job.refresh) ended_(run.run_id, ending.verdict, agent_lost);
+  return absl::OkStatus();
+}
+
+// The runs behind it must not wait for one that can never be read or judged.
+absl::Status Finisher::CloseUnjudged(int64_t run_id, const std::string& why) {
+  SweepStore::Ending ending;
+  ending.verdict = "rejected";
+  ending.error = fmt::format("the run could not be judged: {}", why);
+  ending.flags = {{"not_judged", "reject", fmt::format("{}; its rows are kept", why)}};
+  ending.list_schedule_s = std::numeric_limits<double>::quiet_NaN();
+  if (absl::Status stored = SweepStore(connection_).EndRun(run_id, ending); !stored.ok()) return stored;
+  ended_(run_id, ending.verdict, false);
   return absl::OkStatus();
 }
 

@@ -32,6 +32,7 @@ class Finisher {
   };
   void Run();
   absl::Status Close(const Job& job);
+  absl::Status CloseUnjudged(int64_t run_id, const std::string& why);
   absl::StatusOr<Scheduler::EndRun> Recall(int64_t run_id);
 
   Connection connection_;

@@ -26,11 +26,6 @@ size_t Rows(const v1::Batch& batch) {
          static_cast<size_t>(batch.host_samples_size());
 }
 
-// The same batches may be stored later; anything else would fail for ever.
-bool Passes(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status);
-}
-
 }  // namespace
 
 Ingest::Ingest(std::string database_url, std::string cluster_id, int64_t term, News news)
@@ -159,7 +154,7 @@ absl::StatusOr<ResultWriter::Written> Ingest::Write(const std::vector<v1::Batch>
   absl::StatusOr<ResultWriter::Written> written = writer_.Write(batches);
   bool said = false;
   auto wait = kMinRetry;
-  while (Passes(written.status()) && !stopping_) {
+  while (MayPass(written.status()) && !stopping_) {
     if (!std::exchange(said, true))
       spdlog::error("results cannot be stored, trying on: {}", std::string(written.status().message()));
     std::this_thread::sleep_for(wait);
@@ -174,7 +169,7 @@ void Ingest::StoreGroup(std::vector<v1::Batch>& batches, std::vector<std::shared
   const absl::StatusOr<ResultWriter::Written> written = Write(batches);
   if (written.ok()) return Tell(*written, batches, sources);
   // Not stored, not acknowledged: the agents keep what they have.
-  if (Passes(written.status())) return;
+  if (MayPass(written.status())) return;
   if (absl::IsFailedPrecondition(written.status())) return news_.fatal(written.status());
   if (batches.size() == 1) {
     const std::string why(written.status().message());

@@ -102,6 +102,10 @@ Connection::Connection(std::string url, std::string application)
     : url_(std::move(url)), application_(std::move(application)) {}
 Connection::~Connection() = default;
 
+bool MayPass(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status);
+}
+
 absl::Status CheckServerVersion(int version, const std::string& where) {
   if (version >= kOldestPostgres * 10'000) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format("PostgreSQL at {} is version {}.{}; Assay needs {} or later", where,

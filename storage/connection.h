@@ -51,6 +51,10 @@ class Connection {
   std::unique_ptr<Session> session_;
 };
 
+// Whether the same transaction may succeed later: no connection, no room, or rights that somebody may yet grant.
+// Anything else would fail for ever.
+bool MayPass(const absl::Status& status);
+
 // FailedPrecondition if a server of this version (PQserverVersion's number, 150018 for 15.18) is too old for us.
 absl::Status CheckServerVersion(int version, const std::string& where);
 

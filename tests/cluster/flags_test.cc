@@ -228,5 +228,14 @@ TEST_F(LostAgentTest, RowsThatComeWhileTheRunIsJudgedAreJudgedToo) {
   EXPECT_EQ(Value("SELECT detail LIKE '%; 21 of its 50 triggers are known' FROM flags WHERE code = 'agent_lost'"), "t");
 }
 
+TEST_F(LostAgentTest, ARunThatCanNeverBeJudgedIsRejectedAndKeepsNobodyWaiting) {
+  // Any permanent error will do: a column that the finisher reads is gone.
+  ASSERT_TRUE(Execute("ALTER TABLE trigger RENAME COLUMN dispatched_ns TO moved_ns").ok());
+  finisher_.Finish(job_);
+  ASSERT_EQ(Ended(), "rejected");
+  EXPECT_EQ(Value("SELECT state || ' ' || verdict FROM run"), "ended rejected");
+  EXPECT_EQ(Value("SELECT detail LIKE '%dispatched_ns%its rows are kept' FROM flag WHERE code = 'not_judged'"), "t");
+}
+
 }  // namespace
 }  // namespace assay
