@@ -36,7 +36,8 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (root != nullptr)
-      Fail(PlaceOf(mark), "a second document begins here", "keep one scenario per file; remove the '---'");
+      Fail(PlaceOf(mark), "a second document begins here",
+           "keep one scenario per file: remove the '---', or what stands above this line and is no YAML");
   }
   void OnDocumentEnd() override {}
 
