@@ -125,7 +125,8 @@ absl::Status LocalStack::StartAgents(const LocalStackOptions& options) {
     if (absl::Status made = MakeDirectories(spool); !made.ok()) return made;
     if (absl::Status ended = EndOrphan(spool); !ended.ok()) return ended;
     std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name", name};
-    for (const auto& [key, value] : LocalLabels(n)) argv.insert(argv.end(), {"--label", key + "=" + value});
+    for (const auto& [key, value] : LocalLabels(n))
+      argv.insert(argv.end(), {"--label", fmt::format("{}={}", key, value)});
     argv.insert(argv.end(), {"--spool", spool, "--exit-with-parent"});
     if (!server_->cgroup().empty()) argv.insert(argv.end(), {"--cgroup", "postgres=" + server_->cgroup()});
     absl::StatusOr<std::unique_ptr<ChildProgram>> child =
