@@ -67,17 +67,26 @@ absl::StatusOr<Place> FindPlace(const RunOptions& options, const v1::SweepSpec& 
   return place;
 }
 
+// As a shell reads it back.
+std::string ShellWord(const std::string& text) {
+  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:,@%=";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 // With the program as it was called, so that they can be copied.
 std::string FurtherCommands(const std::string& data_dir, const std::string& chosen_data_dir, int64_t sweep_id) {
-  const std::string data = chosen_data_dir.empty() ? "" : " --data " + data_dir;
+  const std::string data = chosen_data_dir.empty() ? "" : " --data " + ShellWord(data_dir);
   return fmt::format(
       "\nLook further\n"
       "  {2} sql{0}\n"
       "  {2} sql{0} -c \"select block, params, verdict, makespan_s, overhead_percent, flags from run_summary where "
-      "sweep_id = {1}\"\n"
+      "sweep_id = {1} order by run_id\"\n"
       "  {2} export{0} {1} --format csv --to results/\n"
       "  {2} sweep show{0} {1}\n",
-      data, sweep_id, program_invocation_name);
+      data, sweep_id, ShellWord(program_invocation_name));
 }
 
 // What an Assay that was killed left behind goes on first: its finished cells are not run again.

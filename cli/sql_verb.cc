@@ -30,6 +30,13 @@ int Sql(const SqlOptions& options) {
 
   const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.data_dir);
   if (!data_dir.ok()) return Fail(data_dir.status());
+  if (const char* coordinator = std::getenv("ASSAY_COORDINATOR"); coordinator != nullptr && options.data_dir.empty()) {
+    fmt::print(
+        stderr,
+        "assay: these are this machine's own results, in {}, not those of the coordinator {} (ASSAY_COORDINATOR); "
+        "for those give --database or ASSAY_DATABASE the URL that it was started with\n",
+        *data_dir, coordinator);
+  }
   if (const std::optional<StackFacts> up = FindStack(*data_dir)) {
     psql.url = up->url;
     return Fail(ExecPsql(psql));

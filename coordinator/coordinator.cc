@@ -56,6 +56,7 @@ std::string FactsJson(const v1::Hello& hello) {
 absl::Status StoreHooks(std::vector<Scheduler::Hook>& hooks,
                         const std::function<absl::Status(std::vector<HookRow>&)>& store) {
   std::vector<HookRow> rows;
+  rows.reserve(hooks.size());
   for (const Scheduler::Hook& hook : hooks) rows.push_back(hook.row);
   absl::Status status = store(rows);
   for (size_t i = 0; i < hooks.size(); ++i) hooks[i].row = std::move(rows[i]);

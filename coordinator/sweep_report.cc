@@ -107,24 +107,24 @@ absl::Status ReadViewRows(Connection& connection, const v1::ReadViewRequest& req
   size_t part_bytes = 0;
   uint64_t count = 0;
   bool taken = true;
-  const absl::Status status = StreamView(connection, request.view(), request.sweep_id(),
-                                         [&](const std::vector<std::string>& columns, const Row& values) {
-                                           if (count == 0) part.mutable_columns()->Add(columns.begin(), columns.end());
-                                           if (request.max_rows() > 0 && count == request.max_rows()) {
-                                             part.set_cut(true);
-                                             return false;
-                                           }
-                                           ++count;
-                                           v1::ViewRows::Row& row = *part.add_rows();
-                                           for (const std::optional<std::string>& value : values)
-                                             row.add_values(value.value_or(""));
-                                           part_bytes += row.ByteSizeLong();
-                                           if (part_bytes < kPartBytes) return true;
-                                           taken = take(part);
-                                           part.Clear();
-                                           part_bytes = 0;
-                                           return taken;
-                                         });
+  absl::Status status = StreamView(connection, request.view(), request.sweep_id(),
+                                   [&](const std::vector<std::string>& columns, const Row& values) {
+                                     if (count == 0) part.mutable_columns()->Add(columns.begin(), columns.end());
+                                     if (request.max_rows() > 0 && count == request.max_rows()) {
+                                       part.set_cut(true);
+                                       return false;
+                                     }
+                                     ++count;
+                                     v1::ViewRows::Row& row = *part.add_rows();
+                                     for (const std::optional<std::string>& value : values)
+                                       row.add_values(value.value_or(""));
+                                     part_bytes += row.ByteSizeLong();
+                                     if (part_bytes < kPartBytes) return true;
+                                     taken = take(part);
+                                     part.Clear();
+                                     part_bytes = 0;
+                                     return taken;
+                                   });
   if (status.ok() && taken) take(part);
   return status;
 }

@@ -44,6 +44,8 @@ void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble
     if (trouble.code.empty()) judgement.Add("no_triggers", "reject", "not one trigger was fired");
     return;
   }
+  // What a user stopped says nothing about the target.
+  if (trouble.code == "cancelled" && f.cancelled == not_ok) return;
   const std::string example = f.first_error.empty() ? "" : fmt::format("; for example: {}", f.first_error);
   if (f.ok == 0) {
     judgement.Add("all_failed", "reject", fmt::format("not one of {} triggers was ok{}", all, example));
@@ -62,7 +64,8 @@ void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble
   }
 }
 
-void JudgeShares(const RunFacts& f, const v1::SweepSpec& sweep, const RunTrouble& trouble, Judgement& judgement) {
+void JudgeShares(const RunFacts& f, const v1::CellSpec& cell, const v1::SweepSpec& sweep, const RunTrouble& trouble,
+                 Judgement& judgement) {
   const char* on_loss = sweep.on_agent_loss() == v1::SweepSpec::ACCEPT ? "warning" : "reject";
   for (const RunFacts::Share& s : f.shares) {
     if (s.lost || s.crashed) {
@@ -87,7 +90,9 @@ void JudgeShares(const RunFacts& f, const v1::SweepSpec& sweep, const RunTrouble
       judgement.Add("rows_missing", "reject",
                     fmt::format("agent {} fired {} triggers, {} rows are stored", s.agent, s.fired, s.rows));
     }
-    if (s.slots > 0 && s.planned > s.fired && !s.interrupted && trouble.code.empty()) {
+    // With a duration too, the first that is reached ends the run; whoever stops for another reason says so.
+    const bool time_was_up = cell.load().duration_ns() > 0 && s.error.empty();
+    if (s.slots > 0 && s.planned > s.fired && !s.interrupted && !time_was_up && trouble.code.empty()) {
       judgement.Add("incomplete", "reject",
                     fmt::format("agent {} fired {} of its {} triggers: {}", s.agent, s.fired, s.planned,
                                 s.error.empty() ? "it did not say why" : s.error));
@@ -201,7 +206,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   Judgement judgement;
   if (!trouble.code.empty()) judgement.Add(trouble.code.c_str(), "reject", trouble.detail);
   JudgeOutcomes(facts, sweep.limits(), trouble, judgement);
-  JudgeShares(facts, sweep, trouble, judgement);
+  JudgeShares(facts, cell, sweep, trouble, judgement);
   JudgeStart(facts, sweep.limits(), judgement);
   JudgeSlip(facts, sweep.limits(), judgement);
   JudgeSampling(facts, cell, trouble, judgement);

@@ -96,6 +96,8 @@ void Process::Launch() {
     options_.request.stdin_fd = stdin_fd;
     options_.request.stdout_fd = ends[1];
     options_.request.stderr_fd = ends[1];
+    // Before, not after: the child may have ended by the time that this thread runs again.
+    end_.started_ns = MonotonicNs();
     const absl::StatusOr<Spawned> child = Spawn(options_.request);
     end_.start = child.status();
     if (child.ok()) {
@@ -104,7 +106,7 @@ void Process::Launch() {
       pipe_fd_ = std::exchange(ends[0], -1);
     }
   }
-  end_.started_ns = MonotonicNs();
+  if (end_.started_ns == 0) end_.started_ns = MonotonicNs();  // it never came to that
 }
 
 void Process::Launched() {

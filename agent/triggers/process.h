@@ -20,7 +20,7 @@ namespace assay {
 // What became of a process.
 struct ProcessEnd {
   absl::Status start;      // not ok: it never existed, and only the instants hold besides
-  int64_t started_ns = 0;  // monotonic: the process existed
+  int64_t started_ns = 0;  // monotonic: just before it was forked, so fork and exec are part of its time
   int64_t finished_ns = 0;
   bool status_known = false;  // false if someone else reaped it
   int exit_code = 0;          // valid if signal is 0

@@ -236,7 +236,7 @@ COMMENT ON COLUMN assay.trigger.agent_id IS 'Agent that fired it, or was to';
 COMMENT ON COLUMN assay.trigger.index IS 'Number within the run, from 0';
 COMMENT ON COLUMN assay.trigger.intended_ns IS 'When it should have started, nanoseconds since T0; null if lost';
 COMMENT ON COLUMN assay.trigger.dispatched_ns IS 'When the executor took it up, nanoseconds since T0';
-COMMENT ON COLUMN assay.trigger.started_ns IS 'When it really began, nanoseconds since T0; null if it never did';
+COMMENT ON COLUMN assay.trigger.started_ns IS 'When it really began, nanoseconds since T0; of a process: just before the fork, so that starting it is part of its time; null if it never did';
 COMMENT ON COLUMN assay.trigger.finished_ns IS 'When it ended, nanoseconds since T0; null if it never started';
 COMMENT ON COLUMN assay.trigger.planned_ns IS 'Nominal length of a sleep, nanoseconds; null where it is not known beforehand';
 COMMENT ON COLUMN assay.trigger.outcome IS 'ok, failed, timeout, cancelled, skipped (never started: its deadline was past) or lost (its agent died)';

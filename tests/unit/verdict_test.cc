@@ -120,6 +120,25 @@ TEST(Verdict, BackpressureAndMissingRowsAndUnfiredTriggersReject) {
   EXPECT_EQ(f.Flags(), Codes{"cancelled:reject"});
 }
 
+TEST(Verdict, OfTriggersAndADurationTheFirstThatIsReachedEndsTheRun) {
+  Fixture f;
+  f.facts.shares[0].fired = f.facts.shares[0].rows = 20;
+  EXPECT_EQ(f.Flags(), Codes{"incomplete:reject"});
+  f.cell.mutable_load()->set_duration_ns(500 * kMs);
+  EXPECT_EQ(f.Flags(), Codes{});
+  f.facts.shares[0].error = "cannot begin: no such file";
+  EXPECT_EQ(f.Flags(), Codes{"incomplete:reject"});
+}
+
+TEST(Verdict, WhatAUserCancelledIsNoFailureOfTheTarget) {
+  Fixture f;
+  f.facts.ok = f.facts.planned_rows = 0;
+  f.facts.cancelled = 100;
+  EXPECT_EQ(f.Flags(), Codes{"all_failed:reject"});
+  f.trouble = {"cancelled", "the sweep was cancelled"};
+  EXPECT_EQ(f.Flags(), Codes{"cancelled:reject"});
+}
+
 TEST(Verdict, SlipAndSkewWarnByDefaultAndRejectWhenTheScenarioSetsTheLimit) {
   Fixture f;
   f.facts.slip_p99_ns = 6 * kMs;

@@ -117,6 +117,16 @@ TEST_F(ExecTest, TheAgentRunsAheadOfItsTriggersAndTheyAsUsual) {
   EXPECT_EQ(Shell("cut -d' ' -f19 /proc/self/stat").output(), fmt::format("{}\n", getpriority(PRIO_PROCESS, 0)));
 }
 
+// A process of one thread cannot have used more CPU time than it took.
+TEST_F(ExecTest, AProcessTakesAtLeastItsCpuTime) {
+  const Written written = Execute(ExecSpec(1, 300, 16, {"true"}));
+  ASSERT_EQ(written.triggers.size(), 300U);
+  for (const auto& record : written.triggers) {
+    EXPECT_GT(record.cpu_ns(), 0);
+    EXPECT_GE(record.finished_ns() - record.started_ns(), record.cpu_ns());
+  }
+}
+
 TEST_F(ExecTest, DeathByASignal) {
   const v1::TriggerRecord record = Shell("kill -SEGV $$");
   EXPECT_EQ(record.outcome(), v1::FAILED);
