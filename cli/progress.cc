@@ -38,7 +38,7 @@ std::string Triggers(const v1::SweepProgress& progress) {
   const std::string total = progress.triggers_total() == 0 ? "" : "/" + Count(progress.triggers_total());
   std::string text =
       fmt::format("{}{} triggers, {} failed", Count(progress.triggers_done()), total, Count(progress.not_ok()));
-  if (progress.rate_per_s() > 0) text += fmt::format(", {}/s", FormatCount(progress.rate_per_s()));
+  if (progress.rate_per_s() > 0) text += fmt::format(", {}/s", FormatRate(progress.rate_per_s()));
   return text;
 }
 
@@ -83,7 +83,7 @@ std::string RenderResult(const v1::RunResult& run) {
   line += fmt::format("  {} triggers", Count(run.triggers()));
   if (run.not_ok() > 0) line += fmt::format(", {} not ok", Count(run.not_ok()));
   if (run.makespan_s() > 0) line += fmt::format(", {} s", FormatNumber(run.makespan_s()));
-  if (run.throughput_per_s() > 0) line += fmt::format(", {}/s", FormatCount(run.throughput_per_s()));
+  if (run.throughput_per_s() > 0) line += fmt::format(", {}/s", FormatRate(run.throughput_per_s()));
   // Known for sleeps only; protobuf has no null, so 0 and NaN both say "unknown".
   if (std::isfinite(run.overhead_percent()) && run.overhead_percent() != 0)
     line += fmt::format(", overhead {} %", FormatNumber(run.overhead_percent()));

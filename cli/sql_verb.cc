@@ -22,6 +22,11 @@ struct SqlOptions {
 };
 
 int Sql(const SqlOptions& options) {
+  if (const auto& words = options.psql.arguments; !words.empty() && !words[0].starts_with('-')) {
+    return Fail(absl::InvalidArgumentError(fmt::format(
+        "psql would take '{}' for a database's name; write a statement behind -c: assay sql -c \"select ...\"",
+        words[0])));
+  }
   PsqlRequest psql = options.psql;
   const char* from_environment = std::getenv("ASSAY_DATABASE");
   // A --data on the command line means this machine, whatever the environment says.

@@ -106,4 +106,6 @@ std::string FormatCount(double value) {
   return digits;
 }
 
+std::string FormatRate(double per_s) { return per_s < 100 ? FormatNumber(per_s) : FormatCount(per_s); }
+
 }  // namespace assay

@@ -36,6 +36,8 @@ std::string Shorten(std::string_view text, size_t width);
 std::string FormatNumber(double value, int digits = 3);
 // 16000 -> "16,000".
 std::string FormatCount(double value);
+// Whole from 100 on, else three digits: "0.375", "5,735".
+std::string FormatRate(double per_s);
 
 }  // namespace assay
 

@@ -841,8 +841,11 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
     }
     if (run.row.t0_ns > 0 && now_ns > run.row.t0_ns) {
       progress.set_run_elapsed_ns(now_ns - run.row.t0_ns);
-      progress.set_rate_per_s(static_cast<double>(progress.triggers_done()) /
-                              static_cast<double>(now_ns - run.row.t0_ns) * 1e9);
+      // The cool-down is no time of firing.
+      if (run.cooldown_until_ns == 0) {
+        progress.set_rate_per_s(static_cast<double>(progress.triggers_done()) /
+                                static_cast<double>(now_ns - run.row.t0_ns) * 1e9);
+      }
     }
   } else if (!sweep.before.Over() && sweep.before.begun) {
     doing = "running the before_sweep hook";

@@ -164,7 +164,12 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
                                 FormatDuration(due - s.sampled_until_ns)));
     }
     for (const std::string& pattern : s.unmatched_cgroups) {
-      judgement.Add("cgroup_missing", "warning", fmt::format("agent {}: no cgroup matched '{}'", s.agent, pattern));
+      judgement.Add(
+          "cgroup_missing", "warning",
+          pattern.starts_with("@")
+              ? fmt::format("agent {} has no cgroup of the name '{}', or it is gone; start it with --cgroup {}=PATH",
+                            s.agent, pattern, pattern.substr(1))
+              : fmt::format("agent {}: no cgroup matched '{}'", s.agent, pattern));
     }
   }
 }

@@ -125,6 +125,8 @@ TEST(FormatTest, Numbers) {
   EXPECT_EQ(FormatCount(1000), "1,000");
   EXPECT_EQ(FormatCount(999), "999");
   EXPECT_EQ(FormatCount(-1234567), "-1,234,567");
+  EXPECT_EQ(FormatRate(0.375), "0.375") << "not 0/s";
+  EXPECT_EQ(FormatRate(5735.4), "5,735");
 }
 
 TEST(FormatTest, ShortenKeepsCharactersWhole) {

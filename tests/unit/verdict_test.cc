@@ -174,6 +174,8 @@ TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
   f.facts.shares[1].sampled_until_ns = 1050 * kMs;
   f.facts.shares[1].unmatched_cgroups = {"/docker/*"};
   EXPECT_EQ(f.Flags(), Codes{"cgroup_missing:warning"});
+  f.facts.shares[1].unmatched_cgroups = {"@postgres"};
+  EXPECT_NE(f.Judged().flags[0].detail.find("start it with --cgroup postgres=PATH"), std::string::npos);
   for (RunFacts::Share& share : f.facts.shares) share.samples = false;
   EXPECT_EQ(f.Flags(), Codes{"not_sampled:warning"});
 }
