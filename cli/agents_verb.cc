@@ -41,7 +41,7 @@ int Agents(const EndpointOptions& options) {
     text = table.empty() ? fmt::format(
                                "no agents; start one on each host with: assay-agent --coordinator {} --name NAME "
                                "--label role=load\n",
-                               endpoint->client->address())
+                               AddressFromElsewhere(endpoint->client->address()))
                          : table.Plain();
   }
   WriteAll(STDOUT_FILENO, text);

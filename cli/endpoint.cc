@@ -1,6 +1,7 @@
 #include "cli/endpoint.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -77,6 +78,14 @@ absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const st
   for (const v1::SweepInfo& known : reply->sweeps()) found.sweep_id = std::max(found.sweep_id, known.sweep_id());
   if (found.sweep_id == 0) return absl::NotFoundError("there is no sweep yet");
   return found;
+}
+
+std::string AddressFromElsewhere(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  const std::string host = address.substr(0, colon);
+  if (colon == std::string::npos || (host != "0.0.0.0" && host != "[::]")) return address;
+  char name[256] = "";
+  return gethostname(name, sizeof(name) - 1) == 0 ? name + address.substr(colon) : address;
 }
 
 }  // namespace assay

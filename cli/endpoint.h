@@ -43,6 +43,9 @@ struct SweepEndpoint {
 // The sweep called "17", or "last" for the newest. What is neither is refused before anything is started.
 absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool reads);
 
+// For a message to people on other hosts: "0.0.0.0:7420" with this host's name in it; any other as it is.
+std::string AddressFromElsewhere(const std::string& address);
+
 }  // namespace assay
 
 #endif  // ASSAY_CLI_ENDPOINT_H_

@@ -819,5 +819,13 @@ TEST_F(CliTest, SchemaAndVersionPrint) {
   EXPECT_EQ(Assay({"--version"}).out, Assay({"version"}).out);
 }
 
+TEST(Endpoint, AnAddressForOtherHostsHasAHostsName) {
+  char name[256] = "";
+  ASSERT_EQ(gethostname(name, sizeof(name) - 1), 0);
+  EXPECT_EQ(AddressFromElsewhere("0.0.0.0:7420"), std::string(name) + ":7420");
+  EXPECT_EQ(AddressFromElsewhere("[::]:7420"), std::string(name) + ":7420");
+  EXPECT_EQ(AddressFromElsewhere("10.0.0.7:7420"), "10.0.0.7:7420");
+}
+
 }  // namespace
 }  // namespace assay
