@@ -104,9 +104,9 @@ class StatsRows {
     const std::string share =
         row[4] && limit > 0 ? fmt::format("{:.2f}%", 100.0 * static_cast<double>(used) / static_cast<double>(limit))
                             : "--";
-    const std::string block = row[6] ? fmt::format("{} / {}", DockerDecimalSize(Integer(row[6])),
-                                                   DockerDecimalSize(std::max<int64_t>(0, Integer(row[7]))))
-                                     : "--";
+    const std::string block = row[6] && row[7] ? fmt::format("{} / {}", DockerDecimalSize(Integer(row[6])),
+                                                             DockerDecimalSize(Integer(row[7])))
+                                               : "--";
     const ContainerName container = NameOfCgroup(*row[1], static_cast<uint64_t>(Integer(row[2])));
     return fmt::format("{},{},{},{},{},{},{},{},--,{},{}\r\n", CsvField(run_.name), CsvField(run_.target),
                        UtcText(run_.t0_ns + at_ns, ' '), container.id, CsvField(container.name), cpu, memory, share,

@@ -131,21 +131,29 @@ IoStat ParseIoStat(std::string_view text, IsStacked stacked) {
 }
 
 BlkioSum ParseBlkio(std::string_view text, IsStacked stacked) {
-  BlkioSum plain;
-  BlkioSum upper;
+  struct Sum {
+    int64_t read = 0;
+    int64_t write = 0;
+  };
+  Sum plain;
+  Sum upper;
+  bool any = false;
   bool any_plain = false;
   while (auto line = TakeLine(text)) {
     const std::string_view device = TakeField(*line);
     if (!IsDevice(device)) continue;
     const bool is_upper = stacked(device);
+    any = true;
     any_plain |= !is_upper;
-    BlkioSum& sum = is_upper ? upper : plain;
+    Sum& sum = is_upper ? upper : plain;
     const std::string_view operation = TakeField(*line);
     const auto count = ParseCount(TakeField(*line));
     if (operation == "Read") Add(sum.read, count);
     if (operation == "Write") Add(sum.write, count);
   }
-  return any_plain ? plain : upper;
+  if (!any) return {};
+  const Sum& sum = any_plain ? plain : upper;
+  return {sum.read, sum.write};
 }
 
 Pressure ParsePressure(std::string_view text) {

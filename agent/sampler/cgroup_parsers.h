@@ -52,9 +52,11 @@ struct IoStat {
   int64_t write_ops = 0;
 };
 IoStat ParseIoStat(std::string_view text, IsStacked stacked);  // io.stat (v2)
+// Without a line of any device nothing is known: the root cgroup and newer kernels count no I/O here, and then print
+// the same as for a cgroup that has done none.
 struct BlkioSum {
-  int64_t read = 0;
-  int64_t write = 0;
+  std::optional<int64_t> read;
+  std::optional<int64_t> write;
 };
 BlkioSum ParseBlkio(std::string_view text, IsStacked stacked);  // blkio.throttle.io_service_bytes, io_serviced (v1)
 

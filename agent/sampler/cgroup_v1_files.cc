@@ -38,14 +38,14 @@ BlkioSum SumOf(std::string_view text, CgroupReading& reading) {
 
 void FillBlkioBytes(std::string_view text, CgroupReading& reading) {
   const BlkioSum bytes = SumOf(text, reading);
-  reading.sample.set_io_read_bytes(bytes.read);
-  reading.sample.set_io_write_bytes(bytes.write);
+  reading.sample.set_io_read_bytes(bytes.read.value_or(kNotOffered));
+  reading.sample.set_io_write_bytes(bytes.write.value_or(kNotOffered));
 }
 
 void FillBlkioOps(std::string_view text, CgroupReading& reading) {
   const BlkioSum ops = SumOf(text, reading);
-  reading.sample.set_io_read_ops(ops.read);
-  reading.sample.set_io_write_ops(ops.write);
+  reading.sample.set_io_read_ops(ops.read.value_or(kNotOffered));
+  reading.sample.set_io_write_ops(ops.write.value_or(kNotOffered));
 }
 
 // Only where v1 knows of processes that v2 does not: an ended container is empty on both sides, and its totals stay

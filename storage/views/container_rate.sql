@@ -9,7 +9,7 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        assay.rate_per_s(w.before_user_ns, w.cpu_user_ns, w.interval_ns) / 1e9 AS user_cores,
        assay.rate_per_s(w.before_system_ns, w.cpu_system_ns, w.interval_ns) / 1e9 AS system_cores,
        assay.rate_per_s(w.before_throttled_ns, w.throttled_ns, w.interval_ns) / 1e9 AS throttled_fraction,
-       greatest(w.memory_current_bytes - coalesce(w.memory_inactive_file_bytes, 0), 0) AS working_set_bytes,
+       CASE WHEN w.memory_inactive_file_bytes IS NOT NULL THEN greatest(w.memory_current_bytes - w.memory_inactive_file_bytes, 0) END AS working_set_bytes,
        w.memory_current_bytes, w.memory_peak_bytes,
        assay.rate_per_s(w.before_read_bytes, w.io_read_bytes, w.interval_ns) AS io_read_bytes_per_s,
        assay.rate_per_s(w.before_write_bytes, w.io_write_bytes, w.interval_ns) AS io_write_bytes_per_s,
@@ -48,11 +48,11 @@ COMMENT ON COLUMN assay.container_rate.cores IS 'CPU used in the interval, cores
 COMMENT ON COLUMN assay.container_rate.user_cores IS 'Of that, in user mode, cores';
 COMMENT ON COLUMN assay.container_rate.system_cores IS 'Of that, in the kernel, cores';
 COMMENT ON COLUMN assay.container_rate.throttled_fraction IS 'Throttled time per second of the interval';
-COMMENT ON COLUMN assay.container_rate.working_set_bytes IS 'Memory at the interval''s end less inactive page cache, bytes';
+COMMENT ON COLUMN assay.container_rate.working_set_bytes IS 'Memory at the interval''s end less inactive page cache, bytes; null where the kernel does not tell both (a root cgroup)';
 COMMENT ON COLUMN assay.container_rate.memory_current_bytes IS 'Memory charged at the interval''s end, page cache included, bytes';
 COMMENT ON COLUMN assay.container_rate.memory_peak_bytes IS 'Highest memory charge since the cgroup was made, bytes';
-COMMENT ON COLUMN assay.container_rate.io_read_bytes_per_s IS 'Read from block devices, bytes per second';
-COMMENT ON COLUMN assay.container_rate.io_write_bytes_per_s IS 'Written to block devices, bytes per second';
+COMMENT ON COLUMN assay.container_rate.io_read_bytes_per_s IS 'Read from block devices, bytes per second; null where the kernel does not count it';
+COMMENT ON COLUMN assay.container_rate.io_write_bytes_per_s IS 'Written to block devices, bytes per second; null where the kernel does not count it';
 COMMENT ON COLUMN assay.container_rate.io_read_ops_per_s IS 'Reads from block devices per second';
 COMMENT ON COLUMN assay.container_rate.io_write_ops_per_s IS 'Writes to block devices per second';
 COMMENT ON COLUMN assay.container_rate.pids IS 'Processes and threads at the interval''s end';

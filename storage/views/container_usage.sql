@@ -1,3 +1,5 @@
+-- The kernel moves its CPU counters in steps of a timer tick per processor, up to 10 ms: between two reads that lie closer together than
+-- that, a cgroup may seem to use more processors than there are. So the maximum is taken over stretches that are long beside a tick.
 CREATE VIEW assay.container_usage AS
 SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
        a.name AS agent, u.cgroup, u.samples, u.series, u.gaps, u.sampled_s,
@@ -15,7 +17,7 @@ FROM (
          sum(w.interval_ns) / 1e9::double precision AS sampled_s,
          sum(w.interval_ns) FILTER (WHERE w.cpu_ns >= 0) / 1e9::double precision AS cpu_sampled_s,
          sum(w.cpu_ns) FILTER (WHERE w.cpu_ns >= 0) / 1e9::double precision AS cpu_s,
-         max(w.cpu_ns / nullif(w.interval_ns, 0)::double precision) FILTER (WHERE w.cpu_ns >= 0) AS cores_max,
+         max(w.stretch_cpu_ns / w.stretch_ns::double precision) FILTER (WHERE w.stretch_cpu_ns >= 0) AS cores_max,
          sum(w.throttled_delta_ns) FILTER (WHERE w.throttled_delta_ns >= 0) / 1e9::double precision AS throttled_s,
          avg(w.working_set)::double precision AS working_set_avg_bytes,
          max(w.working_set) AS working_set_max_bytes,
@@ -28,16 +30,19 @@ FROM (
          (sum(w.oom_delta) FILTER (WHERE w.oom_delta >= 0))::bigint AS oom_kills
   FROM (
     SELECT s.sweep_id, s.run_id, s.agent_id, s.cgroup, s.inode, s.tick, s.memory_current_bytes, s.memory_peak_bytes, s.pids,
-           greatest(s.memory_current_bytes - coalesce(s.memory_inactive_file_bytes, 0), 0) AS working_set,
+           CASE WHEN s.memory_inactive_file_bytes IS NOT NULL THEN greatest(s.memory_current_bytes - s.memory_inactive_file_bytes, 0) END AS working_set,
            lag(s.tick) OVER series AS before_tick,
-           (s.read_begin_ns + s.read_end_ns) / 2 - lag((s.read_begin_ns + s.read_end_ns) / 2) OVER series AS interval_ns,
+           s.at_ns - lag(s.at_ns) OVER series AS interval_ns,
+           s.at_ns - last_value(s.at_ns) OVER before AS stretch_ns,
+           s.cpu_usage_ns - last_value(s.cpu_usage_ns) OVER before AS stretch_cpu_ns,
            s.cpu_usage_ns - lag(s.cpu_usage_ns) OVER series AS cpu_ns,
            s.throttled_ns - lag(s.throttled_ns) OVER series AS throttled_delta_ns,
            s.io_read_bytes - lag(s.io_read_bytes) OVER series AS read_bytes,
            s.io_write_bytes - lag(s.io_write_bytes) OVER series AS write_bytes,
            s.oom_kills - lag(s.oom_kills) OVER series AS oom_delta
-    FROM assay.sample s
-    WINDOW series AS (PARTITION BY s.sweep_id, s.run_id, s.agent_id, s.cgroup, s.inode ORDER BY s.tick)
+    FROM (SELECT *, (read_begin_ns + read_end_ns) / 2 AS at_ns FROM assay.sample) s
+    WINDOW series AS (PARTITION BY s.sweep_id, s.run_id, s.agent_id, s.cgroup, s.inode ORDER BY s.tick),
+           before AS (PARTITION BY s.sweep_id, s.run_id, s.agent_id, s.cgroup, s.inode ORDER BY s.at_ns RANGE BETWEEN UNBOUNDED PRECEDING AND 200000000 PRECEDING)
   ) w
   GROUP BY w.sweep_id, w.run_id, w.agent_id, w.cgroup
 ) u
@@ -48,15 +53,15 @@ COMMENT ON VIEW assay.container_usage IS
   'What each sampled cgroup used over a whole run, from before T0 until the cool-down''s end. Cgroups hold what their children use: do not add a parent to its child';
 COMMENT ON COLUMN assay.container_usage.series IS 'Cgroups of this name that were seen; 2 or more if it was made anew during the run';
 COMMENT ON COLUMN assay.container_usage.cores_avg IS 'CPU used on average, cores';
-COMMENT ON COLUMN assay.container_usage.cores_max IS 'CPU used in the busiest sampling interval, cores';
+COMMENT ON COLUMN assay.container_usage.cores_max IS 'CPU used in the busiest stretch between samples that lie 200 ms or more apart (as many sampling intervals as that takes), cores: the kernel''s counters are too coarse for shorter ones; null if the sampling was shorter';
 COMMENT ON COLUMN assay.container_usage.cpu_s IS 'CPU time used, user and system, seconds';
 COMMENT ON COLUMN assay.container_usage.throttled_s IS 'Time throttled by a CPU limit, seconds';
-COMMENT ON COLUMN assay.container_usage.working_set_avg_bytes IS 'Memory less inactive page cache, mean of the samples, bytes';
-COMMENT ON COLUMN assay.container_usage.working_set_max_bytes IS 'Memory less inactive page cache, highest sample, bytes';
+COMMENT ON COLUMN assay.container_usage.working_set_avg_bytes IS 'Memory less inactive page cache, mean of the samples, bytes; null where the kernel does not tell both (a root cgroup)';
+COMMENT ON COLUMN assay.container_usage.working_set_max_bytes IS 'Memory less inactive page cache, highest sample, bytes; null where the kernel does not tell both (a root cgroup)';
 COMMENT ON COLUMN assay.container_usage.memory_max_bytes IS 'Memory charged, page cache included, highest sample, bytes';
 COMMENT ON COLUMN assay.container_usage.memory_peak_bytes IS 'Highest memory charge that the kernel saw since the cgroup was made, bytes; may be from before the run';
-COMMENT ON COLUMN assay.container_usage.io_read_bytes IS 'Read from block devices, bytes';
-COMMENT ON COLUMN assay.container_usage.io_write_bytes IS 'Written to block devices, bytes';
+COMMENT ON COLUMN assay.container_usage.io_read_bytes IS 'Read from block devices, bytes; null where the kernel does not count it';
+COMMENT ON COLUMN assay.container_usage.io_write_bytes IS 'Written to block devices, bytes; null where the kernel does not count it';
 COMMENT ON COLUMN assay.container_usage.io_read_bytes_per_s IS 'Read from block devices on average, bytes per second';
 COMMENT ON COLUMN assay.container_usage.io_write_bytes_per_s IS 'Written to block devices on average, bytes per second';
 COMMENT ON COLUMN assay.container_usage.pids_max IS 'Most processes and threads in a sample';

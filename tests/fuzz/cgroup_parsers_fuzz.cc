@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const IoStat io = ParseIoStat(text, stacked);
   for (const int64_t count : {io.read_bytes, io.write_bytes, io.read_ops, io.write_ops}) Check(count);
   const BlkioSum blkio = ParseBlkio(text, stacked);
-  for (const int64_t count : {blkio.read, blkio.write}) Check(count);
+  for (const auto count : {blkio.read, blkio.write}) Check(count);
 
   const Pressure pressure = ParsePressure(text);
   for (const auto count : {pressure.some_us, pressure.full_us}) Check(count);

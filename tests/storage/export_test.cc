@@ -94,7 +94,7 @@ TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
       sample->set_memory_current_bytes(3 << 20);
       sample->set_memory_inactive_file_bytes(1 << 20);
       sample->set_io_read_bytes(12'345 * tick);
-      sample->set_io_write_bytes(-1);
+      sample->set_io_write_bytes(tick == 0 ? -1 : 0);
       sample->set_pids(-1);
     }
     WriteOk({batch});
@@ -104,7 +104,7 @@ TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
   EXPECT_EQ(files_["gust_2023-11-14T22-13-20-000000Z_docker_stats.csv"],
             fmt::format("run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,"
                         "block_io,pids\r\n"
-                        "{0},gust,2023-11-14 22:13:20.000000Z,{1},docker-{2}.scope,--,2MiB / 4GiB,0.05%,--,0B / 0B,--"
+                        "{0},gust,2023-11-14 22:13:20.000000Z,{1},docker-{2}.scope,--,2MiB / 4GiB,0.05%,--,--,--"
                         "\r\n"
                         "{0},gust,2023-11-14 22:13:21.000000Z,{1},docker-{2}.scope,123.40%,2MiB / 4GiB,0.05%,--,"
                         "12.35kB / 0B,--\r\n",

@@ -262,6 +262,43 @@ TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
   EXPECT_NEAR(Number("io_read_bytes_per_s", "container_usage"), 5500 / 5.1, 1e-9);
 }
 
+TEST_F(ViewsTest, WhatWasNotMeasuredIsNullAndCoarseCountersMakeNoMaximum) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  // A step of 4 ms of CPU lies in an interval of 1 ms: no cgroup uses four cores here.
+  const std::vector<std::pair<int64_t, int64_t>> at_and_cpu_ms = {{0, 0}, {150, 30}, {300, 60}, {301, 64}};
+  for (const auto& [at_ms, cpu_ms] : at_and_cpu_ms) {
+    v1::CgroupSample* sample = batch.add_cgroup_samples();
+    sample->set_tick(static_cast<uint64_t>(batch.cgroup_samples_size() - 1));
+    sample->set_read_begin_ns(at_ms * kMs);
+    sample->set_read_end_ns(at_ms * kMs);
+    sample->set_cgroup("/");
+    sample->set_cpu_usage_ns(cpu_ms * kMs);
+    sample->set_memory_current_bytes(5000);
+    sample->set_memory_inactive_file_bytes(-1);
+    sample->set_io_read_bytes(-1);
+    sample->set_io_write_bytes(-1);
+    v1::HostSample* host = batch.add_host_samples();
+    host->set_tick(sample->tick());
+    host->set_read_begin_ns(at_ms * kMs);
+    host->set_read_end_ns(at_ms * kMs);
+    host->set_cpu_user_ns(cpu_ms * kMs);
+    host->set_agent_cpu_ns(cpu_ms * kMs / 2);
+  }
+  WriteOk({batch});
+  EXPECT_EQ(Value("SELECT concat_ws('|', round(cores_max::numeric, 4), coalesce(working_set_max_bytes::text, 'null'), "
+                  "coalesce(working_set_avg_bytes::text, 'null'), memory_max_bytes, coalesce(io_read_bytes::text, "
+                  "'null'), coalesce(io_write_bytes_per_s::text, 'null')) FROM container_usage"),
+            "0.2126|null|null|5000|null|null")
+      << "64 ms in 301 ms: two intervals and more, as each is shorter than 200 ms";
+  EXPECT_EQ(Value("SELECT concat_ws('|', round(cores_max::numeric, 4), round(agent_cores_max::numeric, 4)) "
+                  "FROM host_usage"),
+            "0.2126|0.1063");
+  EXPECT_EQ(Value("SELECT count(working_set_bytes) FROM container_rate"), "0");
+}
+
 TEST_F(ViewsTest, HostUsageShowsStealMemoryAndTheAgentsOwnCost) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);

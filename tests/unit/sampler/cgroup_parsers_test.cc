@@ -121,6 +121,8 @@ TEST(CgroupParsers, BlkioTakesReadsAndWrites) {
       ParseBlkio("8:0 Read 1\n8:0 Write 2\n8:0 Sync 3\n8:0 Total 3\n8:16 Read 10\nTotal 13\n", NoneStacked);
   EXPECT_EQ(sum.read, 11);
   EXPECT_EQ(sum.write, 2);
+  EXPECT_EQ(ParseBlkio("8:0 Read 0\n8:0 Write 0\nTotal 0\n", NoneStacked).read, 0);
+  EXPECT_EQ(ParseBlkio("Total 0\n", NoneStacked).read, std::nullopt) << "nothing is counted here";
 }
 
 TEST(CgroupParsers, PressureTakesTotals) {

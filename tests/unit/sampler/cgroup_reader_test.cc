@@ -144,6 +144,18 @@ TEST_F(CgroupReaderTest, V1WithoutRecursiveBlkio) {
   EXPECT_EQ(sample_.cpu_usage_ns(), -1);  // only blkio has it
 }
 
+TEST_F(CgroupReaderTest, V1BlkioThatCountsNothingIsNoZero) {
+  tree_.MountAllV1();
+  tree_.Write("blkio/blkio.throttle.io_service_bytes_recursive", "Total 0\n");
+  tree_.Write("blkio/blkio.throttle.io_serviced_recursive", "Total 0\n");
+  const auto reader = Open("/");
+  ASSERT_EQ(Read(*reader), Result::kRead);
+  EXPECT_EQ(sample_.io_read_bytes(), -1);
+  EXPECT_EQ(sample_.io_write_bytes(), -1);
+  EXPECT_EQ(sample_.io_read_ops(), -1);
+  EXPECT_EQ(sample_.io_write_ops(), -1);
+}
+
 TEST_F(CgroupReaderTest, V1HierarchiesThatFollowLaterJoin) {
   tree_.MountAllV1();
   tree_.Write("memory/a/memory.usage_in_bytes", "5\n");
