@@ -8,9 +8,9 @@ namespace assay {
 namespace {
 
 // Of one run, in microseconds.
-std::optional<double> OverheadPerTask(const ViewRows& runs, size_t row) {
+std::optional<double> OverheadPerTask(const ViewRows& runs, size_t row, const char* schedule) {
   const std::optional<double> makespan_s = runs.Number(row, "makespan_s");
-  const std::optional<double> list_schedule_s = runs.Number(row, "list_schedule_s");
+  const std::optional<double> list_schedule_s = runs.Number(row, schedule);
   double tasks = 0;
   for (const char* ran : {"ok", "failed", "timeout"}) tasks += runs.Number(row, ran).value_or(0);
   if (!makespan_s || !list_schedule_s || tasks == 0) return std::nullopt;
@@ -47,7 +47,8 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
   struct Gathered {
     CellResult cell;
     std::map<std::string, std::vector<double>> values;
-    std::vector<double> overhead_us;
+    std::vector<double> over_list_us;
+    std::vector<double> over_planned_us;
   };
   std::map<int64_t, Gathered> cells;
   const std::vector<std::string> measures = {"triggers", "makespan_s", "throughput_per_s", "overhead_percent",
@@ -70,8 +71,10 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
       if (const std::optional<double> value = run_summary.Number(row, measure))
         gathered.values[measure].push_back(*value);
     }
-    if (const std::optional<double> overhead_us = OverheadPerTask(run_summary, row))
-      gathered.overhead_us.push_back(*overhead_us);
+    if (const std::optional<double> overhead_us = OverheadPerTask(run_summary, row, "list_schedule_s"))
+      gathered.over_list_us.push_back(*overhead_us);
+    if (const std::optional<double> overhead_us = OverheadPerTask(run_summary, row, "planned_list_schedule_s"))
+      gathered.over_planned_us.push_back(*overhead_us);
   }
   std::vector<CellResult> list;
   for (auto& [cell_id, gathered] : cells) {
@@ -81,7 +84,8 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     cell.makespan_s = SpreadOf(gathered.values["makespan_s"]);
     cell.throughput_per_s = SpreadOf(gathered.values["throughput_per_s"]);
     cell.overhead_percent = SpreadOf(gathered.values["overhead_percent"]);
-    cell.overhead_us_per_task = SpreadOf(gathered.overhead_us);
+    cell.over_list_us_per_task = SpreadOf(gathered.over_list_us);
+    cell.over_planned_us_per_task = SpreadOf(gathered.over_planned_us);
     cell.slip_p99_ms = SpreadOf(gathered.values["slip_p99_ms"]);
     list.push_back(std::move(cell));
   }
@@ -89,8 +93,8 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
 }
 
 TextTable CellTable(const std::vector<CellResult>& cells) {
-  TextTable table({"cell", "accepted", "left out", "triggers", "makespan s", "per s", "overhead %", "us/task over list",
-                   "slip p99 ms", "flags"});
+  TextTable table({"cell", "accepted", "triggers", "makespan s", "per s", "overhead %", "us/task over list",
+                   "us/task over nominal", "slip p99 ms", "flags"});
   const auto median = [](const std::optional<Spread>& spread) {
     return spread ? FormatNumber(spread->median) : std::string("-");
   };
@@ -98,9 +102,12 @@ TextTable CellTable(const std::vector<CellResult>& cells) {
     return spread ? FormatCount(spread->median) : std::string("-");
   };
   for (const CellResult& cell : cells) {
-    table.AddRow({cell.label, std::to_string(cell.accepted), std::to_string(cell.left_out), count(cell.triggers),
-                  FormatSpread(cell.makespan_s), count(cell.throughput_per_s), median(cell.overhead_percent),
-                  FormatSpread(cell.overhead_us_per_task), median(cell.slip_p99_ms), Flags(cell)});
+    const std::string accepted = cell.left_out == 0
+                                     ? std::to_string(cell.accepted)
+                                     : fmt::format("{} of {}", cell.accepted, cell.accepted + cell.left_out);
+    table.AddRow({cell.label, accepted, count(cell.triggers), FormatSpread(cell.makespan_s),
+                  count(cell.throughput_per_s), median(cell.overhead_percent), FormatSpread(cell.over_list_us_per_task),
+                  FormatSpread(cell.over_planned_us_per_task), median(cell.slip_p99_ms), Flags(cell)});
   }
   return table;
 }

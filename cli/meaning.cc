@@ -37,7 +37,7 @@ struct Family {
 std::optional<Family> WidestFamily(const std::vector<CellResult>& cells) {
   std::map<std::string, Family> families;
   for (const CellResult& cell : cells) {
-    if (!cell.overhead_us_per_task || !cell.triggers) continue;
+    if (!cell.over_list_us_per_task || !cell.triggers) continue;
     std::vector<std::string> rest;
     if (!cell.target.empty()) rest.push_back(cell.target);
     for (const auto& [name, value] : cell.params) {
@@ -65,10 +65,10 @@ std::string LoadSentence(const Outcome& outcome) {
     const auto& [many, large] = *family->by_triggers.rbegin();
     const std::string of = family->label.empty() ? "" : fmt::format(" ({})", family->label);
     const std::string first = fmt::format("Overhead over the list schedule{}: {} us per task at {} tasks", of,
-                                          FormatNumber(small->overhead_us_per_task->median), FormatCount(few));
+                                          FormatNumber(small->over_list_us_per_task->median), FormatCount(few));
     if (few == many) return first + "; one size only, so nothing is known about how it scales.";
-    return fmt::format("{}, {} us at {}: {}.", first, FormatNumber(large->overhead_us_per_task->median),
-                       FormatCount(many), Trend(*small->overhead_us_per_task, *large->overhead_us_per_task));
+    return fmt::format("{}, {} us at {}: {}.", first, FormatNumber(large->over_list_us_per_task->median),
+                       FormatCount(many), Trend(*small->over_list_us_per_task, *large->over_list_us_per_task));
   }
   const CellResult* fastest = nullptr;
   const CellResult* slowest = nullptr;

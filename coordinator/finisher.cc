@@ -23,6 +23,12 @@ bool IsTrouble(const std::string& code) {
   return code == "refused" || code == "hook_failed" || code == "cancelled" || code == "interrupted";
 }
 
+// NaN: nothing to replay.
+double ListScheduleSeconds(const std::vector<int64_t>& durations_ns, uint32_t slots) {
+  return slots == 0 || durations_ns.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                            : static_cast<double>(ListScheduleNs(durations_ns, slots)) / 1e9;
+}
+
 }  // namespace
 
 Finisher::Finisher(std::string database_url, int64_t term, Ended ended)
@@ -89,9 +95,8 @@ absl::Status Finisher::Close(const Job& job) {
   ending.records = facts->records;
   ending.flags = std::move(verdict.flags);
   ending.error = run.trouble.detail;
-  ending.list_schedule_s = durations->slots == 0 || durations->service_ns.empty()
-                               ? std::numeric_limits<double>::quiet_NaN()
-                               : static_cast<double>(ListScheduleNs(durations->service_ns, durations->slots)) / 1e9;
+  ending.list_schedule_s = ListScheduleSeconds(durations->service_ns, durations->slots);
+  ending.planned_list_schedule_s = ListScheduleSeconds(durations->planned_ns, durations->slots);
   if (absl::Status stored = SweepStore(connection_).EndRun(run.run_id, ending); !stored.ok()) return stored;
   if (!job.refresh) ended_(run.run_id, ending.verdict, agent_lost);
   return absl::OkStatus();

@@ -148,11 +148,16 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
     durations.slots = transaction.exec_params1("SELECT coalesce(sum(slots), 0) FROM share WHERE run_id = $1", run_id)[0]
                           .as<uint32_t>();
     const pqxx::result rows = transaction.exec_params(
-        "SELECT finished_ns - started_ns FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <= "
-        "'timeout' ORDER BY dispatched_ns, index",
+        "SELECT finished_ns - started_ns, CASE WHEN outcome = 'ok' THEN planned_ns END FROM assay.trigger "
+        "WHERE sweep_id = $1 AND run_id = $2 AND outcome <= 'timeout' ORDER BY dispatched_ns, index",
         *sweep_id, run_id);
     durations.service_ns.reserve(rows.size());
-    for (const auto& row : rows) durations.service_ns.push_back(row[0].as<int64_t>());
+    durations.planned_ns.reserve(rows.size());
+    for (const auto& row : rows) {
+      durations.service_ns.push_back(row[0].as<int64_t>());
+      if (!row[1].is_null()) durations.planned_ns.push_back(row[1].as<int64_t>());
+    }
+    if (durations.planned_ns.size() < durations.service_ns.size()) durations.planned_ns.clear();
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

@@ -53,9 +53,10 @@ struct RunFacts {
   bool first_of_target = false;    // no earlier run of this sweep had this target
 };
 
-// In order of dispatch; finished - started of every row that ran (ok, failed, timeout), for the greedy replay.
+// In order of dispatch, for the greedy replay.
 struct RunDurations {
-  std::vector<int64_t> service_ns;
+  std::vector<int64_t> service_ns;  // finished - started of every row that ran (ok, failed, timeout)
+  std::vector<int64_t> planned_ns;  // their nominal lengths; empty unless each was ok and had one
   uint32_t slots = 0;
 };
 

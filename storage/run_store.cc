@@ -1,7 +1,6 @@
 // The runs and shares of SweepStore.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <map>
 #include <pqxx/pqxx>
 #include <utility>
@@ -193,12 +192,10 @@ absl::Status SweepStore::EndRun(int64_t run_id, const Ending& ending) {
     SummarizeIndexes(transaction, sweep_id);
     transaction.exec("SET LOCAL work_mem = '64MB'");
     transaction.exec_params("SELECT assay.refresh_run($1)", run_id);
-    if (std::isnan(ending.list_schedule_s)) {
-      transaction.exec_params("UPDATE run_result SET list_schedule_s = NULL WHERE run_id = $1", run_id);
-    } else {
-      transaction.exec_params("UPDATE run_result SET list_schedule_s = $2 WHERE run_id = $1", run_id,
-                              ending.list_schedule_s);
-    }
+    transaction.exec_params(
+        "UPDATE run_result SET list_schedule_s = nullif($2::double precision, 'NaN'), "
+        "planned_list_schedule_s = nullif($3::double precision, 'NaN') WHERE run_id = $1",
+        run_id, ending.list_schedule_s, ending.planned_list_schedule_s);
     transaction.exec_params("DELETE FROM flag WHERE run_id = $1", run_id);
     for (const Flag& flag : ending.flags) {
       transaction.exec_params("INSERT INTO flag (sweep_id, run_id, code, severity, detail) VALUES ($1, $2, $3, $4, $5)",

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,9 @@ class SweepStore {
     std::string verdict;         // accepted or rejected
     std::vector<Flag> flags;     // replaces the ones stored
     double list_schedule_s = 0;  // NaN: unknown
-    int64_t records = -1;        // RunFacts::records of the judged facts; -1: not from facts
-    std::string error;           // why the run never fired, was cancelled or failed as a whole; empty otherwise
+    double planned_list_schedule_s = std::numeric_limits<double>::quiet_NaN();
+    int64_t records = -1;  // RunFacts::records of the judged facts; -1: not from facts
+    std::string error;     // why the run never fired, was cancelled or failed as a whole; empty otherwise
   };
   absl::Status EndRun(int64_t run_id, const Ending& ending);
   // What an ended run was judged by.

@@ -435,6 +435,7 @@ CREATE TABLE assay.run_result (
   task_sum_s double precision,
   ideal_s double precision,
   list_schedule_s double precision,
+  planned_list_schedule_s double precision,
   throughput_per_s double precision,
   goodput_per_s double precision,
   planned_sum_s double precision,

@@ -5,8 +5,8 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params,
        count(*) FILTER (WHERE r.verdict = 'rejected') AS left_out,
        coalesce(array_agg(format('run %s: %s', r.run_id, coalesce(nullif(w.why, ''), nullif(r.error, ''), 'rejected')) ORDER BY r.run_id)
                 FILTER (WHERE r.verdict = 'rejected'), '{}') AS left_out_why,
-       sum(r.triggers) FILTER (WHERE r.verdict = 'accepted') AS triggers,
-       sum(r.ok) FILTER (WHERE r.verdict = 'accepted') AS ok,
+       sum(r.triggers) FILTER (WHERE r.verdict = 'accepted') AS triggers_total,
+       sum(r.ok) FILTER (WHERE r.verdict = 'accepted') AS ok_total,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_s,
        min(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_min_s,
        max(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_max_s,
@@ -17,6 +17,12 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.overhead_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_us_per_task,
        min(r.overhead_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_min_us_per_task,
        max(r.overhead_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_max_us_per_task,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY o.overhead_over_list_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_list_us_per_task,
+       min(o.overhead_over_list_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_list_min_us_per_task,
+       max(o.overhead_over_list_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_list_max_us_per_task,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY o.overhead_over_planned_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_us_per_task,
+       min(o.overhead_over_planned_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_min_us_per_task,
+       max(o.overhead_over_planned_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_max_us_per_task,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.throughput_per_s) FILTER (WHERE r.verdict = 'accepted') AS throughput_per_s,
        min(r.throughput_per_s) FILTER (WHERE r.verdict = 'accepted') AS throughput_min_per_s,
        max(r.throughput_per_s) FILTER (WHERE r.verdict = 'accepted') AS throughput_max_per_s,
@@ -28,6 +34,7 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.slip_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS slip_p99_ms
 FROM assay.cell c
 LEFT JOIN assay.run_summary r USING (cell_id)
+LEFT JOIN assay.overhead o USING (run_id)
 LEFT JOIN LATERAL (
   SELECT string_agg(DISTINCT f.code, ', ' ORDER BY f.code) AS why FROM assay.flag f WHERE f.run_id = r.run_id AND f.severity = 'reject'
 ) w ON true
@@ -37,8 +44,8 @@ COMMENT ON COLUMN assay.cell_summary.runs IS 'Runs of the cell, whatever their v
 COMMENT ON COLUMN assay.cell_summary.accepted IS 'Runs that the figures are taken from';
 COMMENT ON COLUMN assay.cell_summary.left_out IS 'Rejected runs, which the figures leave out';
 COMMENT ON COLUMN assay.cell_summary.left_out_why IS 'For each of them the flags that rejected it';
-COMMENT ON COLUMN assay.cell_summary.triggers IS 'Triggers of the accepted runs together';
-COMMENT ON COLUMN assay.cell_summary.ok IS 'Triggers of the accepted runs that were ok';
+COMMENT ON COLUMN assay.cell_summary.triggers_total IS 'Triggers of the accepted runs together';
+COMMENT ON COLUMN assay.cell_summary.ok_total IS 'Of those, the ones that were ok';
 COMMENT ON COLUMN assay.cell_summary.makespan_s IS 'Median makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_min_s IS 'Shortest makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_max_s IS 'Longest makespan, seconds';
@@ -49,6 +56,12 @@ COMMENT ON COLUMN assay.cell_summary.overhead_max_percent IS 'Highest overhead o
 COMMENT ON COLUMN assay.cell_summary.overhead_us_per_task IS 'Median overhead over the ideal per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_min_us_per_task IS 'Lowest overhead over the ideal per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_max_us_per_task IS 'Highest overhead over the ideal per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_list_us_per_task IS 'Median overhead over the list schedule of the measured tasks, per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_list_min_us_per_task IS 'Lowest overhead over the list schedule of the measured tasks, per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_list_max_us_per_task IS 'Highest overhead over the list schedule of the measured tasks, per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_us_per_task IS 'Median overhead over the list schedule of the nominal sleeps, per task, microseconds; null where no nominal lengths are known';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_min_us_per_task IS 'Lowest overhead over the list schedule of the nominal sleeps, per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_max_us_per_task IS 'Highest overhead over the list schedule of the nominal sleeps, per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.throughput_per_s IS 'Median of triggers that ran per second of makespan, failures included';
 COMMENT ON COLUMN assay.cell_summary.throughput_min_per_s IS 'Lowest throughput, per second';
 COMMENT ON COLUMN assay.cell_summary.throughput_max_per_s IS 'Highest throughput, per second';

@@ -29,6 +29,7 @@ DECLARE
     "task_sum_s": "Sum of the measured durations (finished - started) of the triggers that ran, seconds",
     "ideal_s": "task_sum_s / slots, seconds: a bound that no schedule can beat",
     "list_schedule_s": "Makespan of the same durations, replayed greedily in order of dispatch on the same slots, seconds",
+    "planned_list_schedule_s": "Makespan of the nominal lengths of the sleeps, replayed in the same way, seconds; null unless every trigger that ran was ok and had one",
     "overhead_percent": "Percent by which the makespan exceeds ideal_s",
     "overhead_us_per_task": "Makespan less ideal_s, per trigger that ran, microseconds",
     "throughput_per_s": "Triggers that ran (ok, failed or timed out) per second of makespan",

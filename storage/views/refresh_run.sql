@@ -1,4 +1,4 @@
--- Computes what run_result holds from the rows of one run. list_schedule_s comes from the coordinator and is kept.
+-- Computes what run_result holds from the rows of one run. The list schedules come from the coordinator and are kept.
 CREATE FUNCTION assay.refresh_run(refreshed_run_id bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   the_run assay.run;
@@ -6,7 +6,7 @@ BEGIN
   SELECT * INTO STRICT the_run FROM assay.run WHERE run_id = refreshed_run_id;
   INSERT INTO assay.run_result AS kept
   SELECT the_run.run_id, s.agents, s.slots, t.triggers, t.ok, t.failed, t.timeout, t.cancelled, t.skipped, t.lost,
-         assay.instant(the_run.t0_ns), t.makespan_s, t.task_sum_s, t.task_sum_s / nullif(s.slots, 0), NULL,
+         assay.instant(the_run.t0_ns), t.makespan_s, t.task_sum_s, t.task_sum_s / nullif(s.slots, 0), NULL, NULL,
          (t.ok + t.failed + t.timeout) / nullif(t.makespan_s, 0), t.ok / nullif(t.makespan_s, 0),
          t.planned_sum_s, t.planned_min_s, t.planned_max_s,
          t.response[1], t.response[2], t.response[3], t.response[4],
@@ -45,7 +45,8 @@ BEGIN
   ON CONFLICT (run_id) DO UPDATE SET
     agents = excluded.agents, slots = excluded.slots, triggers = excluded.triggers, ok = excluded.ok, failed = excluded.failed, timeout = excluded.timeout,
     cancelled = excluded.cancelled, skipped = excluded.skipped, lost = excluded.lost, t0 = excluded.t0, makespan_s = excluded.makespan_s,
-    task_sum_s = excluded.task_sum_s, ideal_s = excluded.ideal_s, list_schedule_s = kept.list_schedule_s, throughput_per_s = excluded.throughput_per_s,
+    task_sum_s = excluded.task_sum_s, ideal_s = excluded.ideal_s, list_schedule_s = kept.list_schedule_s,
+    planned_list_schedule_s = kept.planned_list_schedule_s, throughput_per_s = excluded.throughput_per_s,
     goodput_per_s = excluded.goodput_per_s, planned_sum_s = excluded.planned_sum_s, planned_min_s = excluded.planned_min_s, planned_max_s = excluded.planned_max_s,
     response_p50_ms = excluded.response_p50_ms, response_p90_ms = excluded.response_p90_ms, response_p99_ms = excluded.response_p99_ms,
     response_max_ms = excluded.response_max_ms, service_p50_ms = excluded.service_p50_ms, service_p90_ms = excluded.service_p90_ms,

@@ -1,7 +1,7 @@
 CREATE VIEW assay.scaling AS
 SELECT s.sweep_id, s.target, s.params - 'tasks' AS other_params, (s.params->>'tasks')::numeric AS tasks, s.cell_id, s.accepted, s.left_out,
        s.makespan_s, s.makespan_min_s, s.makespan_max_s, s.throughput_per_s, s.overhead_percent, s.overhead_us_per_task,
-       1e6 * (s.makespan_s - s.list_schedule_s) / nullif((s.params->>'tasks')::numeric, 0)::double precision AS overhead_over_list_us_per_task
+       s.overhead_over_list_us_per_task, s.overhead_over_planned_us_per_task
 FROM assay.cell_summary s
 WHERE jsonb_typeof(s.params->'tasks') = 'number';
 COMMENT ON VIEW assay.scaling IS 'How each target scales with the number of tasks: cells whose grid has an axis named tasks, medians over accepted runs';
@@ -15,4 +15,5 @@ COMMENT ON COLUMN assay.scaling.makespan_max_s IS 'Longest makespan, seconds';
 COMMENT ON COLUMN assay.scaling.throughput_per_s IS 'Median of triggers that ran per second of makespan';
 COMMENT ON COLUMN assay.scaling.overhead_percent IS 'Median overhead over the ideal, percent';
 COMMENT ON COLUMN assay.scaling.overhead_us_per_task IS 'Median overhead over the ideal per task, microseconds';
-COMMENT ON COLUMN assay.scaling.overhead_over_list_us_per_task IS 'Median makespan less the median list schedule, per task, microseconds';
+COMMENT ON COLUMN assay.scaling.overhead_over_list_us_per_task IS 'Median overhead over the list schedule of the measured tasks, per task, microseconds';
+COMMENT ON COLUMN assay.scaling.overhead_over_planned_us_per_task IS 'Median overhead over the list schedule of the nominal sleeps, per task, microseconds; null where no nominal lengths are known';

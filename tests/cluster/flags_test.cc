@@ -80,6 +80,8 @@ TEST_F(FlagsTest, ACleanRunHasNone) {
   WriteRun(Varied, Varied);
   EXPECT_EQ(Judged(), "null");
   EXPECT_EQ(Value("SELECT list_schedule_s > 0 AND list_schedule_s <= makespan_s FROM run_summary"), "t");
+  EXPECT_EQ(Value("SELECT planned_list_schedule_s = list_schedule_s FROM run_summary"), "t")
+      << "the sleeps took what was asked for";
 }
 
 TEST_F(FlagsTest, ZeroVariance) {

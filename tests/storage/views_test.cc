@@ -68,6 +68,7 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted",
                                        .flags = {{"failures", "warning", "1 of 6"}, {"cold", "info", "first"}},
                                        .list_schedule_s = 0.0225,
+                                       .planned_list_schedule_s = 0.020,
                                        .error = ""}),
             absl::OkStatus());
   EXPECT_EQ(Value("SELECT concat_ws('|', sweep_id = " + std::to_string(sweep.sweep_id) +
@@ -99,6 +100,11 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   EXPECT_NEAR(Number("overhead_per_wave_s", "overhead"), (0.024 - task_sum_s / 4) / (5 / 4.0), 1e-12);
   EXPECT_NEAR(Number("overhead_over_list_us_per_task", "overhead"), 1e6 * (0.024 - 0.0225) / 5, 1e-6);
   EXPECT_NEAR(Number("overhead_over_list_percent", "overhead"), 100 * 0.0015 / 0.0225, 1e-9);
+  EXPECT_NEAR(Number("overhead_over_planned_us_per_task", "overhead"), 1e6 * (0.024 - 0.020) / 5, 1e-6);
+  EXPECT_NEAR(Number("overhead_over_planned_percent", "overhead"), 100 * 0.004 / 0.020, 1e-9);
+  EXPECT_EQ(Value("SELECT concat_ws('|', triggers_total, ok_total, round(overhead_over_list_us_per_task::numeric, 6), "
+                  "round(overhead_over_planned_max_us_per_task::numeric, 6)) FROM cell_summary"),
+            "6|3|300.000000|800.000000");
   EXPECT_EQ(Value("SELECT string_agg(code || severity || detail, ' ' ORDER BY code) FROM flags"),
             "coldinfofirst failureswarning1 of 6");
   EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', agent, clock_bound_ms, first_dispatch_ms), ' ' ORDER BY agent) "
@@ -148,6 +154,7 @@ TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
   ASSERT_TRUE(durations.ok()) << durations.status();
   EXPECT_EQ(durations->slots, 4u);
   EXPECT_THAT(durations->service_ns, ElementsAre(10 * kMs, 12 * kMs, 20 * kMs, 20 * kMs, 8 * kMs));
+  EXPECT_THAT(durations->planned_ns, ElementsAre()) << "some failed, and b's have none";
 
   const RunRow second = MakeRun(sweep, 0, 1, {a_}, 1);
   EXPECT_FALSE(ReadRunFacts(connection_, second.run_id)->first_of_target);

@@ -408,7 +408,7 @@ v1::ViewRows RunSummary() {
   v1::ViewRows rows;
   for (const char* column :
        {"cell_id", "run_id", "target", "cell", "params", "verdict", "triggers", "ok", "failed", "timeout", "makespan_s",
-        "list_schedule_s", "throughput_per_s", "overhead_percent", "slip_p99_ms", "flags"}) {
+        "list_schedule_s", "planned_list_schedule_s", "throughput_per_s", "overhead_percent", "slip_p99_ms", "flags"}) {
     rows.add_columns(column);
   }
   const auto add = [&](std::initializer_list<const char*> values) {
@@ -417,14 +417,14 @@ v1::ViewRows RunSummary() {
   };
   const char* small = "{\"tasks\": 1000, \"sleep\": \"1ms\"}";
   const char* large = "{\"tasks\": 16000, \"sleep\": \"1ms\"}";
-  add({"1", "10", "", "sleep=1ms tasks=1000", small, "accepted", "1000", "990", "5", "5", "1.0", "0.996", "1000", "2.5",
-       "0.2", "{cold}"});
-  add({"1", "11", "", "sleep=1ms tasks=1000", small, "accepted", "1000", "1000", "0", "0", "1.2", "1.195", "900", "3.5",
-       "0.3", "{}"});
-  add({"2", "12", "", "sleep=1ms tasks=16000", large, "accepted", "16000", "16000", "0", "0", "16", "15.9328", "1000",
-       "2.0", "0.4", "{}"});
-  add({"2", "13", "", "sleep=1ms tasks=16000", large, "rejected", "16000", "1", "0", "0", "99", "9", "1", "500", "70",
-       "{slip,failures}"});
+  add({"1", "10", "", "sleep=1ms tasks=1000", small, "accepted", "1000", "990", "5", "5", "1.0", "0.996", "0.995",
+       "1000", "2.5", "0.2", "{cold}"});
+  add({"1", "11", "", "sleep=1ms tasks=1000", small, "accepted", "1000", "1000", "0", "0", "1.2", "1.195", "1.19",
+       "900", "3.5", "0.3", "{}"});
+  add({"2", "12", "", "sleep=1ms tasks=16000", large, "accepted", "16000", "16000", "0", "0", "16", "15.9328", "",
+       "1000", "2.0", "0.4", "{}"});
+  add({"2", "13", "", "sleep=1ms tasks=16000", large, "rejected", "16000", "1", "0", "0", "99", "9", "9", "1", "500",
+       "70", "{slip,failures}"});
   return rows;
 }
 
@@ -463,11 +463,17 @@ TEST(CellResultsTest, OnlyAcceptedRunsCountAndTheOthersAreNumbered) {
   EXPECT_DOUBLE_EQ(cells[0].makespan_s->median, 1.1);
   EXPECT_EQ(cells[1].accepted, 1U);
   EXPECT_EQ(cells[1].left_out, 1U);
-  EXPECT_NEAR(cells[0].overhead_us_per_task->median, 4.5, 1e-9);
-  EXPECT_NEAR(cells[1].overhead_us_per_task->max, 4.2, 1e-9);
+  EXPECT_NEAR(cells[0].over_list_us_per_task->median, 4.5, 1e-9);
+  EXPECT_NEAR(cells[1].over_list_us_per_task->max, 4.2, 1e-9);
   EXPECT_EQ(cells[1].flags.at("slip"), 1U);
-  EXPECT_THAT(CellTable(cells).Plain(),
-              HasSubstr("sleep=1ms tasks=1000          2         0     1,000  1.10 [1.00..1.20]"));
+  EXPECT_NEAR(cells[0].over_planned_us_per_task->median, 7.5, 1e-9);
+  EXPECT_FALSE(cells[1].over_planned_us_per_task) << "no nominal lengths are known";
+  EXPECT_EQ("\n" + CellTable(cells).Plain(), R"(
+cell                   accepted  triggers         makespan s  per s  overhead %  us/task over list  us/task over nominal  slip p99 ms  flags
+---------------------  --------  --------  -----------------  -----  ----------  -----------------  --------------------  -----------  -------------
+sleep=1ms tasks=1000          2     1,000  1.10 [1.00..1.20]    950        3.00  4.50 [4.00..5.00]     7.50 [5.00..10.0]        0.250  cold
+sleep=1ms tasks=16000    1 of 2    16,000               16.0  1,000        2.00               4.20                     -        0.400  failures slip
+)");
 }
 
 Outcome Finished() {
@@ -522,11 +528,11 @@ TEST(MeaningTest, TheBusiestCgroupIsTold) {
 
 TEST(MeaningTest, RisingOnlyBeyondTheSpreadOfTheRuns) {
   Outcome outcome = Finished();
-  outcome.cells[1].overhead_us_per_task = Spread{9, 8, 10};
+  outcome.cells[1].over_list_us_per_task = Spread{9, 8, 10};
   EXPECT_THAT(Meaning(outcome)[0], EndsWith("9.00 us at 16,000: rising, x 2.0."));
-  outcome.cells[0].overhead_us_per_task = Spread{4.5, 4, 8.5};
+  outcome.cells[0].over_list_us_per_task = Spread{4.5, 4, 8.5};
   EXPECT_THAT(Meaning(outcome)[0], EndsWith("no difference beyond the spread of the runs."));
-  outcome.cells[0].overhead_us_per_task = Spread{90, 80, 100};
+  outcome.cells[0].over_list_us_per_task = Spread{90, 80, 100};
   EXPECT_THAT(Meaning(outcome)[0], EndsWith("falling, x 0.10."));
 }
 
@@ -535,7 +541,7 @@ TEST(MeaningTest, OneSizeAndNoSleeps) {
   outcome.cells.pop_back();
   EXPECT_THAT(Meaning(outcome)[0], HasSubstr("one size only"));
   outcome = Finished();
-  for (CellResult& cell : outcome.cells) cell.overhead_us_per_task.reset();
+  for (CellResult& cell : outcome.cells) cell.over_list_us_per_task.reset();
   outcome.cells[1].throughput_per_s = Spread{400, 400, 400};
   EXPECT_EQ(Meaning(outcome)[0],
             "Fastest: sleep=1ms tasks=1000 with 950 triggers per s; slowest: sleep=1ms tasks=16000 with 400.");
@@ -585,7 +591,7 @@ TEST(ReportTest, HoldsAllAndIsWrittenWhole) {
   EXPECT_EQ(*path, dir.path() + "/reports/sweep-3.md");
   const std::string text = Content(*path);
   EXPECT_THAT(text, StartsWith("# Sweep 3: quick\n"));
-  EXPECT_THAT(text, HasSubstr("| sleep=1ms tasks=1000 | 2 | 0 | 1,000 | 1.10 [1.00..1.20] |"));
+  EXPECT_THAT(text, HasSubstr("| sleep=1ms tasks=1000 | 2 | 1,000 | 1.10 [1.00..1.20] |"));
   EXPECT_THAT(
       text,
       HasSubstr("| 13 | 1 | tasks=1000 | rejected | reject | failures | 3 % of the triggers failed, limit 1 % |"));
