@@ -22,6 +22,13 @@ std::string SpoolText(const v1::AgentInfo& agent) {
                                         : fmt::format("{} of {}", bytes, FormatBytes(agent.spool_limit_bytes()));
 }
 
+std::string LabelsText(const v1::AgentInfo& agent) {
+  std::string text;
+  for (const v1::Label& label : agent.labels())
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", label.key(), label.value());
+  return text;
+}
+
 int Agents(const EndpointOptions& options) {
   const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, /*reads=*/false);
   if (!endpoint.ok()) return Fail(endpoint.status());
@@ -34,7 +41,7 @@ int Agents(const EndpointOptions& options) {
     TextTable table(
         {"agent", "host", "state", "labels", "cpus", "cgroups", "clock ms", "+-", "spool", "doing", "problem"});
     for (const v1::AgentInfo& agent : reply->agents()) {
-      table.AddRow({agent.name(), agent.host(), agent.state(), agent.labels(), std::to_string(agent.cpus()),
+      table.AddRow({agent.name(), agent.host(), agent.state(), LabelsText(agent), std::to_string(agent.cpus()),
                     agent.cgroup_layout(), FormatNumber(agent.clock_offset_ms()), FormatNumber(agent.clock_bound_ms()),
                     SpoolText(agent), agent.doing(), agent.problem()});
     }

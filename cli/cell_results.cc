@@ -60,6 +60,7 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     cell.cell_id = cell_id;
     cell.target = run_summary.Text(row, "target");
     cell.params = run_summary.Object(row, "params");
+    cell.params_json = run_summary.Text(row, "params");
     cell.label = run_summary.Text(row, "cell");
     for (const std::string& flag : run_summary.List(row, "flags")) ++cell.flags[flag];
     if (run_summary.Text(row, "verdict") != "accepted") {

@@ -30,6 +30,7 @@ struct CellResult {
   std::string label;
   std::string target;
   std::map<std::string, std::string> params;
+  std::string params_json;  // typed, as stored
   uint32_t accepted = 0;
   uint32_t left_out = 0;  // rejected or unfinished
   std::optional<Spread> triggers;

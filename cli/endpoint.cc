@@ -17,7 +17,7 @@ void AddEndpointOptions(CLI::App& verb, EndpointOptions& options) {
   verb.add_option("--coordinator", options.coordinator,
                   "Coordinator's host:port (else $ASSAY_COORDINATOR, else the local stack)");
   verb.add_option("--data", options.data_dir, "Data directory of the local stack");
-  verb.add_flag("--json", options.json, "Print JSON lines");
+  verb.add_flag("--json", options.json, "Print JSON lines (docs/json.md)");
 }
 
 absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads) {

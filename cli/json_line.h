@@ -12,10 +12,13 @@
 
 namespace assay {
 
-// One JSON object on one line: protobuf's JSON of `message` with the proto's own field names, zero values included (so
-// 64-bit integers are strings). `type` and `extra` (values are JSON already) come first.
+// One JSON object on one line, as docs/json.md tells users: the fields of `message` by their names, zero values
+// included, absent ones null. Not protobuf's own JSON, which makes text of 64-bit integers: numbers are numbers here,
+// an instant `x_wall_ns` is the text `x` (null if it is not yet known), and labels are an object. `type` and `extra`
+// (values are JSON already) come first; the fields in `hidden` are left out.
 std::string JsonLine(std::string_view type, const google::protobuf::Message& message,
-                     const std::vector<std::pair<std::string, std::string>>& extra = {});
+                     const std::vector<std::pair<std::string, std::string>>& extra = {},
+                     const std::vector<std::string_view>& hidden = {});
 
 }  // namespace assay
 

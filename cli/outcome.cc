@@ -19,17 +19,14 @@ std::string SpreadJson(const std::optional<Spread>& spread) {
 }
 
 std::string CellJson(const CellResult& cell) {
-  std::string params;
-  for (const auto& [name, value] : cell.params)
-    params += fmt::format("{}{}:{}", params.empty() ? "" : ",", JsonString(name), JsonString(value));
   return fmt::format(
-      "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{{{}}},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
+      "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
       "\"makespan_s\":{},"
       "\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_over_list_us_per_task\":{},"
       "\"overhead_over_planned_us_per_task\":{},\"slip_p99_ms\":{}}}",
-      cell.cell_id, JsonString(cell.label), JsonString(cell.target), params, cell.accepted, cell.left_out,
-      SpreadJson(cell.triggers), SpreadJson(cell.makespan_s), SpreadJson(cell.throughput_per_s),
-      SpreadJson(cell.overhead_percent), SpreadJson(cell.over_list_us_per_task),
+      cell.cell_id, JsonString(cell.label), JsonString(cell.target), cell.params_json.empty() ? "{}" : cell.params_json,
+      cell.accepted, cell.left_out, SpreadJson(cell.triggers), SpreadJson(cell.makespan_s),
+      SpreadJson(cell.throughput_per_s), SpreadJson(cell.overhead_percent), SpreadJson(cell.over_list_us_per_task),
       SpreadJson(cell.over_planned_us_per_task), SpreadJson(cell.slip_p99_ms));
 }
 

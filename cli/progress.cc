@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "cli/exit_code.h"
 #include "cli/table.h"
@@ -31,7 +30,7 @@ std::string Runs(const v1::SweepProgress& progress) {
 
 std::string Eta(const v1::SweepProgress& progress) {
   if (HasEnded(progress.sweep())) return progress.sweep().state();
-  return progress.eta_ns() < 0 ? "ETA unknown" : "ETA " + FormatDuration(progress.eta_ns());
+  return progress.has_eta_ns() ? "ETA " + FormatDuration(progress.eta_ns()) : "ETA unknown";
 }
 
 std::string Triggers(const v1::SweepProgress& progress) {
@@ -82,11 +81,9 @@ std::string RenderResult(const v1::RunResult& run) {
   if (run.attempt() > 1) line += fmt::format(" (try {})", run.attempt());
   line += fmt::format("  {} triggers", Count(run.triggers()));
   if (run.not_ok() > 0) line += fmt::format(", {} not ok", Count(run.not_ok()));
-  if (run.makespan_s() > 0) line += fmt::format(", {} s", FormatNumber(run.makespan_s()));
-  if (run.throughput_per_s() > 0) line += fmt::format(", {}/s", FormatRate(run.throughput_per_s()));
-  // Known for sleeps only; protobuf has no null, so 0 and NaN both say "unknown".
-  if (std::isfinite(run.overhead_percent()) && run.overhead_percent() != 0)
-    line += fmt::format(", overhead {} %", FormatNumber(run.overhead_percent()));
+  if (run.has_makespan_s()) line += fmt::format(", {} s", FormatNumber(run.makespan_s()));
+  if (run.has_throughput_per_s()) line += fmt::format(", {}/s", FormatRate(run.throughput_per_s()));
+  if (run.has_overhead_percent()) line += fmt::format(", overhead {} %", FormatNumber(run.overhead_percent()));
   // One agent more is one flag more: each kind once, and the reasons of the first few.
   std::vector<std::string> flags;
   for (const v1::FlagInfo& flag : run.flags()) {

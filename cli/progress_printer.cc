@@ -64,7 +64,7 @@ void ProgressPrinter::Update(const v1::SweepProgress& progress, int64_t now_ns) 
   if (style_ == Style::kLive) {
     Draw(progress);
   } else if (style_ == Style::kJson) {
-    Print(JsonLine("progress", progress) + "\n");
+    Print(JsonLine("progress", progress, {}, {"results", "more"}) + "\n");
   } else if (last_line_ns_ == 0 || now_ns - last_line_ns_ >= kLineEveryNs) {
     last_line_ns_ = now_ns;
     Print(RenderLine(progress) + "\n");
@@ -79,7 +79,7 @@ void ProgressPrinter::Result(const v1::RunResult& run) {
   }
   Print(JsonLine("run", run) + "\n");
   for (const v1::FlagInfo& flag : run.flags())
-    Print(JsonLine("flag", flag, {{"run_id", fmt::format("\"{}\"", run.run_id())}}) + "\n");
+    Print(JsonLine("flag", flag, {{"run_id", std::to_string(run.run_id())}}) + "\n");
 }
 
 void ProgressPrinter::Notice(std::string_view text) {

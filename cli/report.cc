@@ -1,6 +1,5 @@
 #include "cli/report.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cli/data_dir.h"
@@ -11,11 +10,8 @@
 namespace assay {
 namespace {
 
-std::string UtcTime(int64_t wall_ns) {
-  return wall_ns == 0
-             ? "-"
-             : fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(wall_ns / 1'000'000'000)));
-}
+// To the second.
+std::string UtcTime(int64_t wall_ns) { return wall_ns == 0 ? "-" : UtcText(wall_ns, ' ').substr(0, 19) + " UTC"; }
 
 // A fence longer than any in the text.
 std::string CodeBlock(const std::string& text, const std::string& language) {

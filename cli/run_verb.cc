@@ -173,7 +173,7 @@ void AddRunVerb(CLI::App& app, Action& action) {
   verb->add_option(
       "--data", options->data_dir,
       "Where results are kept (else $ASSAY_DATA, $XDG_DATA_HOME/assay, /var/lib/assay for root, ~/.local/share/assay)");
-  verb->add_flag("--json", options->json, "Print JSON lines: progress, run, flag, notice, end");
+  verb->add_flag("--json", options->json, "Print JSON lines: progress, run, flag, notice, end (docs/json.md)");
   verb->footer(
       fmt::format("Example:  assay run scenarios/scheduler-overhead.yaml --set 'tasks=[1000,100000]' --agents 4\n\n"
                   "Ctrl-C once lets the triggers in flight end, twice stops them, three times leaves at once. Results "

@@ -1,5 +1,4 @@
 // The `assay sweep ...` group: one small verb each.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "cli/scenario_file.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "common/units.h"
 
 namespace assay {
 namespace {
@@ -84,10 +84,9 @@ int List(const SweepOptions& options) {
   } else {
     TextTable table({"sweep", "name", "state", "runs", "accepted", "rejected", "begun (UTC)", "about"});
     for (const v1::SweepInfo& sweep : reply->sweeps()) {
-      const auto begun = static_cast<std::time_t>(sweep.created_wall_ns() / 1'000'000'000);
       table.AddRow({std::to_string(sweep.sweep_id()), sweep.name(), sweep.state(), std::to_string(sweep.runs_total()),
                     std::to_string(sweep.accepted()), std::to_string(sweep.rejected()),
-                    fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(begun)), Shorten(sweep.about(), 60)});
+                    UtcText(sweep.created_wall_ns(), ' ').substr(0, 19), Shorten(sweep.about(), 60)});
     }
     text = table.empty() ? "no sweeps yet\n" : table.Plain();
   }
@@ -110,11 +109,11 @@ int Cancel(const SweepOptions& options) {
   if (!sweep.ok()) return Fail(sweep.status());
   const absl::Status cancelled = sweep->endpoint.client->CancelSweep(sweep->sweep_id, options.now);
   if (!cancelled.ok()) return Fail(cancelled);
-  WriteAll(STDOUT_FILENO, options.endpoint.json
-                              ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":\"{}\",\"now\":{}}}\n",
-                                            sweep->sweep_id, options.now)
-                              : fmt::format("sweep {}: {}\n", sweep->sweep_id,
-                                            options.now ? "stopping now" : "draining: triggers in flight end first"));
+  WriteAll(STDOUT_FILENO,
+           options.endpoint.json
+               ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":{},\"now\":{}}}\n", sweep->sweep_id, options.now)
+               : fmt::format("sweep {}: {}\n", sweep->sweep_id,
+                             options.now ? "stopping now" : "draining: triggers in flight end first"));
   return kExitAccepted;
 }
 
@@ -127,7 +126,7 @@ int Remove(const SweepOptions& options) {
   const absl::Status removed = sweep->endpoint.client->RemoveSweep(sweep->sweep_id);
   if (!removed.ok()) return Fail(removed);
   WriteAll(STDOUT_FILENO, options.endpoint.json
-                              ? fmt::format("{{\"type\":\"removed\",\"sweep_id\":\"{}\"}}\n", sweep->sweep_id)
+                              ? fmt::format("{{\"type\":\"removed\",\"sweep_id\":{}}}\n", sweep->sweep_id)
                               : fmt::format("sweep {} is removed with all its rows\n", sweep->sweep_id));
   return kExitAccepted;
 }

@@ -1,10 +1,12 @@
 #include "common/units.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -83,6 +85,18 @@ std::string FormatBytes(uint64_t bytes) {
   if (bytes < 1048576) return fmt::format("{:.1f} KiB", value / 1024);
   if (bytes < 1073741824) return fmt::format("{:.1f} MiB", value / 1048576);
   return fmt::format("{:.2f} GiB", value / 1073741824);
+}
+
+std::string UtcText(int64_t unix_ns, char separator) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  int64_t seconds = unix_ns / kSecond;
+  int64_t rest = unix_ns % kSecond;
+  if (rest < 0) {
+    rest += kSecond;
+    --seconds;
+  }
+  const std::tm utc = fmt::gmtime(static_cast<std::time_t>(seconds));
+  return fmt::format("{:%Y-%m-%d}{}{:%H:%M:%S}.{:06}Z", utc, separator, utc, rest / 1000);
 }
 
 }  // namespace assay

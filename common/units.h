@@ -17,6 +17,8 @@ absl::StatusOr<double> ParseFraction(std::string_view text);     // 1% or 0.01 -
 // For people: "1.5 s", "250 us", "2 min 3 s"; "1.2 GiB".
 std::string FormatDuration(int64_t ns);
 std::string FormatBytes(uint64_t bytes);
+// "2026-05-08T12:00:00.123456Z" with `separator` 'T'.
+std::string UtcText(int64_t unix_ns, char separator);
 
 }  // namespace assay
 

@@ -94,6 +94,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
     Reading connection(*this);
     int64_t last_run = 0;
     uint32_t ended = 0;
+    int64_t created_wall_ns = 0;  // the scheduler does not keep it
     std::string said;
     while (!context->IsCancelled() && !stopping_) {
       const std::optional<v1::SweepProgress> live = coordinator_.Progress(request->sweep_id());
@@ -112,6 +113,10 @@ class ControlService::Impl final : public v1::ControlService::Service {
       // The scheduler's counts tell when there is something new to read.
       const uint32_t now_ended = progress.sweep().accepted() + progress.sweep().rejected();
       if (over || said.empty() || now_ended != ended) {
+        if (!over && created_wall_ns == 0) {
+          if (const absl::StatusOr<StoredSweep> stored = ReadSweep(connection, request->sweep_id()); stored.ok())
+            created_wall_ns = stored->info.created_wall_ns();
+        }
         absl::StatusOr<std::vector<v1::RunResult>> results = ReadRunResults(connection, request->sweep_id(), last_run);
         if (!results.ok() && over) return ToGrpc(results.status());
         if (results.ok()) {
@@ -122,6 +127,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
           ended = now_ended;
         }
       }
+      if (!over) progress.mutable_sweep()->set_created_wall_ns(created_wall_ns);
       std::string serialized = progress.SerializeAsString();
       if (serialized != said && !WriteInParts(*writer, progress)) break;
       said = std::move(serialized);

@@ -1,12 +1,10 @@
 #include "coordinator/docker_display.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <ctime>
 
 namespace assay {
 namespace {
@@ -28,18 +26,6 @@ std::string Scaled(int64_t bytes, double base, const std::array<const char*, N>&
 
 std::string DockerBinarySize(int64_t bytes) { return Scaled<6>(bytes, 1024, {"B", "KiB", "MiB", "GiB", "TiB", "PiB"}); }
 std::string DockerDecimalSize(int64_t bytes) { return Scaled<6>(bytes, 1000, {"B", "kB", "MB", "GB", "TB", "PB"}); }
-
-std::string UtcText(int64_t unix_ns, char separator) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  int64_t seconds = unix_ns / kSecond;
-  int64_t rest = unix_ns % kSecond;
-  if (rest < 0) {
-    rest += kSecond;
-    --seconds;
-  }
-  const std::tm utc = fmt::gmtime(static_cast<std::time_t>(seconds));
-  return fmt::format("{:%Y-%m-%d}{}{:%H:%M:%S}.{:06}Z", utc, separator, utc, rest / 1000);
-}
 
 ContainerName NameOfCgroup(std::string_view path, uint64_t inode) {
   std::string_view last = path.substr(path.rfind('/') + 1);

@@ -12,9 +12,6 @@ namespace assay {
 std::string DockerBinarySize(int64_t bytes);
 std::string DockerDecimalSize(int64_t bytes);
 
-// "2026-05-08 12:00:00.123456Z", `separator` between date and time.
-std::string UtcText(int64_t unix_ns, char separator);
-
 struct ContainerName {
   std::string id;    // 12 hex digits, as docker shows it; of the inode for a cgroup that is no container's
   std::string name;  // last part of the path

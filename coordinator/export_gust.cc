@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "common/units.h"
 #include "coordinator/docker_display.h"
 #include "coordinator/export.h"
 #include "storage/table.h"

@@ -813,7 +813,7 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
   info.set_accepted(sweep.accepted);
   info.set_rejected(sweep.rejected);
   progress.set_runs_done(static_cast<uint32_t>(sweep.done.size()));
-  progress.set_eta_ns(sweep.Cancelling() ? -1 : EtaNs(sweep, now_ns));
+  if (const int64_t eta_ns = sweep.Cancelling() ? -1 : EtaNs(sweep, now_ns); eta_ns >= 0) progress.set_eta_ns(eta_ns);
   const Sweep* const active = Active();
   std::string doing = sweep.Cancelling() ? "cancelling" : "running";
   if (active != &sweep && !sweep.Cancelling()) doing = fmt::format("waiting for sweep {} to end", active->row.sweep_id);
@@ -863,10 +863,7 @@ v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
     info.set_name(name);
     info.set_host(agent.hello.host());
     info.set_state(agent.session != 0 ? "connected" : IsGone(agent, now_ns) ? "gone" : "away");
-    std::string labels;
-    for (const v1::Label& label : agent.hello.labels())
-      labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", label.key(), label.value());
-    info.set_labels(labels);
+    *info.mutable_labels() = agent.hello.labels();
     info.set_version(agent.hello.version());
     info.set_cpus(agent.hello.capacity().cpus());
     info.set_cgroup_layout(agent.hello.cgroup_layout());

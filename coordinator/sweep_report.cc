@@ -92,9 +92,9 @@ absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection
     result.set_verdict(row[4].value_or(""));
     result.set_triggers(static_cast<uint64_t>(Integer(row[5])));
     result.set_not_ok(static_cast<uint64_t>(Integer(row[6])));
-    result.set_makespan_s(Real(row[7]));
-    result.set_overhead_percent(Real(row[8]));
-    result.set_throughput_per_s(Real(row[9]));
+    if (row[7]) result.set_makespan_s(Real(row[7]));
+    if (row[8]) result.set_overhead_percent(Real(row[8]));
+    if (row[9]) result.set_throughput_per_s(Real(row[9]));
     for (v1::FlagInfo& flag : flags_of[result.run_id()]) *result.add_flags() = std::move(flag);
   }
   return results;

@@ -132,6 +132,11 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         kinds = {line["type"] for line in lines}
         self.assertLessEqual({"progress", "run", "end"}, kinds)
         self.assertEqual(sum(line["type"] == "run" for line in lines), 4)
+        self.assertEqual({cell["params"]["tasks"] for cell in lines[-1]["cells"]}, {200, 1000})
+        self.assertEqual({type(line["run_id"]) for line in lines if line["type"] in ("run", "flag", "progress")}, {int})
+        for line in lines:
+            if line["type"] == "progress":
+                self.assertRegex(line["sweep"]["created"], r"^20\d\d-\d\d-\d\dT[0-9:.]+Z$")
 
     def test_bad_scenarios_run_nothing(self):
         cases = {

@@ -139,9 +139,39 @@ TEST(JsonLineTest, TypeComesFirstAndStringsAreEscaped) {
   v1::FlagInfo flag;
   flag.set_code("slip");
   flag.set_detail("a \"b\"\n");
-  EXPECT_EQ(JsonLine("flag", flag, {{"run_id", "\"7\""}}),
-            "{\"type\":\"flag\",\"run_id\":\"7\",\"code\":\"slip\",\"severity\":\"\",\"detail\":\"a \\\"b\\\"\\n\"}");
+  EXPECT_EQ(JsonLine("flag", flag, {{"run_id", "7"}}),
+            "{\"type\":\"flag\",\"run_id\":7,\"code\":\"slip\",\"severity\":\"\",\"detail\":\"a \\\"b\\\"\\n\"}");
   EXPECT_EQ(JsonLine("none", v1::CancelSweepReply()), "{\"type\":\"none\"}");
+}
+
+TEST(JsonLineTest, NumbersAreNumbersAndWhatIsUnknownIsNull) {
+  v1::SweepInfo sweep;
+  sweep.set_sweep_id(int64_t{1} << 53);
+  sweep.set_created_wall_ns(1'778'241'600'123'456'789);
+  EXPECT_EQ(JsonLine("sweep", sweep),
+            R"({"type":"sweep","sweep_id":9007199254740992,"name":"","state":"","runs_total":0,"accepted":0,)"
+            R"("rejected":0,"created":"2026-05-08T12:00:00.123456Z","ended":null,"about":""})");
+  v1::RunResult run;
+  run.set_overhead_percent(0);
+  run.set_throughput_per_s(std::nan(""));
+  EXPECT_THAT(JsonLine("run", run),
+              HasSubstr(R"("makespan_s":null,"overhead_percent":0,"throughput_per_s":null,"flags":[])"));
+  v1::SweepProgress progress;
+  progress.add_notices("a \"b\"");
+  EXPECT_THAT(JsonLine("progress", progress, {}, {"results", "more"}),
+              testing::AllOf(StartsWith(R"({"type":"progress","sweep":null,)"), HasSubstr(R"("eta_ns":null)"),
+                             EndsWith(R"("notices":["a \"b\""]})")));
+}
+
+TEST(JsonLineTest, LabelsAreAnObjectOfLists) {
+  v1::AgentInfo agent;
+  EXPECT_THAT(JsonLine("agent", agent), EndsWith(R"("labels":{}})"));
+  for (const auto& [key, value] : {std::pair{"role", "load"}, {"zone", "b"}, {"role", "target"}}) {
+    v1::Label& label = *agent.add_labels();
+    label.set_key(key);
+    label.set_value(value);
+  }
+  EXPECT_THAT(JsonLine("agent", agent), EndsWith(R"("labels":{"role":["load","target"],"zone":["b"]}})"));
 }
 
 // --- data directory and stack file
@@ -248,7 +278,7 @@ TEST(ProgressTest, SaysWhatItWaitsForAndWhatIsWrong) {
   v1::SweepProgress progress = Going();
   progress.set_run_id(0);
   progress.set_doing("waiting for 1 more agent with role=load");
-  progress.set_eta_ns(-1);
+  progress.clear_eta_ns();
   progress.mutable_sweep()->set_rejected(1);
   progress.add_notices("agent b is away since 3 s");
   EXPECT_THAT(RenderBlock(progress, 100),
@@ -288,7 +318,7 @@ v1::RunResult Rejected() {
   run.set_attempt(2);
   run.set_verdict("rejected");
   run.set_not_ok(30);
-  run.set_overhead_percent(0);
+  run.clear_overhead_percent();
   v1::FlagInfo& flag = *run.add_flags();
   flag.set_code("failures");
   flag.set_severity("reject");
@@ -362,7 +392,7 @@ TEST(ProgressPrinterTest, JsonHasOneObjectPerLine) {
   for (std::string line; std::getline(lines, line);) starts.push_back(line.substr(0, line.find(',')));
   EXPECT_THAT(starts,
               ElementsAre("{\"type\":\"progress\"", "{\"type\":\"run\"", "{\"type\":\"flag\"", "{\"type\":\"notice\""));
-  EXPECT_THAT(text, HasSubstr("\"triggers_done\":\"1234\""));
+  EXPECT_THAT(text, HasSubstr("\"triggers_done\":1234"));
 }
 
 // --- interrupts
@@ -576,6 +606,8 @@ TEST(OutcomeTest, TextAndJson) {
       json,
       StartsWith("{\"type\":\"end\",\"exit_code\":3,\"report\":\"/d/reports/sweep-3.md\",\"cells\":[{\"cell_id\":1,"));
   EXPECT_THAT(json, HasSubstr("\"accepted\":3"));
+  EXPECT_THAT(json, HasSubstr(R"("params":{"tasks": 1000, "sleep": "1ms"},"accepted":2)"));
+  EXPECT_THAT(json, HasSubstr(R"("overhead_over_planned_us_per_task":null)"));
   EXPECT_THAT(json, Not(HasSubstr("\n")));
 }
 

@@ -555,7 +555,7 @@ TEST(Scheduler, TheEtaShrinksOnceTheFirstRunIsKnown) {
   World world(12, 1);
   world.AddSweep(MakeSweep(1, 4, 2, 1));
   world.Step();
-  EXPECT_EQ(world.scheduler().Progress(1, world.now_ns())->eta_ns(), -1);
+  EXPECT_FALSE(world.scheduler().Progress(1, world.now_ns())->has_eta_ns());
   ASSERT_TRUE(world.RunUntil([&] { return world.runs.size() == 2; }));
   const int64_t early_ns = world.scheduler().Progress(1, world.now_ns())->eta_ns();
   ASSERT_TRUE(world.RunUntil([&] { return world.runs.size() == 7; }));
