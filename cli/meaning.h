@@ -9,8 +9,9 @@
 
 namespace assay {
 
-// What the numbers mean, in three sentences: how the overhead (or the rate) moves with the load, what the sampled
-// containers used, which runs were left out and why. Each says so when there is nothing to tell.
+// What the numbers mean, in a few sentences: which of several targets is faster, how the overhead (or the rate) moves
+// with the load, what the sampled containers used, which runs were left out and why. Each says so when there is nothing
+// to tell, and "cannot tell" where the repetitions do not.
 std::vector<std::string> Meaning(const Outcome& outcome);
 
 // One line per kind of flag, rejecting ones first: "warning slip: 2 runs (3, 7), e.g. p99 is 7 ms".

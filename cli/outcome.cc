@@ -42,6 +42,9 @@ absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id) {
   absl::StatusOr<v1::ViewRows> runs = client.ReadView(sweep_id, "run_summary");
   if (!runs.ok()) return runs.status();
   outcome.cells = CellResults(ViewRows(std::move(*runs)));
+  absl::StatusOr<v1::ViewRows> comparison = client.ReadView(sweep_id, "comparison");
+  if (!comparison.ok()) return comparison.status();
+  outcome.comparison = ViewRows(std::move(*comparison));
   absl::StatusOr<v1::ViewRows> usage = client.ReadView(sweep_id, "container_usage", kMaxUsageRows);
   if (!usage.ok()) return usage.status();
   outcome.container_usage = ViewRows(std::move(*usage));

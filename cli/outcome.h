@@ -19,6 +19,7 @@ struct Outcome {
   std::string doing;  // why it failed, or for whom it waits; else its state
   std::vector<v1::RunResult> results;
   std::vector<CellResult> cells;
+  ViewRows comparison;
   ViewRows container_usage;
   v1::ListAgentsReply agents;
 };

@@ -1,11 +1,11 @@
--- Cells that differ only in the target are compared with the first of them; in a sweep of one target, every cell with the sweep's first.
+-- Cells that differ only in the target are compared with the first of them; a cell without such a rival with the first of its own target.
 CREATE VIEW assay.comparison AS
 WITH s AS (
   SELECT cs.*, cs.params - 'target' AS others, count(*) OVER (PARTITION BY cs.sweep_id, cs.params - 'target') > 1 AS has_rival
   FROM assay.cell_summary cs
 ), paired AS (
   SELECT s.*, first_value(s.cell_id) OVER (
-    PARTITION BY s.sweep_id, CASE WHEN s.has_rival THEN s.others END, s.has_rival ORDER BY s.position) AS baseline_cell_id
+    PARTITION BY s.sweep_id, CASE WHEN s.has_rival THEN s.others ELSE to_jsonb(s.target) END, s.has_rival ORDER BY s.position) AS baseline_cell_id
   FROM s
 )
 SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
@@ -17,11 +17,13 @@ SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
        p.makespan_min_s / nullif(b.makespan_max_s, 0) AS makespan_ratio_low,
        p.makespan_max_s / nullif(b.makespan_min_s, 0) AS makespan_ratio_high,
        p.throughput_per_s / nullif(b.throughput_per_s, 0) AS throughput_ratio,
+       p.throughput_min_per_s / nullif(b.throughput_max_per_s, 0) AS throughput_ratio_low,
+       p.throughput_max_per_s / nullif(b.throughput_min_per_s, 0) AS throughput_ratio_high,
        p.response_p99_ms / nullif(b.response_p99_ms, 0) AS response_p99_ratio
 FROM paired p JOIN assay.cell_summary b ON b.cell_id = p.baseline_cell_id
 WHERE p.cell_id <> p.baseline_cell_id;
 COMMENT ON VIEW assay.comparison IS
-  'Cells beside their baseline, by medians over accepted runs: cells that differ only in the target beside the first such target, otherwise every cell beside the sweep''s first. A ratio below 1 is shorter than the baseline; where low and high enclose 1, the runs do not tell them apart';
+  'Cells beside their baseline, by medians over accepted runs: cells that differ only in the target beside the first such target, otherwise every cell beside the first of its target. A ratio below 1 is shorter than the baseline; where low and high enclose 1, the runs do not tell them apart';
 COMMENT ON COLUMN assay.comparison.baseline_cell_id IS 'Cell it is compared with';
 COMMENT ON COLUMN assay.comparison.baseline_cell IS 'Parameters of that cell';
 COMMENT ON COLUMN assay.comparison.baseline_target IS 'Target of that cell';
@@ -36,4 +38,6 @@ COMMENT ON COLUMN assay.comparison.makespan_ratio IS 'Median makespan over the b
 COMMENT ON COLUMN assay.comparison.makespan_ratio_low IS 'Shortest makespan over the baseline''s longest';
 COMMENT ON COLUMN assay.comparison.makespan_ratio_high IS 'Longest makespan over the baseline''s shortest';
 COMMENT ON COLUMN assay.comparison.throughput_ratio IS 'Median throughput over the baseline''s';
+COMMENT ON COLUMN assay.comparison.throughput_ratio_low IS 'Lowest throughput over the baseline''s highest';
+COMMENT ON COLUMN assay.comparison.throughput_ratio_high IS 'Highest throughput over the baseline''s lowest';
 COMMENT ON COLUMN assay.comparison.response_p99_ratio IS '99th percentile of response times over the baseline''s, medians over runs';

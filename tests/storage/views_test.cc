@@ -194,13 +194,14 @@ TEST_F(ViewsTest, SummariesUseAcceptedRunsAndSayWhatTheyLeftOut) {
                   "makespan_max_s) FROM cell_summary WHERE position = 1"),
             fmt::format("3|2|1|{{\"run {}: slip\"}}|0.22|0.2|0.24", rejected));
 
-  const absl::StatusOr<Table> comparison = Query(connection_,
-                                                 "SELECT concat_ws('|', target, params->>'tasks', baseline_target, "
-                                                 "differs_in, accepted, baseline_accepted, left_out, "
-                                                 "makespan_ratio) FROM comparison ORDER BY cell_id");
+  const absl::StatusOr<Table> comparison =
+      Query(connection_,
+            "SELECT concat_ws('|', target, params->>'tasks', baseline_target, "
+            "differs_in, accepted, baseline_accepted, left_out, "
+            "makespan_ratio, round(throughput_ratio_low::numeric, 4)) FROM comparison ORDER BY cell_id");
   ASSERT_TRUE(comparison.ok()) << comparison.status();
   ASSERT_EQ(comparison->rows.size(), 1u) << "tasks=20 has no rival, and is no baseline for others";
-  EXPECT_EQ(*comparison->rows[0][0], "airflow|10|dask|target|2|3|1|2");
+  EXPECT_EQ(*comparison->rows[0][0], "airflow|10|dask|target|2|3|1|2|0.4167");
 
   EXPECT_EQ(
       Value(
@@ -218,6 +219,14 @@ TEST_F(ViewsTest, CellsOfOneTargetAreComparedWithTheFirst) {
   EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', params, baseline_cell, differs_in, coalesce(makespan_ratio::text, "
                   "'unknown')), ' ' ORDER BY cell_id) FROM comparison"),
             "{\"tasks\": 2}|{\"tasks\": 1}|parameters|unknown {\"tasks\": 3}|{\"tasks\": 1}|parameters|unknown");
+}
+
+TEST_F(ViewsTest, CellsWithoutARivalAreComparedWithTheFirstOfTheirTarget) {
+  MakeSweep(1, {{"a", R"({"n": 1})"}, {"a", R"({"n": 2})"}, {"b", R"({"m": 3})"}, {"b", R"({"m": 4})"}});
+  EXPECT_EQ(
+      Value("SELECT string_agg(concat_ws('|', target, params, baseline_target, differs_in), ' ' ORDER BY cell_id) "
+            "FROM comparison"),
+      "a|{\"n\": 2}|a|parameters b|{\"m\": 4}|b|parameters");
 }
 
 TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
