@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/bounded_output.h"
 #include "common/built_in_names.h"
 #include "common/command.h"
 
@@ -25,7 +26,8 @@ v1::HookStatus Run(int64_t hook_id, SpawnRequest request, int64_t timeout_ns, co
   status.set_exit_code(result->exit_code);
   status.set_output(result->output);
   status.set_elapsed_ns(result->elapsed_ns);
-  if (!result->ok()) status.set_error(fmt::format("'{}' {}", program, result->Describe()));
+  if (!result->ok())
+    status.set_error(WithLastLine(fmt::format("'{}' {}", program, result->Describe()), result->output));
   return status;
 }
 

@@ -4,7 +4,15 @@
 
 #include <algorithm>
 
+#include "common/utf8.h"
+
 namespace assay {
+namespace {
+
+constexpr size_t kLineBytes = 200;
+constexpr std::string_view kBlank = " \t\r\n";
+
+}  // namespace
 
 void BoundedOutput::Append(std::string_view bytes) {
   total_ += bytes.size();
@@ -28,6 +36,24 @@ std::string BoundedOutput::Text() const {
   text.append(tail_, tail_begin_);
   text.append(tail_, 0, tail_begin_);
   return text;
+}
+
+std::string WithLastLine(std::string what, std::string_view output) {
+  const size_t end = output.find_last_not_of(kBlank);
+  if (end == std::string_view::npos) return what;
+  output = output.substr(0, end + 1);
+  output.remove_prefix(output.find_last_of("\r\n") + 1);
+  output.remove_prefix(std::min(output.find_first_not_of(kBlank), output.size()));
+  what += "; its output ends with: ";
+  for (size_t kept = 0; !output.empty() && kept < kLineBytes;) {
+    const size_t length = Utf8Length(output);
+    const bool plain = length > 1 || (length == 1 && static_cast<unsigned char>(output.front()) >= 0x20);
+    what += plain ? output.substr(0, length) : std::string_view("?");
+    kept += std::max<size_t>(length, 1);
+    output.remove_prefix(std::max<size_t>(length, 1));
+  }
+  if (!output.empty()) what += "...";
+  return what;
 }
 
 }  // namespace assay

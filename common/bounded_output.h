@@ -25,6 +25,10 @@ class BoundedOutput {
   uint64_t total_ = 0;
 };
 
+// "exited with 3; its output ends with: no such table": the last line that is not blank, as UTF-8 without control
+// characters and bounded. `what` alone if there is none.
+std::string WithLastLine(std::string what, std::string_view output);
+
 }  // namespace assay
 
 #endif  // ASSAY_COMMON_BOUNDED_OUTPUT_H_

@@ -9,6 +9,7 @@
 #include <future>
 #include <utility>
 
+#include "common/bounded_output.h"
 #include "common/built_in_names.h"
 #include "common/clock.h"
 #include "common/command.h"
@@ -315,7 +316,7 @@ void Coordinator::RunHooks() {
         row.exit_code = result->exit_code;
         row.output = result->output;
         row.elapsed_ns = result->elapsed_ns;
-        if (!result->ok()) row.error = result->Describe();
+        if (!result->ok()) row.error = WithLastLine(result->Describe(), result->output);
       } else {
         row.error = std::string(result.status().message());
       }

@@ -4,6 +4,8 @@
 
 #include <pqxx/pqxx>
 
+#include "common/bounded_output.h"
+
 namespace assay {
 namespace {
 
@@ -93,10 +95,13 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.service_stddev_ns = row["service_stddev_ns"].as<double>();
   facts.distinct_services = row["distinct_services"].as<uint64_t>();
   const pqxx::result error = transaction.exec_params(
-      "SELECT error FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', 'timeout') AND "
+      "SELECT error, output FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', "
+      "'timeout') AND "
       "error <> '' ORDER BY index LIMIT 1",
       sweep_id, run_id);
-  if (!error.empty()) facts.first_error = error[0][0].as<std::string>();
+  if (error.empty()) return;
+  const std::string output = error[0][1].is_null() ? "" : pqxx::binarystring(error[0][1]).str();
+  facts.first_error = WithLastLine(error[0][0].as<std::string>(), output);
 }
 
 // A run that never fired has warmed nothing up.

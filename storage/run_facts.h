@@ -49,7 +49,7 @@ struct RunFacts {
   double service_mean_ns = 0;  // of ok rows
   double service_stddev_ns = 0;
   uint64_t distinct_services = 0;  // distinct values of service time, to the ns
-  std::string first_error;         // an example: "exited with 1"
+  std::string first_error;         // an example, with the last line of its output
   bool first_of_target = false;    // no earlier run of this sweep had this target
 };
 

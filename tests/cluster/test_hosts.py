@@ -356,6 +356,7 @@ hooks:
         self.assertEqual(self.psql(f"select count(*) from assay.run where sweep_id = {bad}"), [["0"]])
         code, out, err = self.assay("sweep", "watch", str(bad), "--coordinator", coordinator.address)
         self.assertEqual(code, 1, out + err)
+        self.assertIn("before_sweep hook on a: 'sh' exited with 4; its output ends with: why not", out)
 
     def test_a_sweep_of_more_runs_and_flags_than_one_message_holds_is_shown_whole(self):
         self.database()

@@ -124,6 +124,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(sorted(r[0] for r in self.sql("select distinct code from flag where severity = 'reject'")), ["all_failed"])
         self.assertLess(int(self.sql("select max(agent_memory_bytes) from host_sample")[0][0]), 150 << 20)
         self.assertIn("all_failed", out)
+        self.assertIn("for example: exited with 7; its output ends with: sorry", out)
 
     def test_json_lines(self):
         code, out, err = self.assay("run", self.write("s.yaml", SLEEPS), "--json")

@@ -40,6 +40,7 @@ class ViewsTest : public StoreTest {
     AddTrigger(a, 1, 0, 2 * kMs, 14 * kMs);
     AddTrigger(a, 2, 11 * kMs, 13 * kMs, 21 * kMs, v1::FAILED);
     a.mutable_triggers(2)->set_error("exited with 1");
+    a.mutable_triggers(2)->set_output("begun\nno such table\n");
     for (auto& trigger : *a.mutable_triggers()) trigger.set_planned_ns(10 * kMs);
     a.mutable_triggers(0)->set_planned_ns(8 * kMs);
     a.mutable_share_end()->set_fired(3);
@@ -147,7 +148,7 @@ TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
   EXPECT_DOUBLE_EQ(facts->service_mean_ns, 14e6);
   EXPECT_NEAR(facts->service_stddev_ns, std::sqrt(56.0 / 3) * 1e6, 1);
   EXPECT_EQ(facts->distinct_services, 3u);
-  EXPECT_EQ(facts->first_error, "exited with 1");
+  EXPECT_EQ(facts->first_error, "exited with 1; its output ends with: no such table");
   EXPECT_TRUE(facts->first_of_target);
 
   const absl::StatusOr<RunDurations> durations = ReadRunDurations(connection_, run.run_id);

@@ -39,6 +39,14 @@ TEST(UtcText, HasMicrosecondsAlsoBefore1970) {
   EXPECT_EQ(UtcText(1'778'241'600'123'456'789, 'T'), "2026-05-08T12:00:00.123456Z");
 }
 
+TEST(BoundedOutput, TheLastLineStandsBesideWhatHappened) {
+  EXPECT_EQ(WithLastLine("exited with 3", "begun\n  no such table\r\n\n"),
+            "exited with 3; its output ends with: no such table");
+  EXPECT_EQ(WithLastLine("exited with 3", " \n"), "exited with 3");
+  EXPECT_EQ(WithLastLine("x", "a\x1b[31m\xff\xC3\xA9"), "x; its output ends with: a?[31m?\xC3\xA9");
+  EXPECT_EQ(WithLastLine("x", std::string(201, 'y')), "x; its output ends with: " + std::string(200, 'y') + "...");
+}
+
 TEST(BoundedOutput, KeepsHeadAndTail) {
   BoundedOutput small;
   small.Append("hello ");

@@ -54,7 +54,7 @@ TEST_F(HookTest, FailureTimeoutAndMissingProgram) {
   Exchange();
   EXPECT_EQ(WaitForHook(1).exit_code(), 4);
   EXPECT_EQ(WaitForHook(1).output(), "why\n");
-  EXPECT_EQ(WaitForHook(1).error(), "'sh' exited with 4");
+  EXPECT_EQ(WaitForHook(1).error(), "'sh' exited with 4; its output ends with: why");
   EXPECT_THAT(WaitForHook(2).error(), HasSubstr("took longer"));
   EXPECT_THAT(WaitForHook(3).error(), HasSubstr("no-such-program-of-assay"));
   EXPECT_THAT(WaitForHook(4).error(), HasSubstr("no program"));
