@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <tuple>
 
 #include "cli/rivalry.h"
 #include "cli/scaling.h"
@@ -90,37 +89,6 @@ std::vector<std::string> Meaning(const Outcome& outcome) {
   for (std::string& line : ScalingSentences(outcome.cells)) lines.push_back(std::move(line));
   lines.push_back(UsageSentence(outcome.container_usage));
   lines.push_back(LeftOutSentence(outcome));
-  return lines;
-}
-
-std::vector<std::string> FlagLines(const std::vector<v1::RunResult>& results) {
-  struct Kind {
-    std::vector<std::string> runs;
-    std::string example;
-  };
-  std::map<std::tuple<int, std::string, std::string>, Kind> kinds;
-  for (const v1::RunResult& run : results) {
-    for (const v1::FlagInfo& flag : run.flags()) {
-      const int rank = flag.severity() == "reject" ? 0 : flag.severity() == "warning" ? 1 : 2;
-      Kind& kind = kinds[{rank, flag.severity(), flag.code()}];
-      // A run may carry it several times, once per agent.
-      if (kind.runs.empty() || kind.runs.back() != std::to_string(run.run_id()))
-        kind.runs.push_back(std::to_string(run.run_id()));
-      if (kind.example.empty()) kind.example = flag.detail();
-    }
-  }
-  std::vector<std::string> lines;
-  for (auto& [key, kind] : kinds) {
-    const size_t count = kind.runs.size();
-    kind.runs.resize(std::min(count, kRunsNamed));
-    lines.push_back(fmt::format("{} {}: {} {} ({}{}){}{}", std::get<1>(key), std::get<2>(key), count,
-                                count == 1 ? "run" : "runs", fmt::join(kind.runs, ", "),
-                                count > kRunsNamed ? ", ..." : "",
-                                kind.example.empty() ? ""
-                                : count == 1         ? ": "
-                                                     : ", e.g. ",
-                                kind.example));
-  }
   return lines;
 }
 

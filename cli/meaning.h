@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "assay/v1/control.pb.h"
 #include "cli/outcome.h"
 
 namespace assay {
@@ -13,9 +12,6 @@ namespace assay {
 // with the load, what the sampled containers used, which runs were left out and why. Each says so when there is nothing
 // to tell, and "cannot tell" where the repetitions do not.
 std::vector<std::string> Meaning(const Outcome& outcome);
-
-// One line per kind of flag, rejecting ones first: "warning slip: 2 runs (3, 7), e.g. p99 is 7 ms".
-std::vector<std::string> FlagLines(const std::vector<v1::RunResult>& results);
 
 }  // namespace assay
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "cli/flag_kinds.h"
 #include "cli/json_line.h"
 #include "cli/meaning.h"
 

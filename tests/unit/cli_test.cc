@@ -22,6 +22,7 @@
 #include "cli/endpoint.h"
 #include "cli/exit_code.h"
 #include "cli/export_files.h"
+#include "cli/flag_kinds.h"
 #include "cli/interrupts.h"
 #include "cli/json_line.h"
 #include "cli/meaning.h"
@@ -342,7 +343,7 @@ TEST(ProgressTest, AFlagOfEveryAgentIsNotALineOfEveryAgent) {
   const std::string text = RenderResult(run);
   EXPECT_THAT(text, HasSubstr("  flags: failures (reject)\n"));
   EXPECT_THAT(text, EndsWith("\n    and 7 more"));
-  EXPECT_THAT(FlagLines({run}), ElementsAre(StartsWith("reject failures: 1 run (18): ")));
+  EXPECT_THAT(FlagLines({run}), ElementsAre(StartsWith("reject failures: 1 run (18) of tasks=1000: ")));
 }
 
 TEST(ProgressTest, AnEndedSweepHasNoEta) {
@@ -563,7 +564,7 @@ TEST(MeaningTest, TheBusiestCgroupIsTold) {
   outcome.container_usage = ViewRows(rows);
   EXPECT_THAT(Meaning(outcome)[1],
               StartsWith("/db used 0.300 cores in the median run (peak 0.900); it is the busiest"));
-  EXPECT_THAT(ReportMarkdown(outcome, {}), HasSubstr("The first 4 rows; the view container_usage has more"));
+  EXPECT_THAT(ReportMarkdown(outcome, {}), HasSubstr("Of the first 4 rows of the view container_usage only."));
 }
 
 TEST(MeaningTest, RisingOnlyBeyondTheSpreadOfTheRuns) {
@@ -658,8 +659,18 @@ TEST(MeaningTest, FlagsByKindRejectingFirst) {
     flag.set_severity("warning");
     flag.set_detail("p99 is 7 ms");
   }
-  EXPECT_THAT(FlagLines(results), ElementsAre("reject failures: 1 run (13): 3 % of the triggers failed, limit 1 %",
-                                              "warning slip: 2 runs (10, 11), e.g. p99 is 7 ms"));
+  EXPECT_THAT(FlagLines(results),
+              ElementsAre("reject failures: 1 run (13) of tasks=1000: 3 % of the triggers failed, limit 1 %",
+                          "warning slip: 2 runs (10, 11) of tasks=1000, e.g. p99 is 7 ms"));
+  for (int64_t id = 20; id < 60; ++id) {
+    results.push_back(results[0]);
+    results.back().set_run_id(id);
+    results.back().set_cell(fmt::format("tasks={}", id % 5));
+  }
+  EXPECT_EQ(
+      FlagLines(results)[1],
+      "warning slip: 42 runs (10, 11, 20, 21, 22, 23, ...) of tasks=1000, tasks=0, tasks=1 and 3 more, e.g. p99 is "
+      "7 ms");
 }
 
 TEST(OutcomeTest, TextAndJson) {
@@ -693,14 +704,45 @@ TEST(ReportTest, HoldsAllAndIsWrittenWhole) {
   const std::string text = Content(*path);
   EXPECT_THAT(text, StartsWith("# Sweep 3: quick\n"));
   EXPECT_THAT(text, HasSubstr("| sleep=1ms tasks=1000 | 2 | 1,000 | 1.10 [1.00..1.20] |"));
-  EXPECT_THAT(
-      text,
-      HasSubstr("| 13 | 1 | tasks=1000 | rejected | reject | failures | 3 % of the triggers failed, limit 1 % |"));
+  EXPECT_THAT(text,
+              HasSubstr("| reject | failures | 1 run (13) | tasks=1000 | 3 % of the triggers failed, limit 1 % |"));
   EXPECT_THAT(text, HasSubstr("| local-1 |"));
   EXPECT_THAT(text, HasSubstr("| 0.0500 |"));
   EXPECT_THAT(text, HasSubstr("- `--set tasks=[1000]`"));
   EXPECT_THAT(text, EndsWith("```yaml\nname: quick\n```\n"));
   EXPECT_FALSE(std::filesystem::exists(*path + ".new"));
+}
+
+TEST(ReportTest, ContainersAreARowPerCellAndWhatWasNotMeasuredIsADash) {
+  v1::ViewRows rows;
+  for (const char* column : {"cell_id", "agent", "cgroup", "verdict", "samples", "gaps", "cores_avg", "cores_max",
+                             "working_set_max_bytes", "memory_max_bytes", "io_read_bytes_per_s"})
+    rows.add_columns(column);
+  const auto add = [&](std::initializer_list<const char*> values) {
+    v1::ViewRows::Row& row = *rows.add_rows();
+    for (const char* value : values) row.add_values(value);
+  };
+  add({"1", "a", "/db", "accepted", "9", "0", "0.2", "0.5", "1048576", "2097152", ""});
+  add({"1", "a", "/db", "accepted", "9", "1", "0.4", "0.9", "3145728", "4194304", ""});
+  add({"2", "a", "/db", "rejected", "9", "0", "7", "8", "1", "1", "1"});
+  Outcome outcome = Finished();
+  outcome.container_usage = ViewRows(rows);
+  EXPECT_THAT(
+      ReportMarkdown(outcome, {}),
+      HasSubstr("| sleep=1ms tasks=1000 | a | /db | 2 | 0.300 | 0.900 | - | 3.0 MiB | 4.0 MiB | - | - | 1 | - |\n\n"));
+}
+
+TEST(ReportTest, ASweepWithoutRunsSaysSo) {
+  Outcome outcome;
+  outcome.sweep.set_state("cancelled");
+  outcome.doing = "cancelled";
+  const std::string text = ReportMarkdown(outcome, {});
+  EXPECT_THAT(text, HasSubstr("## Results\n\nNo run has ended.\n"));
+  EXPECT_THAT(text, HasSubstr("## Flags\n\nNone.\n"));
+  EXPECT_THAT(text, HasSubstr("## Agents\n\nNone is connected.\n"));
+  EXPECT_THAT(text, HasSubstr("Nothing was sampled.\n"));
+  EXPECT_THAT(OutcomeText(outcome), HasSubstr("No run has ended."));
+  EXPECT_THAT(OutcomeJson(outcome, 130, ""), HasSubstr("\"cells\":[]"));
 }
 
 // --- exit codes, children, export
