@@ -170,7 +170,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
     };
     absl::Status status;
     if (request->format() == "gust") {
-      status = ExportGust(connection, request->sweep_id(), sink);
+      status = ExportGust(connection, request->sweep_id(), request->rejected_too(), sink);
     } else if (request->format() == "radps") {
       status = ExportRadps(connection, request->sweep_id(), sink);
     } else if (request->format() == "csv") {
@@ -179,8 +179,16 @@ class ControlService::Impl final : public v1::ControlService::Service {
       status = absl::InvalidArgumentError(
           fmt::format("there is no export format '{}'; known are gust, radps and csv", request->format()));
     }
-    if (status.ok()) flush();
-    return ToGrpc(status);
+    if (!status.ok()) return ToGrpc(status);
+    flush();
+    // Tables and views have the runs of every verdict.
+    if (request->format() == "csv") return grpc::Status::OK;
+    absl::StatusOr<std::string> note = LeftOutNote(connection, request->sweep_id(), request->rejected_too());
+    if (!note.ok()) return ToGrpc(note.status());
+    chunk.Clear();
+    chunk.set_note(*std::move(note));
+    if (!chunk.note().empty()) writer->Write(chunk);
+    return grpc::Status::OK;
   }
 
  private:

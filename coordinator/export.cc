@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "storage/table.h"
 
 namespace assay {
@@ -40,7 +43,33 @@ absl::Status ExportView(Connection& connection, int64_t sweep_id, const std::str
   return stopped ? absl::CancelledError("the export was stopped") : absl::OkStatus();
 }
 
+// "2 rejected runs (3, 7)"
+std::string RunsText(const std::vector<std::string>& runs, const char* what) {
+  constexpr size_t kNamed = 6;
+  std::string text = fmt::format("{} {} {} (", runs.size(), what, runs.size() == 1 ? "run" : "runs");
+  for (size_t i = 0; i < std::min(runs.size(), kNamed); ++i) text += (i == 0 ? "" : ", ") + runs[i];
+  return text + (runs.size() > kNamed ? ", ...)" : ")");
+}
+
 }  // namespace
+
+absl::StatusOr<std::string> LeftOutNote(Connection& connection, int64_t sweep_id, bool rejected_too) {
+  const absl::StatusOr<Table> runs =
+      Query(connection,
+            "SELECT run_id, CASE WHEN verdict = 'running' THEN 'unfinished' WHEN t0_ns IS NULL THEN 'never started' "
+            "ELSE verdict END FROM assay.run WHERE sweep_id = $1 AND verdict <> 'accepted' ORDER BY run_id",
+            {std::to_string(sweep_id)});
+  if (!runs.ok()) return runs.status();
+  std::map<std::string, std::vector<std::string>> kinds;
+  for (const Row& row : runs->rows) {
+    if (!rejected_too || *row[1] != "rejected") kinds[*row[1]].push_back(*row[0]);
+  }
+  std::string note;
+  for (const char* kind : {"rejected", "never started", "unfinished"}) {
+    if (kinds.contains(kind)) note += (note.empty() ? "left out: " : ", ") + RunsText(kinds[kind], kind);
+  }
+  return note;
+}
 
 std::string CsvField(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);

@@ -22,6 +22,8 @@ using Row = std::vector<std::optional<std::string>>;
 
 constexpr std::string_view kStatsHeader =
     "run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,block_io,pids\r\n";
+constexpr std::string_view kIndexHeader =
+    "run_id,assay_run_id,block,attempt,target,cell,params,verdict,flags,docker_stats_file,triggers_file\r\n";
 constexpr std::string_view kTriggersHeader =
     "run_id,target,trigger_number,started_at,finished_at,duration_ms,exit_code,output\r\n";
 
@@ -50,12 +52,16 @@ struct GustRun {
   std::string target;
   int64_t t0_ns;
   std::string name;
+  std::string ending;  // of its files
+
+  std::string StatsFile() const { return name + "_docker_stats" + ending; }
+  std::string TriggersFile() const { return name + "_triggers" + ending; }
 };
 
 absl::Status Stopped() { return absl::CancelledError("the export was stopped"); }
 
 absl::Status ExportTriggers(Connection& connection, const GustRun& run, const ExportSink& sink) {
-  const std::string file = run.name + "_triggers.csv";
+  const std::string file = run.TriggersFile();
   if (!sink(file, kTriggersHeader)) return Stopped();
   bool stopped = false;
   absl::Status status = StreamQuery(
@@ -130,7 +136,7 @@ absl::Status ExportStats(Connection& connection, const GustRun& run, const Expor
   if (!memory.ok()) return memory.status();
   std::map<std::string, int64_t> memory_of_agent;
   for (const Row& row : memory->rows) memory_of_agent[*row[0]] = Integer(row[1]);
-  const std::string file = run.name + "_docker_stats.csv";
+  const std::string file = run.StatsFile();
   if (!sink(file, kStatsHeader)) return Stopped();
   StatsRows stats(run, std::move(memory_of_agent));
   bool stopped = false;
@@ -150,16 +156,31 @@ absl::Status ExportStats(Connection& connection, const GustRun& run, const Expor
 
 }  // namespace
 
-absl::Status ExportGust(Connection& connection, int64_t sweep_id, const ExportSink& sink) {
-  const absl::StatusOr<Table> runs =
-      Query(connection,
-            "SELECT r.run_id, c.target, r.t0_ns FROM assay.run r JOIN assay.cell c USING (cell_id) "
-            "WHERE r.sweep_id = $1 AND r.t0_ns IS NOT NULL AND r.state = 'ended' ORDER BY r.run_id",
-            {std::to_string(sweep_id)});
-  if (!runs.ok()) return runs.status();
-  for (const Row& row : runs->rows) {
-    GustRun run{std::to_string(sweep_id), *row[0], *row[1], Integer(row[2]), ""};
-    run.name = RunName(run.target, run.t0_ns);
+absl::Status ExportGust(Connection& connection, int64_t sweep_id, bool rejected_too, const ExportSink& sink) {
+  const absl::StatusOr<Table> ended = Query(
+      connection,
+      "SELECT s.run_id, s.block, s.attempt, s.target, s.cell, s.params, s.verdict, array_to_string(s.flags, ' '), "
+      "r.t0_ns FROM assay.run_summary s JOIN assay.run r USING (run_id) "
+      "WHERE s.sweep_id = $1 AND s.state = 'ended' ORDER BY s.run_id",
+      {std::to_string(sweep_id)});
+  if (!ended.ok()) return ended.status();
+  const std::string index = fmt::format("sweep-{}_runs.csv", sweep_id);
+  if (!sink(index, kIndexHeader)) return Stopped();
+  std::vector<GustRun> runs;
+  for (const Row& row : ended->rows) {
+    GustRun run{std::to_string(sweep_id), *row[0], *row[3], Integer(row[8]), "", ""};
+    const bool accepted = *row[6] == "accepted";
+    const bool written = row[8] && (accepted || rejected_too);
+    run.ending = accepted ? ".csv" : ".rejected.csv";
+    if (row[8]) run.name = RunName(run.target, run.t0_ns);
+    std::string line = CsvField(run.name);
+    for (const size_t column : {0, 1, 2, 3, 4, 5, 6, 7}) line += "," + CsvField(row[column].value_or(""));
+    if (!sink(index, fmt::format("{},{},{}\r\n", line, written ? CsvField(run.StatsFile()) : "",
+                                 written ? CsvField(run.TriggersFile()) : "")))
+      return Stopped();
+    if (written) runs.push_back(std::move(run));
+  }
+  for (const GustRun& run : runs) {
     if (absl::Status status = ExportStats(connection, run, sink); !status.ok()) return status;
     if (absl::Status status = ExportTriggers(connection, run, sink); !status.ok()) return status;
   }

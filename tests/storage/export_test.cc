@@ -56,11 +56,12 @@ TEST_F(ExportTest, GustTriggersAreTheLivebooksRows) {
   batch.mutable_share_end()->set_fired(5);
   batch.mutable_share_end()->set_crashed(true);
   WriteOk({batch});
-  ASSERT_EQ(End(run.run_id, "rejected"), absl::OkStatus());
+  ASSERT_EQ(End(run.run_id, "accepted"), absl::OkStatus());
 
-  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, Sink()), absl::OkStatus());
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, false, Sink()), absl::OkStatus());
   const std::string name = "gust_2023-11-14T22-13-20-000000Z";
-  EXPECT_THAT(Names(), ElementsAre(name + "_docker_stats.csv", name + "_triggers.csv"));
+  EXPECT_THAT(Names(), ElementsAre(name + "_docker_stats.csv", name + "_triggers.csv",
+                                   fmt::format("sweep-{}_runs.csv", sweep.sweep_id)));
   const std::string begin = "2023-11-14 22:13:20.001000Z,2023-11-14 22:13:20.003000Z";
   EXPECT_EQ(files_[name + "_triggers.csv"],
             "run_id,target,trigger_number,started_at,finished_at,duration_ms,exit_code,output\r\n" +
@@ -73,6 +74,58 @@ TEST_F(ExportTest, GustTriggersAreTheLivebooksRows) {
                             "{0},gust,5,{1},2,0,\r\n"
                             "{0},gust,6,,,,-1,\r\n",
                             name, begin));
+}
+
+TEST_F(ExportTest, GustFilesOfRejectedRunsAreApartAndTheIndexTellsThemAll) {
+  const SweepRow sweep = MakeSweep(4, {{"gust", R"({"n": 50})"}});
+  std::vector<int64_t> runs;
+  for (uint32_t block = 0; block < 2; ++block) runs.push_back(StartedRun(sweep, 0, block, {a_}, 0).run_id);
+  ASSERT_EQ(Execute(fmt::format("UPDATE assay.run SET t0_ns = t0_ns + 1000000000 WHERE run_id = {}", runs[1])),
+            absl::OkStatus());
+  runs.push_back(MakeRun(sweep, 0, 2, {a_}, 0).run_id);
+  ASSERT_EQ(End(runs[0], "accepted"), absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(runs[1], {.verdict = "rejected", .flags = {{"slip", "reject", ""}, {"cold", "info", ""}}}),
+            absl::OkStatus());
+  ASSERT_EQ(store_.EndRun(runs[2], {.verdict = "rejected", .flags = {}, .error = "a refused"}), absl::OkStatus());
+  runs.push_back(StartedRun(sweep, 0, 3, {a_}, 0).run_id);
+
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, false, Sink()), absl::OkStatus());
+  const std::string index = fmt::format("sweep-{}_runs.csv", sweep.sweep_id);
+  const std::string good = "gust_2023-11-14T22-13-20-000000Z";
+  const std::string bad = "gust_2023-11-14T22-13-21-000000Z";
+  EXPECT_THAT(Names(), ElementsAre(good + "_docker_stats.csv", good + "_triggers.csv", index));
+  const std::string cell = CsvField(Value("SELECT label FROM cell"));
+  const auto row = [&](const std::string& name, size_t run, const char* verdict, const char* flags,
+                       const std::string& files) {
+    return fmt::format("{},{},{},1,gust,{},\"{{\"\"n\"\": 50}}\",{},{},{}\r\n", name, runs[run], run, cell, verdict,
+                       flags, files);
+  };
+  const std::string head =
+      "run_id,assay_run_id,block,attempt,target,cell,params,verdict,flags,docker_stats_file,triggers_file\r\n";
+  const std::string accepted = row(good, 0, "accepted", "", fmt::format("{0}_docker_stats.csv,{0}_triggers.csv", good));
+  EXPECT_EQ(files_[index],
+            head + accepted + row(bad, 1, "rejected", "cold slip", ",") + row("", 2, "rejected", "", ","));
+  EXPECT_EQ(LeftOutNote(connection_, sweep.sweep_id, false).value(),
+            fmt::format("left out: 1 rejected run ({}), 1 never started run ({}), 1 unfinished run ({})", runs[1],
+                        runs[2], runs[3]));
+
+  files_.clear();
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, true, Sink()), absl::OkStatus());
+  EXPECT_THAT(Names(), ElementsAre(good + "_docker_stats.csv", good + "_triggers.csv",
+                                   bad + "_docker_stats.rejected.csv", bad + "_triggers.rejected.csv", index));
+  EXPECT_EQ(files_[index], head + accepted +
+                               row(bad, 1, "rejected", "cold slip",
+                                   fmt::format("{0}_docker_stats.rejected.csv,{0}_triggers.rejected.csv", bad)) +
+                               row("", 2, "rejected", "", ","));
+  EXPECT_EQ(LeftOutNote(connection_, sweep.sweep_id, true).value(),
+            fmt::format("left out: 1 never started run ({}), 1 unfinished run ({})", runs[2], runs[3]));
+}
+
+TEST_F(ExportTest, ASweepWithoutRunsIsAnIndexWithAHeader) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, true, Sink()), absl::OkStatus());
+  EXPECT_THAT(Names(), ElementsAre(fmt::format("sweep-{}_runs.csv", sweep.sweep_id)));
+  EXPECT_EQ(LeftOutNote(connection_, sweep.sweep_id, false).value(), "");
 }
 
 TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
@@ -99,8 +152,8 @@ TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
     }
     WriteOk({batch});
   }
-  ASSERT_EQ(End(run.run_id, "rejected"), absl::OkStatus());
-  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, Sink()), absl::OkStatus());
+  ASSERT_EQ(End(run.run_id, "accepted"), absl::OkStatus());
+  ASSERT_EQ(ExportGust(connection_, sweep.sweep_id, false, Sink()), absl::OkStatus());
   EXPECT_EQ(files_["gust_2023-11-14T22-13-20-000000Z_docker_stats.csv"],
             fmt::format("run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,"
                         "block_io,pids\r\n"
