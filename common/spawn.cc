@@ -34,12 +34,17 @@ std::vector<char*> MergedEnvironment(const std::vector<std::string>& added) {
   return merged;
 }
 
+// Only a name without a slash is looked for in PATH.
+std::string Reason(int error, const std::string& program) {
+  if (error != ENOENT) return std::strerror(error);
+  return program.find('/') == std::string::npos ? "no such program in PATH" : "no such file, or no interpreter for it";
+}
+
 absl::Status SpawnError(int error, const SpawnRequest& request) {
   const std::string what =
       error == ENOENT && !request.cwd.empty()
           ? fmt::format("cannot start '{}': no such program, or no directory '{}'", request.argv[0], request.cwd)
-          : fmt::format("cannot start '{}': {}", request.argv[0],
-                        error == ENOENT ? "no such program in PATH" : std::strerror(error));
+          : fmt::format("cannot start '{}': {}", request.argv[0], Reason(error, request.argv[0]));
   switch (error) {
     case ENOENT:
     case ENOTDIR:

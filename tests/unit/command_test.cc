@@ -30,6 +30,14 @@ TEST(Command, MissingProgramIsNotFound) {
   EXPECT_NE(result.status().message().find("no-such-program-here"), absl::string_view::npos);
 }
 
+TEST(Command, OnlyANameWithoutASlashIsLookedForInPath) {
+  const auto why = [](const char* program) {
+    return std::string(RunCommand({.argv = {program}}, 0).status().message());
+  };
+  EXPECT_EQ(why("no-such-program-here"), "cannot start 'no-such-program-here': no such program in PATH");
+  EXPECT_EQ(why("/no/such/file"), "cannot start '/no/such/file': no such file, or no interpreter for it");
+}
+
 TEST(Command, TimeoutKillsTheWholeGroupEvenIfItIgnoresSigterm) {
   const auto result =
       RunCommand({.argv = {"sh", "-c", "trap '' TERM; echo begun; sleep 60 & wait; sleep 60"}}, 200'000'000);
