@@ -37,14 +37,14 @@ absl::StatusOr<std::string> ChooseDataDir(const std::string& flag) {
       flag, [](const char* name) { return std::getenv(name); }, geteuid() == 0);
 }
 
-absl::Status MakeDirectories(const std::string& path, std::string_view flag) {
+absl::Status MakeDirectories(const std::string& path) {
   const mode_t before = umask(geteuid() == 0 ? 022 : 077);
   std::error_code error;
   std::filesystem::create_directories(path, error);
   umask(before);
   if (error) {
-    return absl::FailedPreconditionError(
-        fmt::format("cannot make the directory {}: {}; choose another with {}", path, error.message(), flag));
+    return absl::FailedPreconditionError(fmt::format(
+        "cannot make the directory {}: {}; choose another with --data DIR or ASSAY_DATA", path, error.message()));
   }
   return absl::OkStatus();
 }

@@ -6,7 +6,6 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 
 namespace assay {
 
@@ -20,7 +19,7 @@ absl::StatusOr<std::string> ChooseDataDir(const std::string& flag);
 
 // mkdir -p; for the user alone, but as root with 0755, or the postgres user could not enter. Errors name the directory
 // and the flag that chooses another.
-absl::Status MakeDirectories(const std::string& path, std::string_view flag = "--data DIR or ASSAY_DATA");
+absl::Status MakeDirectories(const std::string& path);
 
 }  // namespace assay
 

@@ -5,8 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
-
-#include "cli/data_dir.h"
+#include <filesystem>
 
 namespace assay {
 namespace {
@@ -33,7 +32,13 @@ absl::Status ExportFiles::Take(const v1::ExportChunk& chunk) {
   }
   if (file_ == nullptr || chunk.file() != name_) {
     if (absl::Status closed = Close(); !closed.ok()) return closed;
-    if (absl::Status made = MakeDirectories(directory_, "--to DIR"); !made.ok()) return made;
+    // With the user's own umask, unlike the data directory: exports are for showing around.
+    std::error_code error;
+    std::filesystem::create_directories(directory_, error);
+    if (error) {
+      return absl::FailedPreconditionError(
+          fmt::format("cannot make the directory {}: {}; choose another with --to DIR", directory_, error.message()));
+    }
     name_ = chunk.file();
     bytes_ = 0;
     file_ = std::fopen((CurrentPath() + ".new").c_str(), "wb");

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -816,6 +817,22 @@ TEST(ExportFilesTest, WritesChunksAndRefusesToLeaveTheDirectory) {
   ASSERT_TRUE(files.Finish().ok());
   EXPECT_EQ(Content(dir.path() + "/to/a.csv"), "1,2\n");
   EXPECT_THAT(files.written(), SizeIs(2));
+}
+
+TEST(ExportFilesTest, TheDirectoryIsMadeWithTheUsersUmask) {
+  const TempDir dir;
+  const mode_t before = umask(022);
+  ExportFiles files(dir.path() + "/a/to");
+  v1::ExportChunk chunk;
+  chunk.set_file("a.csv");
+  const absl::Status taken = files.Take(chunk);
+  umask(before);
+  ASSERT_TRUE(taken.ok()) << taken;
+  for (const char* made : {"/a", "/a/to"}) {
+    struct stat info {};
+    ASSERT_EQ(stat((dir.path() + made).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0755) << made;
+  }
 }
 
 TEST(ExportFilesTest, ABrokenExportLeavesNoHalfFile) {
