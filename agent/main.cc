@@ -22,6 +22,7 @@
 #include "agent/host_check.h"
 #include "agent/host_limits.h"
 #include "agent/priority.h"
+#include "common/host_port.h"
 #include "common/protocol.h"
 #include "common/units.h"
 
@@ -136,31 +137,43 @@ int Main(int argc, char** argv) {
       "assay-agent");
   app.footer(kFooter);
   app.set_version_flag("--version", fmt::format("assay-agent {} (protocol {})", kVersion, kProtocolVersion));
-  app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")
+  app.add_option("--coordinator", flags.coordinator, "Where the coordinator is")
+      ->type_name("HOST:PORT")
       ->envname("ASSAY_COORDINATOR")
       ->capture_default_str();
-  app.add_option("--name", flags.name, "Name of this agent, unique in the cluster (default: the host's name)");
+  app.add_option("--name", flags.name, "Name of this agent, unique in the cluster (default: the host's name)")
+      ->type_name("NAME");
   app.add_option("--label", flags.labels,
-                 "key=value that scenarios choose agents by; may be repeated, also with the same key")
+                 "Label that scenarios choose agents by; may be repeated, also with the same key")
+      ->type_name("KEY=VALUE")
       ->take_all()
       ->allow_extra_args(false);
   app.add_option("--spool", flags.spool,
                  "Directory where results wait for the coordinator (default: /var/lib/assay/spool/NAME as root, else "
-                 "$XDG_STATE_HOME/assay/spool/NAME)");
-  app.add_option("--spool-limit", flags.spool_limit, "No triggers are started above 80 % of it")->capture_default_str();
+                 "$XDG_STATE_HOME/assay/spool/NAME)")
+      ->type_name("DIR");
+  app.add_option("--spool-limit", flags.spool_limit, "No triggers are started above 80 % of it")
+      ->type_name("SIZE")
+      ->capture_default_str();
   app.add_option("--cgroup", flags.cgroups,
-                 "NAME=PATH below the cgroup root: lets a scenario sample it as @NAME; may be repeated")
+                 "A path below the cgroup root that scenarios may sample as @NAME; may be repeated")
+      ->type_name("NAME=PATH")
       ->take_all()
       ->allow_extra_args(false);
-  app.add_option("--cgroup-root", flags.cgroup_root, "Where cgroups are mounted")->capture_default_str();
+  app.add_option("--cgroup-root", flags.cgroup_root, "Where cgroups are mounted")
+      ->type_name("DIR")
+      ->capture_default_str();
   app.add_option("--proc-root", flags.proc_root, "Where proc is mounted, e.g. the host's in a container")
+      ->type_name("DIR")
       ->capture_default_str();
   app.add_option("--max-processes", flags.max_processes,
-                 "Processes in flight at once (default: computed from this host's limits)");
+                 "Processes in flight at once (default: computed from this host's limits)")
+      ->type_name("N");
   app.add_flag("--exit-with-parent", flags.exit_with_parent,
                "Stop (as by SIGTERM) when the process that started this one ends");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
-      ->check(CLI::IsMember({"debug", "info", "warn", "warning", "error"}))
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "warning", "error"}).description(""))
       ->capture_default_str();
   app.add_flag("--check", flags.check, "Say what this host can measure, and end");
   app.add_flag("--json", flags.json, "With --check: as JSON");
@@ -187,12 +200,8 @@ int Main(int argc, char** argv) {
   Agent::Options options;
   options.name = flags.name;
   options.coordinator = flags.coordinator;
-  const size_t colon = flags.coordinator.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == flags.coordinator.size() ||
-      !std::all_of(flags.coordinator.begin() + static_cast<std::ptrdiff_t>(colon) + 1, flags.coordinator.end(),
-                   [](unsigned char c) { return std::isdigit(c) != 0; })) {
-    return Usage(fmt::format("--coordinator '{}': write host:port, such as bench-head:7420", flags.coordinator));
-  }
+  if (const absl::Status good = CheckHostPort(flags.coordinator); !good.ok())
+    return Usage(fmt::format("--coordinator {}", std::string(good.message())));
   for (const std::string& label : flags.labels) {
     const auto pair = KeyAndValue(label);
     if (!pair) return Usage(fmt::format("--label '{}': write key=value, such as role=load", label));

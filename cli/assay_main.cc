@@ -38,6 +38,7 @@ int AssayMain(int argc, const char* const* argv) {
   AddDownVerb(app, action);
   AddSchemaVerb(app, action);
   AddVersionVerb(app, action);
+  AddHelpVerb(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

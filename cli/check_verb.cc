@@ -45,7 +45,8 @@ void AddCheckVerb(CLI::App& app, Action& action) {
   auto options = std::make_shared<CheckOptions>();
   AddScenarioArguments(*verb, options->scenario);
   verb->add_option("--agents", options->agents, "Plan for so many agents (default: as many as `assay run` starts)")
-      ->check(CLI::Range(1, 100000));
+      ->type_name("N")
+      ->check(CLI::Range(1, 100000).description(""));
   verb->add_flag("--json", options->json, "Print the plan as JSON");
   verb->footer(
       fmt::format("Example:  assay check scenario.yaml --set 'tasks=[100000]' --agents 8\n\n{}", kExitCodesHelp));

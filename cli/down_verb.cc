@@ -54,7 +54,7 @@ int Down(const std::string& chosen) {
 void AddDownVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("down", "Stop the local stack that `assay up` started; results stay");
   auto data_dir = std::make_shared<std::string>();
-  verb->add_option("--data", *data_dir, "Data directory");
+  verb->add_option("--data", *data_dir, "Data directory")->type_name("DIR");
   verb->footer(fmt::format("Example:  assay down\n\n{}", kExitCodesHelp));
   verb->callback([&action, data_dir] { action = [data_dir] { return Down(*data_dir); }; });
 }

@@ -10,13 +10,15 @@
 #include <filesystem>
 
 #include "cli/data_dir.h"
+#include "common/host_port.h"
 
 namespace assay {
 
 void AddEndpointOptions(CLI::App& verb, EndpointOptions& options) {
   verb.add_option("--coordinator", options.coordinator,
-                  "Coordinator's host:port (else $ASSAY_COORDINATOR, else the local stack)");
-  verb.add_option("--data", options.data_dir, "Data directory of the local stack");
+                  "Where the coordinator is (else $ASSAY_COORDINATOR, else the local stack)")
+      ->type_name("HOST:PORT");
+  verb.add_option("--data", options.data_dir, "Data directory of the local stack")->type_name("DIR");
   verb.add_flag("--json", options.json, "Print JSON lines (docs/json.md)");
 }
 
@@ -27,9 +29,10 @@ absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads
   // A --data on the command line means this machine, whatever the environment says.
   if (address.empty() && options.data_dir.empty() && from_environment != nullptr) address = from_environment;
   if (!address.empty()) {
-    if (const size_t colon = address.rfind(':'); colon == std::string::npos || colon + 1 == address.size()) {
-      return absl::InvalidArgumentError(
-          fmt::format("the coordinator's address '{}' has no port; write HOST:PORT, such as head:7420", address));
+    if (const absl::Status good = CheckHostPort(address); !good.ok()) {
+      return absl::InvalidArgumentError(fmt::format("{} {}",
+                                                    options.coordinator.empty() ? "ASSAY_COORDINATOR" : "--coordinator",
+                                                    std::string_view(good.message().data(), good.message().size())));
     }
     endpoint.client = std::make_unique<ControlClient>(address);
     return endpoint;
@@ -44,13 +47,14 @@ absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads
   const bool has_data = std::filesystem::exists(*data_dir + "/postgres", error);
   if (!reads) {
     return absl::UnavailableError(
-        fmt::format("no coordinator: no local stack is up on {}; name one with --coordinator ADDR or "
-                    "ASSAY_COORDINATOR, or use `assay up`",
+        fmt::format("no coordinator: no local stack is up on {}; `assay up` starts one, --coordinator HOST:PORT or "
+                    "ASSAY_COORDINATOR names one elsewhere",
                     *data_dir));
   }
   if (!has_data) {
     return absl::NotFoundError(fmt::format(
-        "no results in {} yet; use `assay run FILE`, another --data DIR, or name a coordinator with --coordinator ADDR",
+        "no results in {} yet; use `assay run FILE`, another --data DIR, or name a coordinator with --coordinator "
+        "HOST:PORT",
         *data_dir));
   }
   LocalStackOptions stack_options;

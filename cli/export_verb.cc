@@ -72,15 +72,16 @@ void AddExportVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("export", "Write a sweep's results as files");
   auto options = std::make_shared<ExportOptions>();
   AddEndpointOptions(*verb, options->endpoint);
-  verb->add_option("SWEEP", options->sweep, "The sweep's id, or `last`")->required();
+  verb->add_option("SWEEP", options->sweep, "The sweep's id, or `last`")->required()->type_name("");
   verb->add_option("--format", options->format,
                    "gust: *_docker_stats.csv and *_triggers.csv of accepted runs, and which is which in "
                    "sweep-N_runs.csv; radps: the RADPS benchmark's CSV of accepted runs; csv: any view")
       ->required()
-      ->check(CLI::IsMember({"gust", "radps", "csv"}));
-  verb->add_option("--view", options->view, "For csv: one view or table; without it, all views");
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"gust", "radps", "csv"}).description(""));
+  verb->add_option("--view", options->view, "For csv: one view or table; without it, all views")->type_name("VIEW");
   verb->add_flag("--all", options->all, "For gust: rejected runs too, as *.rejected.csv");
-  verb->add_option("--to", options->to, "Directory; made if it is not there")->required();
+  verb->add_option("--to", options->to, "Directory; made if it is not there")->required()->type_name("DIR");
   verb->footer(
       fmt::format("Example:  assay export last --format csv --view run_summary --to results/\n\n{}", kExitCodesHelp));
   verb->callback([&action, options] { action = [options] { return Export(*options); }; });

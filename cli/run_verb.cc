@@ -169,10 +169,12 @@ void AddRunVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("run", "Run a scenario on this machine: the whole job in one command");
   AddScenarioArguments(*verb, options->scenario);
   verb->add_option("--agents", options->agents, "Agents to start (default: the scenario's agents.count, at least 2)")
-      ->check(CLI::Range(1U, kLocalAgentsMax));
-  verb->add_option(
-      "--data", options->data_dir,
-      "Where results are kept (else $ASSAY_DATA, $XDG_DATA_HOME/assay, /var/lib/assay for root, ~/.local/share/assay)");
+      ->type_name("N")
+      ->check(CLI::Range(1U, kLocalAgentsMax).description(""));
+  verb->add_option("--data", options->data_dir,
+                   "Where results are kept (else $ASSAY_DATA, $XDG_DATA_HOME/assay, /var/lib/assay for root, "
+                   "~/.local/share/assay)")
+      ->type_name("DIR");
   verb->add_flag("--json", options->json, "Print JSON lines: progress, run, flag, notice, end (docs/json.md)");
   verb->footer(
       fmt::format("Example:  assay run scenarios/scheduler-overhead.yaml --set 'tasks=[1000,100000]' --agents 4\n\n"

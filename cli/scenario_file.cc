@@ -12,7 +12,7 @@
 
 namespace assay {
 void AddScenarioArguments(CLI::App& verb, ScenarioArguments& arguments) {
-  verb.add_option("FILE", arguments.file, "Scenario (YAML; docs/scenario.md)")->required();
+  verb.add_option("FILE", arguments.file, "Scenario (YAML; docs/scenario.md)")->required()->type_name("");
   // One value per --set, or it would swallow FILE.
   verb.add_option("--set", arguments.sets,
                   "Override: tasks=[1000,100000] for an axis, blocks=5 for a key; may be repeated")

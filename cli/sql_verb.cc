@@ -74,11 +74,12 @@ void AddSqlVerb(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("sql", "Open psql on the results, or run one statement; the search path is assay, public");
   auto options = std::make_shared<SqlOptions>();
-  verb->add_option("-c,--command", options->psql.sql, "Run this statement and print the result");
+  verb->add_option("-c,--command", options->psql.sql, "Run this statement and print the result")->type_name("SQL");
   verb->add_option("--data", options->data_dir,
-                   "Data directory of the local stack; its server is started for the moment if it is not up");
+                   "Data directory of the local stack; its server is started for the moment if it is not up")
+      ->type_name("DIR");
   verb->add_option("--database", options->psql.url, "Another database (else $ASSAY_DATABASE)")->type_name("URL");
-  verb->add_option("ARGS", options->psql.arguments, "More arguments for psql, after --");
+  verb->add_option("ARGS", options->psql.arguments, "More arguments for psql, after --")->type_name("");
   verb->footer(fmt::format(
       "Example:  assay sql -c \"select target, params, makespan_s from run_summary\" -- --csv\n\n{}", kExitCodesHelp));
   verb->callback([&action, options] { action = [options] { return Sql(*options); }; });

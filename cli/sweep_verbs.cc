@@ -147,7 +147,7 @@ void AddSweepVerbs(CLI::App& app, Action& action) {
     return std::pair(verb, options);
   };
   const auto add_id = [](const auto& added, const char* what) {
-    added.first->add_option("ID", added.second->sweep, what)->required();
+    added.first->add_option("ID", added.second->sweep, what)->required()->type_name("");
   };
 
   const auto start = add("start", "Start a scenario; prints the sweep's id and returns",

@@ -17,9 +17,11 @@
 #include "cli/data_dir.h"
 #include "cli/exit_code.h"
 #include "cli/interrupts.h"
+#include "cli/local_agents.h"
 #include "cli/local_stack.h"
 #include "cli/program_path.h"
 #include "cli/verb.h"
+#include "common/host_port.h"
 
 namespace assay {
 namespace {
@@ -104,6 +106,8 @@ int Up(UpOptions options) {
   options.stack.kept = true;
   if (options.supervise) return Supervise(options.stack);
 
+  if (const absl::Status good = CheckHostPort(options.stack.listen, /*serves=*/true); !good.ok())
+    return Fail(absl::InvalidArgumentError(fmt::format("--listen {}", std::string(good.message()))));
   if (const std::optional<StackFacts> facts = FindStack(*data_dir); facts && facts->kept) {
     PrintFacts(*facts, *data_dir, true);
     return kExitAccepted;
@@ -140,10 +144,13 @@ void AddUpVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("up", "Start the local stack in the background and keep it between sweeps");
   auto options = std::make_shared<UpOptions>();
   verb->add_option("--agents", options->stack.agents, "Agents to start")
-      ->check(CLI::Range(0, 1000))
+      ->type_name("N")
+      ->check(CLI::Range(0U, kLocalAgentsMax).description(""))
       ->capture_default_str();
-  verb->add_option("--data", options->stack.data_dir, "Data directory");
-  verb->add_option("--listen", options->stack.listen, "Where the coordinator listens; others may then join")
+  verb->add_option("--data", options->stack.data_dir, "Data directory")->type_name("DIR");
+  verb->add_option("--listen", options->stack.listen,
+                   "Where the coordinator listens; agents of other hosts may then join")
+      ->type_name("ADDRESS:PORT")
       ->capture_default_str();
   verb->add_flag("--supervise", options->supervise)->group("");  // this is how `up` calls itself
   verb->footer(fmt::format("Example:  assay up --agents 4; assay run scenario.yaml; assay down\n\n{}", kExitCodesHelp));

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "common/host_port.h"
 #include "common/protocol.h"
 #include "common/units.h"
 #include "common/whole_file.h"
@@ -81,17 +82,22 @@ int Main(int argc, char** argv) {
   app.add_option("--database", flags.database,
                  "URL of the PostgreSQL database (15 or later); its schema `assay` is made and kept up to date")
       ->envname("ASSAY_DATABASE")
+      ->type_name("URL")
       ->required();
-  app.add_option("--listen", flags.listen, "address and port to serve on; port 0 takes any free one")
+  app.add_option("--listen", flags.listen, "where to serve; port 0 takes any free one")
+      ->type_name("ADDRESS:PORT")
       ->capture_default_str();
-  app.add_option("--announce", flags.announce, "write the address served on to this file");
+  app.add_option("--announce", flags.announce, "write the address served on to this file")->type_name("FILE");
   app.add_option("--lease-ttl", flags.lease_ttl, "how long an agent goes on firing without word from here")
+      ->type_name("DURATION")
       ->capture_default_str();
   app.add_option("--lease-grace", flags.lease_grace, "how much longer a silent agent's share is waited for")
+      ->type_name("DURATION")
       ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->capture_default_str()
-      ->check(CLI::IsMember({"debug", "info", "warn", "warning", "error"}));
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "warning", "error"}).description(""));
   app.add_flag("--exit-with-parent", flags.exit_with_parent, "stop when the process that started this one ends");
   app.set_version_flag("--version", fmt::format("assay-coordinator {}", kVersion));
   try {
@@ -114,8 +120,8 @@ int Main(int argc, char** argv) {
     }
     *value = *parsed;
   }
-  if (flags.listen.rfind(':') == std::string::npos) {
-    fmt::print(stderr, "--listen: '{}' has no port; write ADDRESS:PORT, such as 0.0.0.0:7420\n", flags.listen);
+  if (const absl::Status good = CheckHostPort(flags.listen, /*serves=*/true); !good.ok()) {
+    fmt::print(stderr, "--listen {}\n", std::string(good.message()));
     return 2;
   }
   if (flags.exit_with_parent) {

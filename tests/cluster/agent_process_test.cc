@@ -93,7 +93,8 @@ TEST_F(AgentProcessTest, BadFlagsEndWithTwoAndNameTheFlag) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"--bogus"}, "--bogus"},
       {{"--label", "novalue"}, "--label 'novalue': write key=value"},
-      {{"--coordinator", "nohost"}, "--coordinator 'nohost': write host:port"},
+      {{"--coordinator", "nohost"}, "--coordinator 'nohost' has no port; write HOST:PORT"},
+      {{"--coordinator", "http://head:7420"}, "give HOST:PORT without http://, such as head:7420"},
       {{"--coordinator", "host:port"}, "--coordinator 'host:port'"},
       {{"--spool-limit", "many"}, "--spool-limit"},
       {{"--spool-limit", "3B"}, "at least 1MiB"},

@@ -253,6 +253,11 @@ trigger: {sleep: {for: 0ms}}
         self.assertEqual(self.psql(f"select r.run_id from assay.run r where sweep_id = {sweep} and "
                                    "(select count(*) from assay.trigger t where t.run_id = r.run_id) <> (select sum(fired) from assay.share s where s.run_id = r.run_id)"), [])
 
+    def test_an_address_that_is_a_url_is_refused(self):
+        done = subprocess.run([COORDINATOR, "--database", "postgresql:///none", "--listen", "http://0.0.0.0:7420"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--listen 'http://0.0.0.0:7420' is a URL; give HOST:PORT without http://", done.stderr)
+
     def test_databases_that_will_not_do(self):
         self.database()
         self.psql("create role poor login")

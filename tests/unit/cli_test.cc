@@ -864,14 +864,44 @@ TEST_F(CliTest, HelpOfEveryVerbHasAnExampleAndTheExitCodes) {
                                                        {"up"},
                                                        {"down"},
                                                        {"schema"},
-                                                       {"version"}};
+                                                       {"version"},
+                                                       {"help"}};
   for (std::vector<std::string> verb : verbs) {
     verb.push_back("--help");
     const Ran ran = Assay(verb);
     EXPECT_EQ(ran.code, 0) << verb[0];
     EXPECT_THAT(ran.out, HasSubstr("Example:  assay " + verb[0]));
     EXPECT_THAT(ran.out, HasSubstr("130 interrupted"));
+    for (const char* noise : {"UINT", "INT in", "TEXT", ":{"}) EXPECT_THAT(ran.out, Not(HasSubstr(noise))) << verb[0];
   }
+}
+
+TEST_F(CliTest, HelpIsAVerbToo) {
+  EXPECT_EQ(Assay({"help"}).out, Assay({"--help"}).out);
+  EXPECT_EQ(Assay({"help", "run"}).out, Assay({"run", "--help"}).out);
+  const Ran nested = Assay({"help", "sweep", "start"});
+  EXPECT_EQ(nested.code, 0);
+  EXPECT_THAT(nested.out, HasSubstr("Usage: assay sweep start [OPTIONS] FILE"));
+  EXPECT_EQ(Assay({"help", "run", "x.yaml"}).out, Assay({"run", "--help"}).out);
+  const Ran wrong = Assay({"help", "rnu"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("there is no command 'rnu'; did you mean 'run'?"));
+}
+
+TEST_F(CliTest, AnAddressThatIsAUrlIsRefusedWithTheMend) {
+  const Ran flag = Assay({"sweep", "list", "--coordinator", "http://head:7420"});
+  EXPECT_EQ(flag.code, 2);
+  EXPECT_EQ(flag.err,
+            "assay: --coordinator 'http://head:7420' is a URL; give HOST:PORT without http://, such as head:7420\n");
+  setenv("ASSAY_COORDINATOR", "head", 1);
+  const Ran environment = Assay({"agents"});
+  unsetenv("ASSAY_COORDINATOR");
+  EXPECT_EQ(environment.code, 2);
+  EXPECT_THAT(environment.err, StartsWith("assay: ASSAY_COORDINATOR 'head' has no port"));
+  const Ran listen = Assay({"up", "--listen", "http://0.0.0.0:7420"});
+  EXPECT_EQ(listen.code, 2);
+  EXPECT_THAT(listen.err, StartsWith("assay: --listen 'http://0.0.0.0:7420' is a URL"));
+  EXPECT_TRUE(std::filesystem::is_empty(data_.path()));
 }
 
 TEST_F(CliTest, AWrongWordIsNamedWithTheOneThatWasMeant) {
