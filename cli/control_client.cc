@@ -56,16 +56,17 @@ ControlClient::ControlClient(std::string address) : address_(std::move(address))
 
 ControlClient::~ControlClient() = default;
 
-absl::StatusOr<int64_t> ControlClient::StartSweep(const v1::StartSweepRequest& request) {
+absl::StatusOr<v1::StartSweepReply> ControlClient::StartSweep(const v1::StartSweepRequest& request) {
   v1::StartSweepReply reply;
   const grpc::Status status = rpc_->Call(&v1::ControlService::Stub::StartSweep, request, &reply);
   if (!status.ok()) return Explain(status, address_);
-  return reply.sweep_id();
+  return reply;
 }
 
-absl::StatusOr<v1::ListSweepsReply> ControlClient::ListSweeps() {
+absl::StatusOr<v1::ListSweepsReply> ControlClient::ListSweeps(std::chrono::seconds deadline) {
   v1::ListSweepsReply reply;
-  const grpc::Status status = rpc_->Call(&v1::ControlService::Stub::ListSweeps, v1::ListSweepsRequest(), &reply);
+  const grpc::Status status =
+      rpc_->Call(&v1::ControlService::Stub::ListSweeps, v1::ListSweepsRequest(), &reply, deadline);
   if (!status.ok()) return Explain(status, address_);
   return reply;
 }
@@ -99,9 +100,9 @@ absl::StatusOr<v1::ViewRows> ControlClient::ReadView(int64_t sweep_id, const std
   return whole;
 }
 
-absl::StatusOr<v1::ListAgentsReply> ControlClient::ListAgents() {
+absl::StatusOr<v1::ListAgentsReply> ControlClient::ListAgents(const v1::ListAgentsRequest& request) {
   v1::ListAgentsReply reply;
-  const grpc::Status status = rpc_->Call(&v1::ControlService::Stub::ListAgents, v1::ListAgentsRequest(), &reply);
+  const grpc::Status status = rpc_->Call(&v1::ControlService::Stub::ListAgents, request, &reply);
   if (!status.ok()) return Explain(status, address_);
   return reply;
 }

@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,13 +22,13 @@ class ControlClient {
 
   const std::string& address() const { return address_; }
 
-  absl::StatusOr<int64_t> StartSweep(const v1::StartSweepRequest& request);
-  absl::StatusOr<v1::ListSweepsReply> ListSweeps();
+  absl::StatusOr<v1::StartSweepReply> StartSweep(const v1::StartSweepRequest& request);
+  absl::StatusOr<v1::ListSweepsReply> ListSweeps(std::chrono::seconds deadline = std::chrono::seconds(60));
   absl::Status CancelSweep(int64_t sweep_id, bool now);
   absl::Status RemoveSweep(int64_t sweep_id);
   absl::StatusOr<v1::ViewRows> ReadView(int64_t sweep_id, const std::string& view,
                                         uint32_t max_rows = 0);  // 0: all
-  absl::StatusOr<v1::ListAgentsReply> ListAgents();
+  absl::StatusOr<v1::ListAgentsReply> ListAgents(const v1::ListAgentsRequest& request = {});
   absl::Status Export(const v1::ExportRequest& request,
                       const std::function<absl::Status(const v1::ExportChunk&)>& take);
   // The state now, with the results of all runs that have ended.

@@ -11,8 +11,8 @@
 #include "cli/exit_code.h"
 #include "cli/follow_sweep.h"
 #include "cli/local_agents.h"
-#include "cli/local_stack.h"
 #include "cli/outcome.h"
+#include "cli/place.h"
 #include "cli/report.h"
 #include "cli/scenario_file.h"
 #include "cli/verb.h"
@@ -27,45 +27,6 @@ struct RunOptions {
   std::string data_dir;
   bool json = false;
 };
-
-// Where the sweep runs: a stack of our own, or the one that `assay up` keeps.
-struct Place {
-  std::unique_ptr<LocalStack> own;
-  std::string coordinator;
-};
-
-absl::StatusOr<Place> FindPlace(const RunOptions& options, const v1::SweepSpec& spec, const std::string& data_dir,
-                                ProgressPrinter& printer) {
-  Place place;
-  if (const std::optional<StackFacts> up = FindStack(data_dir); up && up->kept) {
-    place.coordinator = up->coordinator;
-    printer.Notice(fmt::format("using the local stack that is up on {} (coordinator {}, {} {})", data_dir,
-                               up->coordinator, up->agents, up->agents == 1 ? "agent" : "agents"));
-    if (options.agents && *options.agents != up->agents) {
-      printer.Notice(fmt::format("--agents {} has no effect on it; `assay down` and `assay up --agents {}` change it",
-                                 *options.agents, *options.agents));
-    }
-    if (!CheckLocalAgents(spec, up->agents, options.scenario.file).ok()) {
-      printer.Notice(
-          fmt::format("it has not the agents that the scenario asks for ({}): unless others join, the sweep waits; "
-                      "`assay down` and `assay up --agents N` start more",
-                      spec.agents_min()));
-    }
-    return place;
-  }
-  const uint32_t agents = options.agents.value_or(DefaultLocalAgents(spec));
-  if (const absl::Status enough = CheckLocalAgents(spec, agents, options.scenario.file); !enough.ok()) return enough;
-  printer.Notice(fmt::format("starting PostgreSQL, a coordinator and {} {} in {}", agents,
-                             agents == 1 ? "agent" : "agents", data_dir));
-  LocalStackOptions stack_options;
-  stack_options.data_dir = data_dir;
-  stack_options.agents = agents;
-  absl::StatusOr<std::unique_ptr<LocalStack>> stack = LocalStack::Start(stack_options);
-  if (!stack.ok()) return stack.status();
-  place.own = std::move(*stack);
-  place.coordinator = place.own->coordinator();
-  return place;
-}
 
 // As a shell reads it back.
 std::string ShellWord(const std::string& text) {
@@ -138,7 +99,8 @@ int Run(const RunOptions& options) {
 
   Interrupts interrupts;
   ProgressPrinter printer(STDOUT_FILENO, ProgressPrinter::StyleFor(STDOUT_FILENO, options.json));
-  const absl::StatusOr<Place> place = FindPlace(options, plan->spec, *data_dir, printer);
+  const absl::StatusOr<Place> place =
+      FindPlace({*data_dir, options.scenario.file, options.agents}, plan->spec, printer);
   if (interrupts.Take()) return kExitInterrupted;
   if (!place.ok()) return Fail(place.status());
 
@@ -147,19 +109,20 @@ int Run(const RunOptions& options) {
   request.set_scenario_yaml(*yaml);
   request.set_file_name(options.scenario.file);
   for (const std::string& set : options.scenario.sets) request.add_sets(set);
-  const absl::StatusOr<int64_t> sweep_id = client.StartSweep(request);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
+  const absl::StatusOr<v1::StartSweepReply> started = client.StartSweep(request);
+  if (!started.ok()) return Fail(started.status());
+  for (const std::string& warning : started->warnings()) printer.Notice("warning: " + warning);
 
-  TellOfOthers(client, *sweep_id, printer);
+  TellOfOthers(client, started->sweep_id(), printer);
   FollowOptions follow;
   follow.cancel_on_interrupt = true;
   follow.stack = place->own.get();
-  const Followed followed = FollowSweep(place->coordinator, *sweep_id, interrupts, printer, follow);
+  const Followed followed = FollowSweep(place->coordinator, started->sweep_id(), interrupts, printer, follow);
   if (followed.left) {
     if (!followed.status.ok()) Fail(followed.status);
     return CodeOf(followed);
   }
-  return Conclude(options, *data_dir, *yaml, client, *sweep_id, followed);
+  return Conclude(options, *data_dir, *yaml, client, started->sweep_id(), followed);
 }
 
 }  // namespace

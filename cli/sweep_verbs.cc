@@ -58,12 +58,13 @@ int Start(const SweepOptions& options) {
   request.set_scenario_yaml(*yaml);
   request.set_file_name(options.scenario.file);
   for (const std::string& set : options.scenario.sets) request.add_sets(set);
-  const absl::StatusOr<int64_t> sweep_id = endpoint->client->StartSweep(request);
-  if (!sweep_id.ok()) return Fail(sweep_id.status());
-  v1::StartSweepReply reply;
-  reply.set_sweep_id(*sweep_id);
-  WriteAll(STDOUT_FILENO, options.endpoint.json ? JsonLine("sweep", reply) + "\n" : fmt::format("{}\n", *sweep_id));
-  return options.watch ? Watch(options, *endpoint->client, *sweep_id, *interrupts) : kExitAccepted;
+  const absl::StatusOr<v1::StartSweepReply> started = endpoint->client->StartSweep(request);
+  if (!started.ok()) return Fail(started.status());
+  // stdout is the id alone, for scripts.
+  for (const std::string& warning : started->warnings()) fmt::print(stderr, "assay: warning: {}\n", warning);
+  WriteAll(STDOUT_FILENO,
+           options.endpoint.json ? JsonLine("sweep", *started) + "\n" : fmt::format("{}\n", started->sweep_id()));
+  return options.watch ? Watch(options, *endpoint->client, started->sweep_id(), *interrupts) : kExitAccepted;
 }
 
 int WatchVerb(const SweepOptions& options) {

@@ -98,14 +98,6 @@ std::string FormatNumber(double value, int digits) {
   return fmt::format("{:.{}f}", value, std::clamp(digits - magnitude, 0, 9));
 }
 
-std::string FormatCount(double value) {
-  if (!std::isfinite(value)) return "-";
-  std::string digits = fmt::format("{:.0f}", value);
-  const size_t first = digits.front() == '-' ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
-}
-
 std::string FormatRate(double per_s) { return per_s < 100 ? FormatNumber(per_s) : FormatCount(per_s); }
 
 }  // namespace assay

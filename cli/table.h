@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/units.h"  // FormatCount: the other half of how numbers are shown
+
 namespace assay {
 
 // A table for people, in plain ASCII. A column whose every filled cell begins with a number is right-aligned, others
@@ -34,8 +36,6 @@ std::string Shorten(std::string_view text, size_t width);
 
 // "12345.6" with about `digits` significant digits and never an exponent: 0.01234 -> "0.0123", 12345.6 -> "12346".
 std::string FormatNumber(double value, int digits = 3);
-// 16000 -> "16,000".
-std::string FormatCount(double value);
 // Whole from 100 on, else three digits: "0.375", "5,735".
 std::string FormatRate(double per_s);
 

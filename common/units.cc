@@ -79,6 +79,14 @@ std::string FormatDuration(int64_t ns) {
   return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
 }
 
+std::string FormatCount(double value) {
+  if (!std::isfinite(value)) return "-";
+  std::string digits = fmt::format("{:.0f}", value);
+  const size_t first = digits.front() == '-' ? 1 : 0;
+  for (size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
 std::string FormatBytes(uint64_t bytes) {
   const double value = static_cast<double>(bytes);
   if (bytes < 1024) return fmt::format("{} B", bytes);

@@ -14,11 +14,12 @@ absl::StatusOr<int64_t> ParseDurationNs(std::string_view text);  // 10ms 30s 2m 
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text);      // 4KiB 1MiB 2GiB 512B 10kB 3MB
 absl::StatusOr<double> ParseFraction(std::string_view text);     // 1% or 0.01 -> 0.01; within [0, 1]
 
-// For people: "1.5 s", "250 us", "2 min 3 s"; "1.2 GiB".
+// For people: "1.5 s", "250 us", "2 min 3 s"; "1.2 GiB"; "16,000".
 std::string FormatDuration(int64_t ns);
 std::string FormatBytes(uint64_t bytes);
 // "2026-05-08T12:00:00.123456Z" with `separator` 'T'.
 std::string UtcText(int64_t unix_ns, char separator);
+std::string FormatCount(double value);
 
 }  // namespace assay
 

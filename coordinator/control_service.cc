@@ -12,6 +12,7 @@
 #include "assay/v1/control.grpc.pb.h"
 #include "common/rpc.h"
 #include "coordinator/export.h"
+#include "coordinator/scenario/plan_text.h"
 #include "coordinator/scenario/scenario_loader.h"
 #include "coordinator/sweep_report.h"
 
@@ -67,6 +68,11 @@ class ControlService::Impl final : public v1::ControlService::Service {
     spdlog::info("sweep {} ({}): {} cells in {} blocks", sweep.sweep_id, sweep.spec.name(), sweep.cells.size(),
                  sweep.spec.blocks());
     coordinator_.AddSweep(std::move(sweep));
+    v1::ListAgentsRequest matching;
+    *matching.mutable_select() = plan->spec.agents();
+    const auto agents = static_cast<uint32_t>(coordinator_.Agents(matching).agents_size());
+    for (std::string& warning : WarningsFor(*plan, std::max(agents, plan->spec.agents_min())))
+      reply->add_warnings(std::move(warning));
     return grpc::Status::OK;
   }
 
@@ -145,8 +151,9 @@ class ControlService::Impl final : public v1::ControlService::Service {
     return ToGrpc(ReadViewRows(connection, *request, [&](const v1::ViewRows& part) { return writer->Write(part); }));
   }
 
-  grpc::Status ListAgents(grpc::ServerContext*, const v1::ListAgentsRequest*, v1::ListAgentsReply* reply) override {
-    *reply = coordinator_.Agents();
+  grpc::Status ListAgents(grpc::ServerContext*, const v1::ListAgentsRequest* request,
+                          v1::ListAgentsReply* reply) override {
+    *reply = coordinator_.Agents(*request);
     return grpc::Status::OK;
   }
 

@@ -157,8 +157,9 @@ std::optional<v1::SweepProgress> Coordinator::Progress(int64_t sweep_id) {
   return Ask<Answer>([this, sweep_id] { return scheduler_.Progress(sweep_id, SteadyWallNs()); }).value_or(std::nullopt);
 }
 
-v1::ListAgentsReply Coordinator::Agents() {
-  return Ask<v1::ListAgentsReply>([this] { return scheduler_.Agents(SteadyWallNs()); }).value_or(v1::ListAgentsReply());
+v1::ListAgentsReply Coordinator::Agents(const v1::ListAgentsRequest& request) {
+  return Ask<v1::ListAgentsReply>([this, request] { return scheduler_.Agents(request, SteadyWallNs()); })
+      .value_or(v1::ListAgentsReply());
 }
 
 // ---- the thread

@@ -53,7 +53,7 @@ class Coordinator {
   void CancelSweep(int64_t sweep_id, bool now);
   // Nothing if the sweep is not unfinished, or the coordinator is stopping.
   std::optional<v1::SweepProgress> Progress(int64_t sweep_id);
-  v1::ListAgentsReply Agents();
+  v1::ListAgentsReply Agents(const v1::ListAgentsRequest& request);
 
  private:
   struct Connected {

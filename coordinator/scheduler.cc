@@ -257,10 +257,14 @@ bool Scheduler::IsGone(const Agent& agent, int64_t now_ns) const {
   return (agent.session == 0 && agent.leaving) || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns;
 }
 
+bool Scheduler::IsReady(const Agent& agent, const v1::Selector& selector) const {
+  return agent.session != 0 && !agent.leaving && Matches(agent.hello, selector);
+}
+
 std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& selector) const {
   std::vector<const Agent*> found;
   for (const auto& [name, agent] : agents_) {
-    if (agent.session != 0 && !agent.leaving && Matches(agent.hello, selector)) found.push_back(&agent);
+    if (IsReady(agent, selector)) found.push_back(&agent);
   }
   return found;
 }
@@ -856,9 +860,10 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
   return progress;
 }
 
-v1::ListAgentsReply Scheduler::Agents(int64_t now_ns) const {
+v1::ListAgentsReply Scheduler::Agents(const v1::ListAgentsRequest& request, int64_t now_ns) const {
   v1::ListAgentsReply reply;
   for (const auto& [name, agent] : agents_) {
+    if (request.has_select() && !IsReady(agent, request.select())) continue;
     v1::AgentInfo& info = *reply.add_agents();
     info.set_name(name);
     info.set_host(agent.hello.host());

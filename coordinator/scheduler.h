@@ -119,7 +119,8 @@ class Scheduler {
 
   // Without results: those are in the store. Nothing for a sweep that is not (any more) the scheduler's.
   std::optional<v1::SweepProgress> Progress(int64_t sweep_id, int64_t now_ns) const;
-  v1::ListAgentsReply Agents(int64_t now_ns) const;
+  // With a selector only those that a sweep with it would take now.
+  v1::ListAgentsReply Agents(const v1::ListAgentsRequest& request, int64_t now_ns) const;
 
  private:
   struct Agent {
@@ -181,6 +182,7 @@ class Scheduler {
   const Sweep* Active() const;
   Run* FindRun(int64_t run_id, Sweep** sweep = nullptr);
   bool IsGone(const Agent& agent, int64_t now_ns) const;
+  bool IsReady(const Agent& agent, const v1::Selector& selector) const;
   std::vector<const Agent*> Matching(const v1::Selector& selector) const;
   Agent& Expect(const std::string& name, const std::string& incarnation, int64_t now_ns);
   void LoadHook(Sweep& sweep, HookRow row, int64_t now_ns);

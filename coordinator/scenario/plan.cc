@@ -17,7 +17,6 @@ namespace {
 // Beyond these many triggers the sums are estimated: the law of large numbers makes the rest alike, and planning must
 // stay quick.
 constexpr uint64_t kMaxDrawnForSplit = 4'000'000;
-constexpr uint64_t kMaxDrawnForBound = 200'000;
 
 int64_t AddSaturating(int64_t a, int64_t b) {
   int64_t sum = 0;
@@ -91,13 +90,17 @@ std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells) 
   return order;
 }
 
+uint32_t FiringAgents(const v1::CellSpec& spec, uint32_t agents) {
+  const uint64_t triggers = spec.load().triggers();
+  const uint32_t with_slot = std::min(agents, spec.load().closed().concurrency());
+  return triggers > 0 ? static_cast<uint32_t>(std::min<uint64_t>(with_slot, triggers)) : with_slot;
+}
+
 std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uint32_t agents) {
   std::vector<ShareRange> shares(agents);
   const uint64_t all_slots = spec.load().closed().concurrency();
   const uint64_t triggers = spec.load().triggers();
-  // An agent that fires needs a slot and, where they are counted, a trigger.
-  uint64_t firing = std::min<uint64_t>(agents, all_slots);
-  if (triggers > 0) firing = std::min(firing, triggers);
+  const uint32_t firing = FiringAgents(spec, agents);
   if (firing == 0) return shares;
   std::vector<uint32_t> slots(firing);
   for (uint64_t a = 0; a < firing; ++a)
@@ -119,7 +122,7 @@ std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uin
   return shares;
 }
 
-int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key) {
+int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key, uint64_t max_drawn) {
   const v1::Load& load = spec.load();
   const uint32_t slots = std::max(1U, load.closed().concurrency());
   int64_t firing_ns = 0;
@@ -127,14 +130,18 @@ int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key) {
     firing_ns = load.duration_ns();
   } else if (spec.trigger().has_sleep()) {
     const v1::SleepLength& length = spec.trigger().sleep().length();
-    const uint64_t drawn = std::min(load.triggers(), kMaxDrawnForBound);
+    const uint64_t drawn = std::min(load.triggers(), max_drawn);
     std::vector<int64_t> lengths(drawn);
     for (uint64_t i = 0; i < drawn; ++i) lengths[i] = DrawSleepNs(length, run_key, i);
-    firing_ns = ListScheduleNs(lengths, slots);
-    const double scaled =
-        static_cast<double>(firing_ns) * (static_cast<double>(load.triggers()) / static_cast<double>(drawn));
-    if (load.triggers() > drawn)
-      firing_ns = scaled < 9.2e18 ? static_cast<int64_t>(scaled) : std::numeric_limits<int64_t>::max();
+    if (load.triggers() == drawn) {
+      firing_ns = ListScheduleNs(lengths, slots);
+    } else {
+      // A part's list schedule must not be scaled up: its last tasks leave slots empty, the whole's would not.
+      const double mean_ns = std::accumulate(lengths.begin(), lengths.end(), 0.0) / static_cast<double>(drawn);
+      const double spread_ns = mean_ns * static_cast<double>(load.triggers()) / slots;
+      firing_ns = std::max(*std::max_element(lengths.begin(), lengths.end()),
+                           spread_ns < 9.2e18 ? static_cast<int64_t>(spread_ns) : std::numeric_limits<int64_t>::max());
+    }
     if (load.duration_ns() > 0) firing_ns = std::min(firing_ns, load.duration_ns());
   }
   return AddSaturating(firing_ns, spec.has_sampling() ? spec.sampling().cooldown_ns() : 0);

@@ -45,9 +45,12 @@ struct ShareRange {
 // agents that fire.
 std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uint32_t agents);
 
+// How many of n agents get a part of it: each needs a slot and, where they are counted, a trigger.
+uint32_t FiringAgents(const v1::CellSpec& spec, uint32_t agents);
+
 // The shortest possible time of one run, ns: greedy list schedule of the known sleeps on all slots (0 for processes),
-// plus cool-down.
-int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key);
+// plus cool-down. Estimated from the first `max_drawn` sleeps where there are more.
+int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key, uint64_t max_drawn = 200'000);
 
 // Greedy list schedule: each duration goes, in order, to the slot that is free first. Returns the makespan. slots >= 1.
 int64_t ListScheduleNs(const std::vector<int64_t>& durations_ns, uint32_t slots);

@@ -45,7 +45,11 @@ PlanBound BoundOf(const Plan& plan, uint32_t agents) {
   return bound;
 }
 
-std::string Counted(uint64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+std::string Count(uint64_t n) { return FormatCount(static_cast<double>(n)); }
+
+std::string Counted(uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", Count(n), noun, n == 1 ? "" : "s");
+}
 
 std::string Seconds(double s) {
   return s < 9e9 ? FormatDuration(static_cast<int64_t>(s * 1e9)) : fmt::format("{:.0f} years", s / (365.25 * 86400));
@@ -53,17 +57,50 @@ std::string Seconds(double s) {
 
 std::string TriggersText(const v1::Load& load) {
   if (load.triggers() == 0) return FormatDuration(load.duration_ns());
-  if (load.duration_ns() == 0) return fmt::format("{}", load.triggers());
-  return fmt::format("{} or {}", load.triggers(), FormatDuration(load.duration_ns()));
+  if (load.duration_ns() == 0) return Count(load.triggers());
+  return fmt::format("{} or {}", Count(load.triggers()), FormatDuration(load.duration_ns()));
+}
+
+// How long a counted number of processes takes shows only when they run.
+bool DependsOnProcesses(const v1::CellSpec& cell) { return cell.trigger().has_exec() && cell.load().triggers() > 0; }
+
+std::string ShortestText(const Plan& plan, double shortest_s) {
+  const bool processes = std::any_of(plan.cells.begin(), plan.cells.end(),
+                                     [](const PlannedCell& cell) { return DependsOnProcesses(cell.spec); });
+  if (!processes) return Seconds(shortest_s) + ": sleeps, bounds on time and cool-downs; starts come on top";
+  if (shortest_s == 0) return "cannot be known beforehand: it depends on how long the processes take";
+  return Seconds(shortest_s) +
+         ": sleeps, bounds on time and cool-downs; starts and the processes, whose length cannot be known beforehand, "
+         "come on top";
 }
 
 std::string PerAgentText(const v1::Load& load, const CellBound& cell) {
   if (load.triggers() == 0) return "-";
-  return cell.agent_min == cell.agent_max ? fmt::format("{}", cell.agent_min)
-                                          : fmt::format("{}..{}", cell.agent_min, cell.agent_max);
+  return cell.agent_min == cell.agent_max ? Count(cell.agent_min)
+                                          : fmt::format("{}..{}", Count(cell.agent_min), Count(cell.agent_max));
 }
 
 }  // namespace
+
+std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents) {
+  constexpr size_t kCellsNamed = 5;
+  std::vector<std::string> warnings = plan.warnings;
+  std::string named;
+  size_t cells = 0;
+  for (const PlannedCell& cell : plan.cells) {
+    const uint32_t firing = FiringAgents(cell.spec, agents);
+    if (firing >= agents || ++cells > kCellsNamed) continue;
+    named += fmt::format("{}{}{} of them", named.empty() ? "" : ", ", cell.label.empty() ? "" : cell.label + ": ",
+                         Count(agents - firing));
+  }
+  if (cells == 0) return warnings;
+  if (cells > kCellsNamed) named += fmt::format(", and {} more", Count(cells - kCellsNamed));
+  warnings.push_back(
+      fmt::format("with {} agents some fire nothing, for want of slots or triggers ({}); raise load.closed.concurrency "
+                  "and load.triggers, or use fewer agents",
+                  Count(agents), named));
+  return warnings;
+}
 
 std::string DescribePlan(const Plan& plan, uint32_t agents) {
   constexpr size_t kMaxLines = 100;
@@ -75,10 +112,9 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
   out += fmt::format("  plan      {} x {} = {}, {}, seed {}\n", Counted(plan.cells.size(), "cell"),
                      Counted(plan.spec.blocks(), "block"), Counted(runs, "run"),
                      bound.triggers == 0 ? "bounded by time" : Counted(bound.triggers, "trigger"), plan.spec.seed());
-  out += fmt::format("  agents    at least {}{}; shown for {}\n", plan.spec.agents_min(),
-                     labels.empty() ? "" : " with" + labels, firing);
-  out += fmt::format("  shortest  {}: sleeps, bounds on time and cool-downs; starts and processes come on top\n",
-                     Seconds(bound.shortest_s));
+  out += fmt::format("  agents    at least {}{}; shown for {}\n", Count(plan.spec.agents_min()),
+                     labels.empty() ? "" : " with" + labels, Count(firing));
+  out += fmt::format("  shortest  {}\n", ShortestText(plan, bound.shortest_s));
 
   size_t width = 4;
   const size_t shown = std::min(plan.cells.size(), kMaxLines);
@@ -89,12 +125,15 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
   for (size_t i = 0; i < shown; ++i) {
     const v1::Load& load = plan.cells[i].spec.load();
     out += fmt::format("  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width, TriggersText(load),
-                       PerAgentText(load, bound.cells[i]), load.closed().concurrency(),
-                       FormatDuration(bound.cells[i].shortest_ns));
+                       PerAgentText(load, bound.cells[i]), Count(load.closed().concurrency()),
+                       DependsOnProcesses(plan.cells[i].spec) && bound.cells[i].shortest_ns == 0
+                           ? "-"
+                           : FormatDuration(bound.cells[i].shortest_ns));
   }
-  if (shown < plan.cells.size()) out += fmt::format("  ... and {} more\n", plan.cells.size() - shown);
-  for (const std::string& warning : plan.warnings) out += fmt::format("\nwarning: {}", warning);
-  if (!plan.warnings.empty()) out += "\n";
+  if (shown < plan.cells.size()) out += fmt::format("  ... and {} more\n", Count(plan.cells.size() - shown));
+  const std::vector<std::string> warnings = WarningsFor(plan, firing);
+  for (const std::string& warning : warnings) out += fmt::format("\nwarning: {}", warning);
+  if (!warnings.empty()) out += "\n";
   return out;
 }
 
@@ -114,7 +153,8 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
                          of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9);
   }
   std::string warnings;
-  for (const std::string& warning : plan.warnings) warnings += (warnings.empty() ? "" : ", ") + JsonString(warning);
+  for (const std::string& warning : WarningsFor(plan, firing))
+    warnings += (warnings.empty() ? "" : ", ") + JsonString(warning);
   std::string labels;
   for (const auto& [key, value] : plan.spec.agents().labels()) {
     labels += fmt::format("{}{}: {}", labels.empty() ? "" : ", ", JsonString(key), JsonString(value));

@@ -3,10 +3,15 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "coordinator/scenario/plan.h"
 
 namespace assay {
+
+// What is allowed but probably not meant, for the agents that will fire: the plan's own warnings, and the cells in
+// which some of so many agents would have nothing to fire.
+std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents);
 
 // What a sweep will do, for people: cells, blocks, runs, triggers in all and per agent, the shortest possible time, a
 // line per cell (the first of them where there are many), warnings. `agents`: how many will fire; 0 takes the

@@ -119,17 +119,9 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
 }
 
 void Warn(const Plan& plan, std::vector<std::string>& warnings) {
-  bool no_timeout = false;
-  for (const PlannedCell& cell : plan.cells) {
-    no_timeout |= cell.spec.trigger().has_exec() && cell.spec.trigger().timeout_ns() == 0;
-    const uint32_t slots = cell.spec.load().closed().concurrency();
-    const bool few = slots < plan.spec.agents_min() ||
-                     (cell.spec.load().triggers() > 0 && cell.spec.load().triggers() < plan.spec.agents_min());
-    if (few && warnings.size() < 20) {
-      warnings.push_back(fmt::format("{}: concurrency {} over {} agents: some of them fire nothing", cell.label, slots,
-                                     plan.spec.agents_min()));
-    }
-  }
+  const bool no_timeout = std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
+    return cell.spec.trigger().has_exec() && cell.spec.trigger().timeout_ns() == 0;
+  });
   if (no_timeout) warnings.emplace_back("trigger.timeout is not set: a process that hangs holds its run for ever");
 }
 

@@ -234,7 +234,7 @@ TEST_F(ClusterTest, AfterAFatalErrorNobodyWaitsForAnAnswer) {
   Execute("UPDATE assay.coordinator SET term = term + 1");
   EXPECT_EQ(fatal.get_future().get().code(), absl::StatusCode::kFailedPrecondition);
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(coordinator.Agents().agents_size(), 0);
+  EXPECT_EQ(coordinator.Agents({}).agents_size(), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << "patience is 30 s";
 }
 

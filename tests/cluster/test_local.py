@@ -334,6 +334,33 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(code, 0, err)
         self.assertIn("4 of 4 runs accepted", out)
 
+    def test_agents_that_joined_a_kept_stack_count(self):
+        code, out, err = self.assay("up", "--agents", "1")
+        self.assertEqual(code, 0, out + err)
+        self.addCleanup(self.assay, "down")
+        self.agent(re.search(r"coordinator (\S+),", out)[1], "joined")
+        wait_for(lambda: self.assay("agents")[1].count("connected") == 2, "the other agent has joined")
+        code, out, err = self.assay("run", self.write("s.yaml", SLEEPS))
+        self.assertEqual(code, 0, out + err)
+        self.assertIn("2 agents with role=load)", out)
+        self.assertNotIn("the scenario asks for", out)
+
+    def test_what_is_probably_not_meant_is_said_by_check_run_and_start(self):
+        path = self.write("few.yaml", "name: few\ngrid: {unused: [1]}\nagents: {count: 2}\nload: {closed: {concurrency: 1}, triggers: 5}\ntrigger: {sleep: {for: 1ms}}\n")
+        warnings = ("warning: " + path + ":2:8: nothing refers to the axis 'unused'", "warning: with 2 agents some fire nothing")
+        code, out, err = self.assay("check", path)
+        self.assertEqual(code, 0, err)
+        self.assertEqual([w for w in warnings if w not in out], [])
+        self.assertIn("with 3 agents some fire nothing", self.assay("check", path, "--agents", "3")[1])
+        self.assertEqual(self.assay("up")[0], 0)
+        self.addCleanup(self.assay, "down")
+        code, out, err = self.assay("run", path)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual([w for w in warnings if w not in out], [])
+        code, out, err = self.assay("sweep", "start", path)
+        self.assertEqual((code, out), (0, "2\n"), err)
+        self.assertEqual([w for w in warnings if w not in err], [])
+
     def test_exports(self):
         self.assertEqual(self.assay("run", self.write("s.yaml", SLEEPS))[0], 0)
         to = self.dir / "out"

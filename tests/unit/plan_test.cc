@@ -225,6 +225,14 @@ TEST(ShortestRun, IsEstimatedWhereExactnessWouldTakeLong) {
   EXPECT_NEAR(static_cast<double>(ShortestRunNs(Sleeps(100'000'000, 16), 7)), expected, expected / 100);
 }
 
+// What a part of the sleeps takes with most slots empty at its end is not what so many parts take.
+TEST(ShortestRun, AnEstimateIsNoLongerThanTheWhole) {
+  const v1::CellSpec spec = Sleeps(100'000, 1'000);
+  const int64_t exact_ns = ShortestRunNs(spec, 7);
+  const int64_t estimate_ns = ShortestRunNs(spec, 7, 1'000);
+  EXPECT_NEAR(static_cast<double>(estimate_ns), static_cast<double>(exact_ns), static_cast<double>(exact_ns) / 20);
+}
+
 TEST(PlanText, TellsWhatWillHappen) {
   const absl::StatusOr<Plan> plan = LoadScenario(
       "name: t\nabout: words\nblocks: 3\ngrid: {tasks: [100, 200], unused: [1]}\nagents: {select: {role: load}, count: "
@@ -242,6 +250,47 @@ TEST(PlanText, TellsWhatWillHappen) {
   EXPECT_THAT(json, HasSubstr(R"("cells": 2, "blocks": 3, "runs": 6, "triggers": 900)"));
   EXPECT_THAT(json, HasSubstr(R"("params": {"tasks": 100, "unused": 1}, "triggers": 100)"));
   EXPECT_THAT(json, HasSubstr(R"("triggers_per_agent_min": 50, "triggers_per_agent_max": 50, "shortest_s": 1.25)"));
+}
+
+TEST(PlanText, NumbersHaveThousandsSeparators) {
+  const absl::StatusOr<Plan> plan = LoadScenario(
+      "name: t\nload: {closed: {concurrency: 2000}, triggers: 100000}\ntrigger: {sleep: {for: 10ms}}\n", "s.yaml", {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const std::string text = DescribePlan(*plan, 2);
+  EXPECT_THAT(text, HasSubstr("1 run, 100,000 triggers"));
+  EXPECT_THAT(text, testing::ContainsRegex(" 100,000 +50,000 +2,000 "));
+  EXPECT_THAT(DescribePlanJson(*plan, 2), HasSubstr(R"("triggers": 100000)"));
+}
+
+TEST(PlanText, HowLongProcessesTakeIsNotZero) {
+  const std::string exec =
+      "name: t\nload: {closed: {concurrency: 2}, triggers: 9}\ntrigger: {exec: {argv: [\"true\"]}}\n";
+  const absl::StatusOr<Plan> plan = LoadScenario(exec, "s.yaml", {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const std::string text = DescribePlan(*plan, 2);
+  EXPECT_THAT(text, HasSubstr("shortest  cannot be known beforehand"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("0 ns")));
+  const absl::StatusOr<Plan> cooled = LoadScenario(exec + "sample: {cooldown: 2s}\n", "s.yaml", {});
+  ASSERT_TRUE(cooled.ok()) << cooled.status();
+  EXPECT_THAT(DescribePlan(*cooled, 2), HasSubstr("shortest  2 s: "));
+}
+
+TEST(PlanText, WarnsOfAgentsThatFireNothing) {
+  const absl::StatusOr<Plan> plan = LoadScenario(
+      "name: t\ngrid: {slots: [1, 4, 2], tasks: [3, 100]}\nload: {closed: {concurrency: $(slots)}, triggers: "
+      "$(tasks)}\n"
+      "trigger: {sleep: {for: 10ms}}\n",
+      "s.yaml", {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_THAT(WarningsFor(*plan, 1), testing::IsEmpty());
+  EXPECT_THAT(WarningsFor(*plan, 2),
+              testing::ElementsAre("with 2 agents some fire nothing, for want of slots or triggers (slots=1 tasks=3: 1 "
+                                   "of them, slots=1 tasks=100: 1 of them); raise load.closed.concurrency and "
+                                   "load.triggers, or use fewer agents"));
+  EXPECT_THAT(WarningsFor(*plan, 4), testing::ElementsAre(HasSubstr("slots=4 tasks=3: 1 of them, slots=2")));
+  EXPECT_THAT(WarningsFor(*plan, 9), testing::ElementsAre(HasSubstr(", and 1 more)")));
+  EXPECT_THAT(DescribePlan(*plan, 2), HasSubstr("\nwarning: with 2 agents some fire nothing"));
+  EXPECT_THAT(DescribePlanJson(*plan, 2), HasSubstr("with 2 agents some fire nothing"));
 }
 
 TEST(PlanText, DrawsTheFirstBlockThatRuns) {

@@ -675,7 +675,6 @@ TEST(Warnings, WhatIsProbablyNotMeant) {
       ElementsAre("s.yaml:4:8: nothing refers to the axis 'tasks': its cells differ in name only; use $(tasks)"));
   EXPECT_THAT(MustLoad(kProcess + "trigger: {exec: {argv: [\"true\"]}}\n").warnings,
               ElementsAre(HasSubstr("trigger.timeout is not set")));
-  EXPECT_THAT(MustLoad(kBase + "agents: {count: 5}\n").warnings, ElementsAre(HasSubstr("some of them fire nothing")));
   EXPECT_THAT(MustLoad(kBase + "grid: {tasks: [1]}\n", {"tasks=[1,2]"}).warnings,
               ElementsAre(StartsWith("--set tasks=[1,2]: nothing refers")));
 }
