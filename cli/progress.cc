@@ -30,7 +30,8 @@ std::string Runs(const v1::SweepProgress& progress) {
 
 std::string Eta(const v1::SweepProgress& progress) {
   if (HasEnded(progress.sweep())) return progress.sweep().state();
-  return progress.has_eta_ns() ? "ETA " + FormatDuration(progress.eta_ns()) : "ETA unknown";
+  if (!progress.has_eta_ns()) return "ETA unknown";
+  return (progress.eta_is_least() ? "ETA at least " : "ETA ") + FormatDuration(progress.eta_ns());
 }
 
 std::string Triggers(const v1::SweepProgress& progress) {

@@ -27,6 +27,10 @@ constexpr int64_t kRoundTripsToStart = 20;
 // A run that never fired says nothing about the target: it is tried again this often whatever the scenario says.
 constexpr uint32_t kTriesToPrepare = 3;
 
+// A plan of thousands of large cells must not hold up the agents: its shortest times are estimated from fewer sleeps.
+constexpr uint64_t kMaxDrawnForEta = 2'000'000;
+constexpr uint64_t kMaxDrawnOfACell = 100'000;
+
 bool HasFired(v1::SharePhase phase) { return phase == v1::FIRED || phase == v1::ENDED; }
 
 bool Matches(const v1::Hello& hello, const v1::Selector& selector) {
@@ -129,7 +133,12 @@ void Scheduler::AddSweep(SweepRow row) {
   const int64_t id = row.sweep_id;
   Sweep& sweep = sweeps_[id];
   sweep.row = std::move(row);
-  for (const CellRow& cell : sweep.row.cells) sweep.position_of_cell[cell.cell_id] = cell.position;
+  const uint64_t drawn = std::max<uint64_t>(1, kMaxDrawnForEta / std::max<size_t>(1, sweep.row.cells.size()));
+  for (const CellRow& cell : sweep.row.cells) {
+    sweep.position_of_cell[cell.cell_id] = cell.position;
+    sweep.shortest_ns.push_back(
+        ShortestRunNs(cell.spec, RunKey(sweep.row.spec.seed(), cell.spec.key(), 1), std::min(drawn, kMaxDrawnOfACell)));
+  }
   for (uint32_t block = 1; block <= sweep.row.spec.blocks(); ++block) {
     sweep.order.push_back(BlockOrder(sweep.row.spec.seed(), block, static_cast<uint32_t>(sweep.row.cells.size())));
   }
@@ -771,36 +780,31 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
 
 // ---- for people
 
-int64_t Scheduler::EtaNs(const Sweep& sweep, int64_t now_ns) const {
-  // A cell that has not run yet is guessed from its shortest possible time and what runs took beyond theirs so far.
+// A cell that has not run yet is guessed from its shortest possible time and what runs took beyond theirs so far.
+void Scheduler::SetEta(const Sweep& sweep, int64_t now_ns, v1::SweepProgress& progress) const {
   double beyond = 0;
   double runs = 0;
-  std::map<uint32_t, int64_t> shortest_ns;
-  const auto shortest = [&](uint32_t position) {
-    const auto found = shortest_ns.find(position);
-    if (found != shortest_ns.end()) return found->second;
-    const v1::CellSpec& spec = sweep.CellAt(position).spec;
-    return shortest_ns[position] = ShortestRunNs(spec, RunKey(sweep.row.spec.seed(), spec.key(), 1));
-  };
   for (const auto& [position, spent] : sweep.spent_ns) {
-    beyond += static_cast<double>(spent.first) - static_cast<double>(shortest(position)) * spent.second;
+    beyond += static_cast<double>(spent.first) - static_cast<double>(sweep.shortest_ns[position]) * spent.second;
     runs += spent.second;
   }
-  if (runs == 0) return -1;
-  int64_t eta_ns = 0;
+  if (runs > 0) beyond /= runs;
+  double eta_ns = 0;
   for (uint32_t block = 1; block <= sweep.order.size(); ++block) {
     for (const uint32_t position : sweep.order[block - 1]) {
       if (sweep.done.contains({block, position})) continue;
       const auto spent = sweep.spent_ns.find(position);
-      int64_t run_ns = spent != sweep.spent_ns.end() ? spent->second.first / spent->second.second
-                                                     : shortest(position) + static_cast<int64_t>(beyond / runs);
+      double run_ns = spent != sweep.spent_ns.end() ? static_cast<double>(spent->second.first) / spent->second.second
+                                                    : static_cast<double>(sweep.shortest_ns[position]) + beyond;
       const bool current =
           sweep.run && sweep.run->row.block == block && sweep.position_of_cell.at(sweep.run->row.cell_id) == position;
-      if (current) run_ns = std::max<int64_t>(0, run_ns - (now_ns - sweep.run->created_ns));
+      if (current) run_ns = std::max(0.0, run_ns - static_cast<double>(now_ns - sweep.run->created_ns));
       eta_ns += run_ns;
     }
   }
-  return eta_ns;
+  if (runs == 0 && eta_ns == 0) return;
+  progress.set_eta_ns(static_cast<int64_t>(std::min(eta_ns, 9.2e18)));
+  progress.set_eta_is_least(runs == 0);
 }
 
 std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t now_ns) const {
@@ -817,7 +821,7 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
   info.set_accepted(sweep.accepted);
   info.set_rejected(sweep.rejected);
   progress.set_runs_done(static_cast<uint32_t>(sweep.done.size()));
-  if (const int64_t eta_ns = sweep.Cancelling() ? -1 : EtaNs(sweep, now_ns); eta_ns >= 0) progress.set_eta_ns(eta_ns);
+  if (!sweep.Cancelling()) SetEta(sweep, now_ns, progress);
   const Sweep* const active = Active();
   std::string doing = sweep.Cancelling() ? "cancelling" : "running";
   if (active != &sweep && !sweep.Cancelling()) doing = fmt::format("waiting for sweep {} to end", active->row.sweep_id);
@@ -836,7 +840,7 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
       progress.set_in_flight(progress.in_flight() + share.status.in_flight());
       const Agent& agent = agents_.at(name);
       if (!share.Over() && agent.session == 0) {
-        progress.add_notices(fmt::format("agent {} is away since {}; its lease ends in {}", name,
+        progress.add_notices(fmt::format("agent {} has been away for {}; its lease ends in {}", name,
                                          FormatDuration(now_ns - agent.heard_ns),
                                          FormatDuration(std::max<int64_t>(0, options_.lease_ttl_ns + options_.grace_ns -
                                                                                  (now_ns - agent.heard_ns)))));

@@ -171,6 +171,7 @@ class Scheduler {
     HookStage before, after;       // before.begun: the sweep has begun
     std::unique_ptr<Run> run;
     std::map<uint32_t, std::pair<int64_t, uint32_t>> spent_ns;  // by position: total wall time of runs, and how many
+    std::vector<int64_t> shortest_ns;                           // by position: of one run, as planned
     std::string waiting;                                        // for whom, shown to users
     std::string failure;
     bool cancel_now = false;
@@ -205,7 +206,7 @@ class Scheduler {
   HookStage* StageWith(int64_t hook_id);
   void Changed(const std::string& agent);
   void Changed(const Run& run);
-  int64_t EtaNs(const Sweep& sweep, int64_t now_ns) const;
+  void SetEta(const Sweep& sweep, int64_t now_ns, v1::SweepProgress& progress) const;
 
   const Options options_;
   std::map<std::string, Agent> agents_;  // by name

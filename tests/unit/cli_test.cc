@@ -273,7 +273,7 @@ TEST(ProgressTest, Block) {
 
 TEST(ProgressTest, NoLineIsWiderThanTheTerminal) {
   v1::SweepProgress progress = Going();
-  progress.add_notices("agent b is away since 3 s, which is a rather long story to tell");
+  progress.add_notices("agent b has been away for 3 s, which is a rather long story to tell");
   for (const std::string& line : RenderBlock(progress, 40)) EXPECT_LE(line.size(), 40U) << line;
 }
 
@@ -283,13 +283,19 @@ TEST(ProgressTest, SaysWhatItWaitsForAndWhatIsWrong) {
   progress.set_doing("waiting for 1 more agent with role=load");
   progress.clear_eta_ns();
   progress.mutable_sweep()->set_rejected(1);
-  progress.add_notices("agent b is away since 3 s");
+  progress.add_notices("agent b has been away for 3 s");
   EXPECT_THAT(RenderBlock(progress, 100),
               ElementsAre("sweep 3 quick  [#####...............] 3/12 runs, 1 rejected  ETA unknown",
-                          "  waiting for 1 more agent with role=load", "  note: agent b is away since 3 s"));
+                          "  waiting for 1 more agent with role=load", "  note: agent b has been away for 3 s"));
   EXPECT_EQ(RenderLine(progress),
-            "sweep 3: 3/12 runs, 1 rejected, ETA unknown; waiting for 1 more agent with role=load; note: agent b is "
-            "away since 3 s");
+            "sweep 3: 3/12 runs, 1 rejected, ETA unknown; waiting for 1 more agent with role=load; note: agent b "
+            "has been away for 3 s");
+}
+
+TEST(ProgressTest, BeforeAnyRunHasEndedTheEtaIsABound) {
+  v1::SweepProgress progress = Going();
+  progress.set_eta_is_least(true);
+  EXPECT_THAT(RenderBlock(progress, 100)[0], EndsWith("  ETA at least 1 min 20 s"));
 }
 
 TEST(ProgressTest, OneLine) {

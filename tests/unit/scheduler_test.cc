@@ -551,17 +551,45 @@ TEST(Scheduler, AFailedRunHookRejectsItsRunAndTheSweepGoesOn) {
   EXPECT_EQ(world.runs.size(), 2u);
 }
 
-TEST(Scheduler, TheEtaShrinksOnceTheFirstRunIsKnown) {
+TEST(Scheduler, TheEtaIsThePlansShortestTimeUntilTheFirstRunIsKnownAndThenShrinks) {
   World world(12, 1);
   world.AddSweep(MakeSweep(1, 4, 2, 1));
-  world.Step();
-  EXPECT_FALSE(world.scheduler().Progress(1, world.now_ns())->has_eta_ns());
+  const v1::SweepProgress planned = *world.scheduler().Progress(1, world.now_ns());
+  EXPECT_EQ(planned.eta_ns(), 8 * 7 * kMs) << "100 sleeps of 1 ms on 16 slots, in 8 runs";
+  EXPECT_TRUE(planned.eta_is_least());
   ASSERT_TRUE(world.RunUntil([&] { return world.runs.size() == 2; }));
+  EXPECT_FALSE(world.scheduler().Progress(1, world.now_ns())->eta_is_least());
   const int64_t early_ns = world.scheduler().Progress(1, world.now_ns())->eta_ns();
   ASSERT_TRUE(world.RunUntil([&] { return world.runs.size() == 7; }));
   const int64_t late_ns = world.scheduler().Progress(1, world.now_ns())->eta_ns();
   EXPECT_GT(early_ns, 0);
   EXPECT_LT(late_ns, early_ns);
+}
+
+TEST(Scheduler, TheEtaOfProcessesIsUnknownUntilARunIsKnown) {
+  World world(12, 1);
+  SweepRow sweep = MakeSweep(1, 1, 2, 1);
+  sweep.cells[0].spec.mutable_trigger()->mutable_exec()->add_argv("true");
+  world.AddSweep(sweep);
+  EXPECT_EQ(world.scheduler().Progress(1, world.now_ns())->eta_ns(), -1);
+  ASSERT_TRUE(world.RunUntil([&] { return world.runs.size() == 2; }));
+  EXPECT_GT(world.scheduler().Progress(1, world.now_ns())->eta_ns(), 0);
+}
+
+TEST(Scheduler, TellsTheAgentsThatASweepWouldTake) {
+  World world(15, 3);
+  world.agent(1).role = "db";
+  world.Step();
+  v1::ListAgentsRequest request;
+  EXPECT_EQ(world.scheduler().Agents(request, world.now_ns()).agents_size(), 3);
+  (*request.mutable_select()->mutable_labels())["role"] = "load";
+  EXPECT_EQ(world.scheduler().Agents(request, world.now_ns()).agents_size(), 2);
+  world.CutOff(world.agent(0));
+  const v1::ListAgentsReply left = world.scheduler().Agents(request, world.now_ns());
+  ASSERT_EQ(left.agents_size(), 1);
+  EXPECT_EQ(left.agents(0).name(), "a2");
+  request.mutable_select()->clear_labels();
+  EXPECT_EQ(world.scheduler().Agents(request, world.now_ns()).agents_size(), 2) << "any label will do";
 }
 
 TEST(Scheduler, ARestartWhileAHookRunsOnAnAgentWithoutAShareGoesOn) {
