@@ -17,6 +17,7 @@
 #include "cli/program_path.h"
 #include "common/clock.h"
 #include "common/lock_file.h"
+#include "storage/migrator.h"
 
 namespace assay {
 namespace {
@@ -55,6 +56,17 @@ absl::Status EndOrphan(const std::string& spool) {
   return absl::OkStatus();
 }
 
+// The coordinator would say it too, but of a database at a socket that no user of local mode knows.
+absl::Status CheckResults(const std::string& data_dir, const std::string& url) {
+  Connection connection(url, "assay");
+  const absl::StatusOr<bool> usable = HasSchema(connection);
+  if (!absl::IsFailedPrecondition(usable.status())) return usable.status();
+  return absl::FailedPreconditionError(
+      fmt::format("the results in {} were made by another version of Assay; choose another directory with --data "
+                  "OTHER_DIR, or use that version's programs: {}",
+                  data_dir, std::string(usable.status().message())));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LocalStack>> LocalStack::Start(const LocalStackOptions& options) {
@@ -85,7 +97,7 @@ absl::Status LocalStack::StartServer(const LocalStackOptions& options) {
   if (!server.ok()) return server.status();
   server_ = std::move(*server);
   facts_.url = server_->url();
-  return absl::OkStatus();
+  return CheckResults(options.data_dir, facts_.url);
 }
 
 absl::Status LocalStack::StartCoordinator(const LocalStackOptions& options) {

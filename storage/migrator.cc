@@ -73,14 +73,23 @@ bool IsThere(pqxx::transaction_base& transaction) {
               .empty();
 }
 
-absl::Status CheckKnown(const std::map<std::string, Applied>& applied, const std::string& where) {
-  const int known = VersionOf(EmbeddedMigrations().back().name);
+absl::Status CheckApplied(const std::map<std::string, Applied>& applied, const std::string& where) {
+  const std::vector<SqlFile> migrations = EmbeddedMigrations();
+  const int known = VersionOf(migrations.back().name);
   for (const auto& [name, file] : applied) {
     if (file.position > known) {
       return absl::FailedPreconditionError(
           fmt::format("the database's schema is version {}, this program knows {}: use a newer assay-coordinator ({})",
                       file.position, known, where));
     }
+  }
+  for (const SqlFile& migration : migrations) {
+    const auto found = applied.find(migration.name);
+    if (found == applied.end() || found->second.checksum == Checksum(migration.text)) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("migration {} was applied to {} with another content than this program has; use the "
+                    "assay-coordinator that made the database, or a new database",
+                    migration.name, where));
   }
   return absl::OkStatus();
 }
@@ -91,21 +100,13 @@ absl::Status MigrateOnce(pqxx::transaction_base& transaction, const std::string&
   if (!IsThere(transaction)) transaction.exec(kBootstrap);
   const std::vector<SqlFile> migrations = EmbeddedMigrations();
   const std::map<std::string, Applied> applied = AppliedFiles(transaction, "migration");
-  if (absl::Status known = CheckKnown(applied, where); !known.ok()) return known;
+  if (absl::Status usable = CheckApplied(applied, where); !usable.ok()) return usable;
   for (const SqlFile& migration : migrations) {
-    const auto found = applied.find(migration.name);
-    if (found == applied.end()) {
-      spdlog::info("applying migration {} to {}", migration.name, where);
-      transaction.exec(migration.text);
-      Record(transaction, "migration", VersionOf(migration.name), migration);
-      return absl::OkStatus();
-    }
-    if (found->second.checksum != Checksum(migration.text)) {
-      return absl::FailedPreconditionError(
-          fmt::format("migration {} was applied to {} with another content than this program has; use the "
-                      "assay-coordinator that made the database, or a new database",
-                      migration.name, where));
-    }
+    if (applied.contains(migration.name)) continue;
+    spdlog::info("applying migration {} to {}", migration.name, where);
+    transaction.exec(migration.text);
+    Record(transaction, "migration", VersionOf(migration.name), migration);
+    return absl::OkStatus();
   }
   *done = true;
   return absl::OkStatus();
@@ -167,7 +168,7 @@ absl::StatusOr<bool> HasSchema(Connection& connection) {
   bool there = false;
   const absl::Status status = connection.Transact([&](pqxx::transaction_base& transaction) {
     there = IsThere(transaction);
-    return there ? CheckKnown(AppliedFiles(transaction, "migration"), connection.Where()) : absl::OkStatus();
+    return there ? CheckApplied(AppliedFiles(transaction, "migration"), connection.Where()) : absl::OkStatus();
   });
   if (!status.ok()) return WithMend(status);
   return there;

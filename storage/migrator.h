@@ -15,7 +15,7 @@ namespace assay {
 // has changed. Messages name the mend.
 absl::Status Migrate(Connection& connection);
 
-// Whether there is a schema of any version. One that is newer than this program is an error, as for Migrate.
+// Whether there is a schema of any version. One that this program cannot use is an error, as for Migrate.
 absl::StatusOr<bool> HasSchema(Connection& connection);
 
 // Identity of this database's results, made by the first migration. Agents keep spools apart by it.

@@ -361,6 +361,18 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual((code, out), (0, "2\n"), err)
         self.assertEqual([w for w in warnings if w not in err], [])
 
+    def test_a_data_directory_of_another_version_names_the_mend(self):
+        path = self.write("s.yaml", SLEEPS)
+        self.assertEqual(self.assay("run", path)[0], 0)
+        for change in ("update assay.schema_migration set checksum = 'another' where kind = 'migration'",
+                       "insert into assay.schema_migration (kind, position, name, checksum) values ('migration', 7, '0007_later', 'x')"):
+            self.sql(change)
+            for verb in (["run", path], ["up"], ["sweep", "list"]):
+                code, out, err = self.assay(*verb)
+                self.assertEqual(code, 1, out + err)
+                self.assertIn(f"the results in {self.dir / 'data'} were made by another version of Assay; choose another directory with --data OTHER_DIR", err)
+        self.assertEqual(self.leftovers(), [])
+
     def test_exports(self):
         self.assertEqual(self.assay("run", self.write("s.yaml", SLEEPS))[0], 0)
         to = self.dir / "out"

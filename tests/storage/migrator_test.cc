@@ -53,6 +53,7 @@ TEST(Migrator, RefusesAnAppliedFileThatHasChanged) {
   const absl::Status status = Migrate(connection);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("0001_tables"));
+  EXPECT_EQ(HasSchema(connection).status(), status);
 }
 
 TEST(Migrator, RefusesANewerSchemaAndTouchesNothing) {
