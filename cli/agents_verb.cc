@@ -30,7 +30,7 @@ std::string LabelsText(const v1::AgentInfo& agent) {
 }
 
 int Agents(const EndpointOptions& options) {
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, /*reads=*/false);
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, /*stored=*/false);
   if (!endpoint.ok()) return Fail(endpoint.status());
   const absl::StatusOr<v1::ListAgentsReply> reply = endpoint->client->ListAgents();
   if (!reply.ok()) return Fail(reply.status());

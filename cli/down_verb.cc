@@ -6,9 +6,11 @@
 #include <memory>
 #include <thread>
 
+#include "cli/control_client.h"
 #include "cli/data_dir.h"
 #include "cli/exit_code.h"
 #include "cli/stack_file.h"
+#include "cli/unfinished_sweep.h"
 #include "cli/verb.h"
 #include "common/clock.h"
 
@@ -17,6 +19,19 @@ namespace {
 
 constexpr int64_t kPatienceNs = 90'000'000'000;
 constexpr std::chrono::milliseconds kLookEvery(50);
+
+// A coordinator that does not answer must not keep the stack up.
+constexpr std::chrono::seconds kSweepsDeadline(5);
+
+std::string UnfinishedLines(const StackFacts& facts, const std::string& data_flag) {
+  const absl::StatusOr<v1::ListSweepsReply> reply = ControlClient(facts.coordinator).ListSweeps(kSweepsDeadline);
+  if (!reply.ok()) return "";
+  std::string lines;
+  for (const v1::SweepInfo& sweep : reply->sweeps()) {
+    if (!HasEnded(sweep)) lines += UnfinishedText(sweep, data_flag) + "\n";
+  }
+  return lines;
+}
 
 int Down(const std::string& chosen) {
   const absl::StatusOr<std::string> data_dir = ChooseDataDir(chosen);
@@ -34,6 +49,7 @@ int Down(const std::string& chosen) {
         fmt::format("the stack on {} belongs to another command (process {}) and ends with it; press Ctrl-C there",
                     *data_dir, facts->pid)));
   }
+  const std::string unfinished = UnfinishedLines(*facts, chosen);
   if (kill(facts->pid, SIGTERM) != 0)
     return Fail(absl::PermissionDeniedError(fmt::format("cannot end process {}: it is another user's", facts->pid)));
   const int64_t deadline_ns = MonotonicNs() + kPatienceNs;
@@ -45,7 +61,7 @@ int Down(const std::string& chosen) {
     }
     std::this_thread::sleep_for(kLookEvery);
   }
-  fmt::print("down; the results stay in {}\n", *data_dir);
+  fmt::print("down; the results stay in {}\n{}", *data_dir, unfinished);
   return kExitAccepted;
 }
 

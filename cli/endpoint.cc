@@ -22,7 +22,7 @@ void AddEndpointOptions(CLI::App& verb, EndpointOptions& options) {
   verb.add_flag("--json", options.json, "Print JSON lines (docs/json.md)");
 }
 
-absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads) {
+absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool stored) {
   Endpoint endpoint;
   std::string address = options.coordinator;
   const char* from_environment = std::getenv("ASSAY_COORDINATOR");
@@ -45,7 +45,7 @@ absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads
   }
   std::error_code error;
   const bool has_data = std::filesystem::exists(*data_dir + "/postgres", error);
-  if (!reads) {
+  if (!stored) {
     return absl::UnavailableError(
         fmt::format("no coordinator: no local stack is up on {}; `assay up` starts one, --coordinator HOST:PORT or "
                     "ASSAY_COORDINATOR names one elsewhere",
@@ -67,13 +67,13 @@ absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads
   return endpoint;
 }
 
-absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool reads) {
+absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool stored) {
   SweepEndpoint found;
   const auto [end, error] = std::from_chars(sweep.data(), sweep.data() + sweep.size(), found.sweep_id);
   const bool numbered = error == std::errc() && end == sweep.data() + sweep.size() && found.sweep_id > 0;
   if (!numbered && sweep != "last")
     return absl::InvalidArgumentError(fmt::format("'{}' is not a sweep's id; write its number, or `last`", sweep));
-  absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, reads);
+  absl::StatusOr<Endpoint> endpoint = FindEndpoint(options, stored);
   if (!endpoint.ok()) return endpoint.status();
   found.endpoint = std::move(*endpoint);
   if (numbered) return found;

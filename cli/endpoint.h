@@ -31,8 +31,8 @@ struct Endpoint {
 };
 
 // --coordinator, else ASSAY_COORDINATOR, else the local stack that is up on the data directory; else, for a verb that
-// only `reads` stored data, a stack without agents for the moment (if there is any data).
-absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool reads);
+// only needs what is `stored`, a stack without agents for the moment (if there is any data).
+absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool stored);
 
 // A sweep, and the coordinator that knows it.
 struct SweepEndpoint {
@@ -41,7 +41,7 @@ struct SweepEndpoint {
 };
 
 // The sweep called "17", or "last" for the newest. What is neither is refused before anything is started.
-absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool reads);
+absl::StatusOr<SweepEndpoint> FindSweep(const EndpointOptions& options, const std::string& sweep, bool stored);
 
 // For a message to people on other hosts: "0.0.0.0:7420" with this host's name in it; any other as it is.
 std::string AddressFromElsewhere(const std::string& address);

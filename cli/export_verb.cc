@@ -36,7 +36,7 @@ int Export(const ExportOptions& options) {
         options.format == "csv" ? "--all goes with --format gust only; csv has the runs of every verdict anyhow"
                                 : "--all goes with --format gust only; the RADPS file has no column for a verdict"));
   }
-  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/true);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*stored=*/true);
   if (!sweep.ok()) return Fail(sweep.status());
   v1::ExportRequest request;
   request.set_sweep_id(sweep->sweep_id);

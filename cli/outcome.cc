@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "cli/exit_code.h"
 #include "cli/flag_kinds.h"
 #include "cli/json_line.h"
 #include "cli/meaning.h"
+#include "cli/progress.h"
 
 namespace assay {
 namespace {
@@ -42,7 +45,15 @@ absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id) {
   outcome.results.assign(progress->results().begin(), progress->results().end());
   absl::StatusOr<v1::ViewRows> runs = client.ReadView(sweep_id, "run_summary");
   if (!runs.ok()) return runs.status();
-  outcome.cells = CellResults(ViewRows(std::move(*runs)));
+  const ViewRows run_summary(std::move(*runs));
+  outcome.cells = CellResults(run_summary);
+  if (HasEnded(outcome.sweep) && progress->runs_done() < outcome.sweep.runs_total()) {
+    absl::StatusOr<v1::ViewRows> cells = client.ReadView(sweep_id, "cell");
+    if (!cells.ok()) return cells.status();
+    const ViewRows planned(std::move(*cells));
+    outcome.blocks = outcome.sweep.runs_total() / static_cast<uint32_t>(std::max<size_t>(1, planned.size()));
+    outcome.unrun = UnrunCells(planned, run_summary, outcome.blocks);
+  }
   absl::StatusOr<v1::ViewRows> comparison = client.ReadView(sweep_id, "comparison");
   if (!comparison.ok()) return comparison.status();
   outcome.comparison = ViewRows(std::move(*comparison));
@@ -57,10 +68,11 @@ absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id) {
 
 std::string OutcomeText(const Outcome& outcome) {
   std::string text =
-      fmt::format("sweep {} {}: {}, {} of {} runs accepted", outcome.sweep.sweep_id(), outcome.sweep.name(),
+      fmt::format("sweep {} {}: {}, {} of {} cells x blocks accepted", outcome.sweep.sweep_id(), outcome.sweep.name(),
                   outcome.sweep.state(), outcome.sweep.accepted(), outcome.sweep.runs_total());
-  if (outcome.sweep.rejected() > 0) text += fmt::format(", {} rejected", outcome.sweep.rejected());
+  if (outcome.sweep.rejected() > 0) text += "; " + TriesRejected(outcome.sweep.rejected());
   if (!outcome.doing.empty() && outcome.doing != outcome.sweep.state()) text += "\n" + outcome.doing;
+  if (!outcome.unrun.empty()) text += "\n" + UnrunText(outcome.unrun, outcome.blocks);
   text += "\n\n";
   if (outcome.cells.empty()) return text + "No run has ended.\n";
   text += CellTable(outcome.cells).Plain() + "\n" + kTableNote + "\n\nWhat it means\n";

@@ -9,6 +9,7 @@
 #include "assay/v1/control.pb.h"
 #include "cli/cell_results.h"
 #include "cli/control_client.h"
+#include "cli/unrun_cells.h"
 #include "cli/view_rows.h"
 
 namespace assay {
@@ -20,6 +21,8 @@ struct Outcome {
   std::vector<v1::RunResult> results;
   std::vector<CellResult> cells;
   ViewRows comparison;
+  std::vector<UnrunCell> unrun;  // of a sweep that has ended
+  uint32_t blocks = 0;           // known if there is any of those
   ViewRows container_usage;
   v1::ListAgentsReply agents;
 };

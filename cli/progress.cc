@@ -23,8 +23,8 @@ std::string Bar(uint32_t done, uint32_t total) {
 }
 
 std::string Runs(const v1::SweepProgress& progress) {
-  std::string text = fmt::format("{}/{} runs", progress.runs_done(), progress.sweep().runs_total());
-  if (progress.sweep().rejected() > 0) text += fmt::format(", {} rejected", progress.sweep().rejected());
+  std::string text = fmt::format("{}/{} cells x blocks", progress.runs_done(), progress.sweep().runs_total());
+  if (progress.sweep().rejected() > 0) text += ", " + TriesRejected(progress.sweep().rejected());
   return text;
 }
 
@@ -49,6 +49,10 @@ std::string Current(const v1::SweepProgress& progress) {
 }
 
 }  // namespace
+
+std::string TriesRejected(uint32_t rejected) {
+  return fmt::format("{} {} rejected", rejected, rejected == 1 ? "try" : "tries");
+}
 
 std::vector<std::string> RenderBlock(const v1::SweepProgress& progress, size_t width) {
   std::vector<std::string> lines;

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "cli/endpoint.h"
 #include "cli/exit_code.h"
@@ -13,11 +15,16 @@
 #include "cli/outcome.h"
 #include "cli/scenario_file.h"
 #include "cli/table.h"
+#include "cli/unfinished_sweep.h"
 #include "cli/verb.h"
+#include "common/clock.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
+
+constexpr int64_t kCancelPatienceNs = 3'000'000'000;
+constexpr std::chrono::milliseconds kLookEvery(50);
 
 struct SweepOptions {
   EndpointOptions endpoint;
@@ -52,7 +59,7 @@ int Start(const SweepOptions& options) {
   // Before the first call: gRPC's threads inherit the signal mask.
   std::optional<Interrupts> interrupts;
   if (options.watch) interrupts.emplace();
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/false);
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*stored=*/false);
   if (!endpoint.ok()) return Fail(endpoint.status());
   v1::StartSweepRequest request;
   request.set_scenario_yaml(*yaml);
@@ -69,13 +76,21 @@ int Start(const SweepOptions& options) {
 
 int WatchVerb(const SweepOptions& options) {
   Interrupts interrupts;
-  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/false);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*stored=*/true);
   if (!sweep.ok()) return Fail(sweep.status());
+  if (sweep->endpoint.stack != nullptr) {
+    const absl::StatusOr<v1::SweepProgress> now = sweep->endpoint.client->Progress(sweep->sweep_id);
+    if (!now.ok()) return Fail(now.status());
+    // The stack of the moment has no agents: nothing would ever happen.
+    if (!HasEnded(now->sweep()))
+      return Fail(absl::FailedPreconditionError("nothing goes on: no local stack is up, and " +
+                                                UnfinishedText(now->sweep(), options.endpoint.data_dir)));
+  }
   return Watch(options, *sweep->endpoint.client, sweep->sweep_id, interrupts);
 }
 
 int List(const SweepOptions& options) {
-  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*reads=*/true);
+  const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*stored=*/true);
   if (!endpoint.ok()) return Fail(endpoint.status());
   const absl::StatusOr<v1::ListSweepsReply> reply = endpoint->client->ListSweeps();
   if (!reply.ok()) return Fail(reply.status());
@@ -83,7 +98,7 @@ int List(const SweepOptions& options) {
   if (options.endpoint.json) {
     for (const v1::SweepInfo& sweep : reply->sweeps()) text += JsonLine("sweep", sweep) + "\n";
   } else {
-    TextTable table({"sweep", "name", "state", "runs", "accepted", "rejected", "begun (UTC)", "about"});
+    TextTable table({"sweep", "name", "state", "cells x blocks", "accepted", "rejected tries", "begun (UTC)", "about"});
     for (const v1::SweepInfo& sweep : reply->sweeps()) {
       table.AddRow({std::to_string(sweep.sweep_id()), sweep.name(), sweep.state(), std::to_string(sweep.runs_total()),
                     std::to_string(sweep.accepted()), std::to_string(sweep.rejected()),
@@ -96,25 +111,46 @@ int List(const SweepOptions& options) {
 }
 
 int Show(const SweepOptions& options) {
-  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/true);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*stored=*/true);
   if (!sweep.ok()) return Fail(sweep.status());
   const absl::StatusOr<Outcome> outcome = ReadOutcome(*sweep->endpoint.client, sweep->sweep_id);
   if (!outcome.ok()) return Fail(outcome.status());
   WriteAll(STDOUT_FILENO, options.endpoint.json ? OutcomeJson(*outcome, ExitCodeOf(outcome->sweep), "") + "\n"
                                                 : OutcomeText(*outcome));
+  if (sweep->endpoint.stack != nullptr && !HasEnded(outcome->sweep))
+    fmt::print(stderr, "assay: {}\n", UnfinishedText(outcome->sweep, options.endpoint.data_dir));
   return kExitAccepted;
 }
 
+// A stack of the moment can end a sweep of which nothing is in flight; what else is there ends with the next one.
+absl::StatusOr<v1::SweepInfo> AwaitCancelled(ControlClient& client, int64_t sweep_id) {
+  const int64_t deadline_ns = MonotonicNs() + kCancelPatienceNs;
+  while (true) {
+    const absl::StatusOr<v1::SweepProgress> now = client.Progress(sweep_id);
+    if (!now.ok()) return now.status();
+    if (HasEnded(now->sweep()) || MonotonicNs() > deadline_ns) return now->sweep();
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
 int Cancel(const SweepOptions& options) {
-  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/false);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*stored=*/true);
   if (!sweep.ok()) return Fail(sweep.status());
-  const absl::Status cancelled = sweep->endpoint.client->CancelSweep(sweep->sweep_id, options.now);
+  ControlClient& client = *sweep->endpoint.client;
+  const absl::Status cancelled = client.CancelSweep(sweep->sweep_id, options.now);
   if (!cancelled.ok()) return Fail(cancelled);
-  WriteAll(STDOUT_FILENO,
-           options.endpoint.json
-               ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":{},\"now\":{}}}\n", sweep->sweep_id, options.now)
-               : fmt::format("sweep {}: {}\n", sweep->sweep_id,
-                             options.now ? "stopping now" : "draining: triggers in flight end first"));
+  std::string text = fmt::format("sweep {}: {}", sweep->sweep_id,
+                                 options.now ? "stopping now" : "draining: triggers in flight end first");
+  if (sweep->endpoint.stack != nullptr) {
+    const absl::StatusOr<v1::SweepInfo> now = AwaitCancelled(client, sweep->sweep_id);
+    if (!now.ok()) return Fail(now.status());
+    text = HasEnded(*now) ? fmt::format("sweep {} is {}", sweep->sweep_id, now->state())
+                          : UnfinishedText(*now, options.endpoint.data_dir);
+  }
+  WriteAll(STDOUT_FILENO, options.endpoint.json
+                              ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":{},\"now\":{}}}\n",
+                                            sweep->sweep_id, options.now)
+                              : text + "\n");
   return kExitAccepted;
 }
 
@@ -122,7 +158,7 @@ int Remove(const SweepOptions& options) {
   // Not `last`: what is removed is gone, so it is named by number.
   if (options.sweep == "last")
     return Fail(absl::InvalidArgumentError("name the sweep to remove by its number; `assay sweep list` shows them"));
-  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*reads=*/true);
+  const absl::StatusOr<SweepEndpoint> sweep = FindSweep(options.endpoint, options.sweep, /*stored=*/true);
   if (!sweep.ok()) return Fail(sweep.status());
   const absl::Status removed = sweep->endpoint.client->RemoveSweep(sweep->sweep_id);
   if (!removed.ok()) return Fail(removed);

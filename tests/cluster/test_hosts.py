@@ -97,7 +97,7 @@ class Hosts(World):
         self.assert_each_once(sweep, 6000)
         self.assertIn(("agent_lost", "reject"), self.flags(sweep))
         code, out, err = self.assay("sweep", "watch", str(sweep), "--coordinator", coordinator.address)
-        self.assertIn("sweep 1: 1/1 runs, 1 rejected, finished", out, "a repeated run counts once: " + err)
+        self.assertIn("sweep 1: 1/1 cells x blocks, 1 try rejected, finished", out, "a repeated run counts once: " + err)
         # What the dead process did not bring home is there as lost: the plan is accounted for to the last trigger.
         count, distinct, lost = self.psql(f"select count(*), count(distinct index), count(*) filter (where outcome = 'lost') from assay.trigger where run_id = {run}")[0]
         self.assertEqual((count, distinct), ("6000", "6000"))

@@ -22,6 +22,8 @@ sample: {every: 50ms, cooldown: 100ms, host: true, where: {role: target}, cgroup
 
 LONG = """
 name: long
+blocks: 2
+grid: {n: [1, 2]}
 agents: {count: 2}
 load: {closed: {concurrency: 8}, triggers: 100000}
 trigger: {sleep: {for: 20ms}}
@@ -53,7 +55,7 @@ class LocalRun(World):
     def test_a_sweep_from_file_to_rows(self):
         code, out, err = self.assay("run", self.write("s.yaml", SLEEPS))
         self.assertEqual(code, 0, out + err)
-        for words in ("4 of 4 runs accepted", "What it means", "Report: ", "assay sql"):
+        for words in ("4 of 4 cells x blocks accepted", "What it means", "Report: ", "assay sql"):
             self.assertIn(words, out)
         report = pathlib.Path(out.split("Report: ")[1].split()[0])
         self.assertIn("tasks=1000", report.read_text())
@@ -245,6 +247,8 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(kinds, "ok")
         self.assertEqual(self.sql("select state from sweep"), [["cancelled"]])
         self.assertEqual(self.sql("select verdict, code from run join flag using (run_id) where severity = 'reject'"), [["rejected", "cancelled"]])
+        for text in (run.text(), self.assay("sweep", "show", "last")[1]):
+            self.assertIn("cancelled, 0 of 4 cells x blocks accepted; 1 try rejected\nNot run: n=", text)
 
     def test_ctrl_c_twice_stops_now(self):
         scenario = LONG.replace("{sleep: {for: 20ms}}", "{exec: {argv: [sleep, '300']}}").replace("100000", "16")
@@ -332,7 +336,7 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(self.leftovers(), [])
         code, out, err = self.assay("sweep", "show", "2")
         self.assertEqual(code, 0, err)
-        self.assertIn("4 of 4 runs accepted", out)
+        self.assertIn("4 of 4 cells x blocks accepted", out)
 
     def test_agents_that_joined_a_kept_stack_count(self):
         code, out, err = self.assay("up", "--agents", "1")
@@ -360,6 +364,34 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         code, out, err = self.assay("sweep", "start", path)
         self.assertEqual((code, out), (0, "2\n"), err)
         self.assertEqual([w for w in warnings if w not in err], [])
+
+    def test_a_sweep_that_the_stack_left_behind(self):
+        """Down says so, the verbs say so, it goes on with the next stack, and it can be ended without one."""
+        self.assertEqual(self.assay("up")[0], 0)
+        self.addCleanup(self.assay, "down")
+        self.assertEqual(self.assay("sweep", "start", self.write("l.yaml", LONG))[0], 0)
+        self.assertEqual(self.assay("sweep", "start", self.write("s.yaml", SLEEPS))[0], 0)
+        wait_for(lambda: int(self.sql("select coalesce(sum(fired), 0) from share")[0][0]) > 0 or self.sql("select 1 from run where state = 'running'"), "it runs")
+        code, out, err = self.assay("down")
+        self.assertEqual(code, 0, out + err)
+        self.assertIn("sweep 1 (long) is not finished: 0 of 4 cells x blocks accepted so far; it goes on when `assay up` starts the stack again, and `assay sweep cancel 1` ends it\n", out)
+        self.assertIn("sweep 2 (sleeps) is not finished", out)
+        code, out, err = self.assay("sweep", "watch", "1")
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("no local stack is up, and sweep 1 (long) is not finished", err)
+        code, out, err = self.assay("sweep", "show", "1")
+        self.assertEqual(code, 0, out + err)
+        self.assertIn("sweep 1 (long) is not finished", err)
+        code, out, err = self.assay("sweep", "cancel", "1")
+        self.assertEqual(code, 0, out + err)
+        self.assertRegex(out, r"^sweep 1 (is cancelled|\(long\) is cancelled, and ends when `assay up` starts the stack again)\n$")
+        self.assertEqual(self.assay("up")[0], 0)
+        code, out, err = self.assay("sweep", "watch", "2")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select state from sweep order by sweep_id"), [["cancelled"], ["finished"]])
+        code, out, err = self.assay("sweep", "cancel", "2")
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("sweep 2 is finished already", err)
 
     def test_a_data_directory_of_another_version_names_the_mend(self):
         path = self.write("s.yaml", SLEEPS)

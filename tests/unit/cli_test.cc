@@ -33,6 +33,8 @@
 #include "cli/report.h"
 #include "cli/stack_file.h"
 #include "cli/table.h"
+#include "cli/unfinished_sweep.h"
+#include "cli/unrun_cells.h"
 #include "cli/view_rows.h"
 #include "tests/unit/temp_dir.h"
 
@@ -266,7 +268,7 @@ v1::SweepProgress Going() {
 
 TEST(ProgressTest, Block) {
   EXPECT_THAT(RenderBlock(Going(), 100),
-              ElementsAre("sweep 3 quick  [#####...............] 3/12 runs  ETA 1 min 20 s",
+              ElementsAre("sweep 3 quick  [#####...............] 3/12 cells x blocks  ETA 1 min 20 s",
                           "  block 2: tasks=16000 sleep=1ms..10ms (running)",
                           "  1,234/16,000 triggers, 2 failed, 2,812/s, 16 in flight, 3.2 s"));
 }
@@ -285,11 +287,11 @@ TEST(ProgressTest, SaysWhatItWaitsForAndWhatIsWrong) {
   progress.mutable_sweep()->set_rejected(1);
   progress.add_notices("agent b has been away for 3 s");
   EXPECT_THAT(RenderBlock(progress, 100),
-              ElementsAre("sweep 3 quick  [#####...............] 3/12 runs, 1 rejected  ETA unknown",
+              ElementsAre("sweep 3 quick  [#####...............] 3/12 cells x blocks, 1 try rejected  ETA unknown",
                           "  waiting for 1 more agent with role=load", "  note: agent b has been away for 3 s"));
   EXPECT_EQ(RenderLine(progress),
-            "sweep 3: 3/12 runs, 1 rejected, ETA unknown; waiting for 1 more agent with role=load; note: agent b "
-            "has been away for 3 s");
+            "sweep 3: 3/12 cells x blocks, 1 try rejected, ETA unknown; waiting for 1 more agent with role=load; note: "
+            "agent b has been away for 3 s");
 }
 
 TEST(ProgressTest, BeforeAnyRunHasEndedTheEtaIsABound) {
@@ -299,9 +301,10 @@ TEST(ProgressTest, BeforeAnyRunHasEndedTheEtaIsABound) {
 }
 
 TEST(ProgressTest, OneLine) {
-  EXPECT_EQ(RenderLine(Going()),
-            "sweep 3: 3/12 runs, ETA 1 min 20 s; block 2: tasks=16000 sleep=1ms..10ms (running): 1,234/16,000 "
-            "triggers, 2 failed, 2,812/s");
+  EXPECT_EQ(
+      RenderLine(Going()),
+      "sweep 3: 3/12 cells x blocks, ETA 1 min 20 s; block 2: tasks=16000 sleep=1ms..10ms (running): 1,234/16,000 "
+      "triggers, 2 failed, 2,812/s");
   v1::SweepProgress by_duration = Going();
   by_duration.set_triggers_total(0);
   EXPECT_THAT(RenderLine(by_duration), HasSubstr("(running): 1,234 triggers,"));
@@ -358,7 +361,7 @@ TEST(ProgressTest, AnEndedSweepHasNoEta) {
   progress.set_run_id(0);
   progress.mutable_sweep()->set_state("cancelled");
   progress.set_doing("cancelled");
-  EXPECT_EQ(RenderLine(progress), "sweep 3: 3/12 runs, cancelled");
+  EXPECT_EQ(RenderLine(progress), "sweep 3: 3/12 cells x blocks, cancelled");
 }
 
 // What reaches a descriptor that is no terminal.
@@ -682,7 +685,7 @@ TEST(MeaningTest, FlagsByKindRejectingFirst) {
 
 TEST(OutcomeTest, TextAndJson) {
   const std::string text = OutcomeText(Finished());
-  EXPECT_THAT(text, StartsWith("sweep 3 quick: finished, 3 of 4 runs accepted, 1 rejected\n"));
+  EXPECT_THAT(text, StartsWith("sweep 3 quick: finished, 3 of 4 cells x blocks accepted; 1 try rejected\n"));
   EXPECT_THAT(text, HasSubstr("What it means\n  Overhead over the list schedule"));
   Outcome waiting;
   waiting.sweep.set_state("pending");
@@ -696,6 +699,51 @@ TEST(OutcomeTest, TextAndJson) {
   EXPECT_THAT(json, HasSubstr(R"("params":{"tasks": 1000, "sleep": "1ms"},"accepted":2)"));
   EXPECT_THAT(json, HasSubstr(R"("overhead_over_planned_us_per_task":null)"));
   EXPECT_THAT(json, Not(HasSubstr("\n")));
+}
+
+// --- cells without a run, unfinished sweeps
+
+v1::ViewRows Rows(const std::vector<const char*>& columns, const std::vector<std::vector<const char*>>& rows) {
+  v1::ViewRows proto;
+  for (const char* column : columns) proto.add_columns(column);
+  for (const std::vector<const char*>& values : rows) {
+    v1::ViewRows::Row& row = *proto.add_rows();
+    for (const char* value : values) row.add_values(value);
+  }
+  return proto;
+}
+
+TEST(UnrunCellsTest, OfACancelledSweepAreNamedWithTheirBlocks) {
+  const ViewRows cells(Rows({"cell_id", "label"}, {{"7", "n=1"}, {"8", "n=2"}, {"9", "n=3"}}));
+  const ViewRows runs(
+      Rows({"cell_id", "block", "verdict"},
+           {{"7", "1", "rejected"}, {"7", "1", "accepted"}, {"9", "2", "rejected"}, {"9", "1", "accepted"}}));
+  const std::vector<UnrunCell> unrun = UnrunCells(cells, runs, 2);
+  EXPECT_EQ(UnrunText(unrun, 2), "Not run: n=1 (block 2), n=2");
+  EXPECT_EQ(UnrunText(UnrunCells(cells, runs, 4), 4), "Not run: n=1 (blocks 2, 3, 4), n=2, n=3 (blocks 3, 4)");
+  EXPECT_EQ(UnrunText({}, 2), "");
+  EXPECT_EQ(UnrunText({{"", {1}}}, 1), "Not run: the cell");
+  EXPECT_THAT(UnrunText(std::vector<UnrunCell>(23, {"x", {1}}), 1), EndsWith(", x, and 3 more"));
+  std::vector<uint32_t> many(12);
+  for (uint32_t i = 0; i < 12; ++i) many[i] = i + 2;
+  EXPECT_THAT(UnrunText({{"x", many}}, 20), EndsWith("x (blocks 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...)"));
+  Outcome outcome = Finished();
+  outcome.sweep.set_state("cancelled");
+  outcome.unrun = unrun;
+  outcome.blocks = 2;
+  EXPECT_THAT(OutcomeText(outcome), HasSubstr("1 try rejected\nNot run: n=1 (block 2), n=2\n\n"));
+}
+
+TEST(UnfinishedSweepTest, SaysWhatBecomesOfItAndTheWayOut) {
+  v1::SweepInfo sweep = Finished().sweep;
+  sweep.set_state("running");
+  EXPECT_EQ(UnfinishedText(sweep, ""),
+            "sweep 3 (quick) is not finished: 3 of 4 cells x blocks accepted so far; it goes on when `assay up` starts "
+            "the stack again, and `assay sweep cancel 3` ends it");
+  EXPECT_THAT(UnfinishedText(sweep, "d"), HasSubstr("`assay sweep cancel 3 --data d` ends it"));
+  sweep.set_state("cancelling");
+  EXPECT_EQ(UnfinishedText(sweep, "d"),
+            "sweep 3 (quick) is cancelled, and ends when `assay up --data d` starts the stack again");
 }
 
 TEST(ReportTest, HoldsAllAndIsWrittenWhole) {
