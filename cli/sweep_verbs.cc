@@ -147,10 +147,9 @@ int Cancel(const SweepOptions& options) {
     text = HasEnded(*now) ? fmt::format("sweep {} is {}", sweep->sweep_id, now->state())
                           : UnfinishedText(*now, options.endpoint.data_dir);
   }
-  WriteAll(STDOUT_FILENO, options.endpoint.json
-                              ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":{},\"now\":{}}}\n",
-                                            sweep->sweep_id, options.now)
-                              : text + "\n");
+  WriteAll(STDOUT_FILENO, options.endpoint.json ? fmt::format("{{\"type\":\"cancelled\",\"sweep_id\":{},\"now\":{}}}\n",
+                                                              sweep->sweep_id, options.now)
+                                                : text + "\n");
   return kExitAccepted;
 }
 
