@@ -242,7 +242,9 @@ TEST_F(AgentProcessTest, ItEndsWithItsParentIfAskedTo) {
                   "--exit-with-parent"};
   const auto shell = Spawn(request);
   ASSERT_TRUE(shell.ok());
-  ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() > 2; }));  // it has heard of the coordinator
+  // It has heard of the coordinator: before that it has nobody to take leave of.
+  ASSERT_TRUE(
+      coordinator_.Await([&] { return !coordinator_.reports.empty() && coordinator_.reports.back().has_clock(); }));
   kill(shell->pid, SIGKILL);
   waitpid(shell->pid, nullptr, 0);
   close(shell->pidfd);

@@ -165,7 +165,7 @@ TEST(JsonLineTest, NumbersAreNumbersAndWhatIsUnknownIsNull) {
   progress.add_notices("a \"b\"");
   EXPECT_THAT(JsonLine("progress", progress, {}, {"results", "more"}),
               testing::AllOf(StartsWith(R"({"type":"progress","sweep":null,)"), HasSubstr(R"("eta_ns":null)"),
-                             EndsWith(R"("notices":["a \"b\""]})")));
+                             HasSubstr(R"("notices":["a \"b\""])")));
 }
 
 TEST(JsonLineTest, LabelsAreAnObjectOfLists) {

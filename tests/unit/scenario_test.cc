@@ -277,9 +277,16 @@ targets:
   EXPECT_EQ(slow.load().triggers(), 5);
   EXPECT_EQ(slow.sampling().every_ns(), 2'000'000'000);
   EXPECT_EQ(slow.sampling().where().labels().at("role"), "target");
-  std::set<uint64_t> keys;
-  for (const PlannedCell& cell : plan.cells) keys.insert(cell.spec.key());
-  EXPECT_EQ(keys.size(), plan.cells.size());
+}
+
+// What is compared gets the same sleeps: a difference then is the targets' own.
+TEST(Scenario, TargetsWithTheSameValuesGetTheSameWork) {
+  const Plan plan =
+      MustLoad(kBase + "grid: {n: [1, 2]}\ntargets:\n  a: {hooks: {after_run: {argv: [\"$(n)\"]}}}\n  b:\n");
+  ASSERT_EQ(plan.cells.size(), 4U);
+  EXPECT_EQ(plan.cells[0].spec.key(), plan.cells[2].spec.key());
+  EXPECT_EQ(plan.cells[1].spec.key(), plan.cells[3].spec.key());
+  EXPECT_NE(plan.cells[0].spec.key(), plan.cells[1].spec.key());
 }
 
 TEST(Scenario, OneAnchorMayServeSeveralPlaces) {

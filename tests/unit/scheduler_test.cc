@@ -571,7 +571,7 @@ TEST(Scheduler, TheEtaOfProcessesIsUnknownUntilARunIsKnown) {
   SweepRow sweep = MakeSweep(1, 1, 2, 1);
   sweep.cells[0].spec.mutable_trigger()->mutable_exec()->add_argv("true");
   world.AddSweep(sweep);
-  EXPECT_EQ(world.scheduler().Progress(1, world.now_ns())->eta_ns(), -1);
+  EXPECT_FALSE(world.scheduler().Progress(1, world.now_ns())->has_eta_ns());
   ASSERT_TRUE(world.RunUntil([&] { return world.runs.size() == 2; }));
   EXPECT_GT(world.scheduler().Progress(1, world.now_ns())->eta_ns(), 0);
 }
