@@ -1,7 +1,9 @@
 #ifndef ASSAY_AGENT_STRAY_REAPER_H_
 #define ASSAY_AGENT_STRAY_REAPER_H_
 
-#include <cstddef>
+#include <sys/types.h>
+
+#include <map>
 
 #include "agent/event_loop.h"
 
@@ -15,14 +17,18 @@ class StrayReaper {
   explicit StrayReaper(EventLoop& loop);
   ~StrayReaper();
 
-  // Reaps the orphans that have ended, and never a process that someone here waits for. How many they were.
-  static size_t Reap();
+  // Reaps the orphans that have ended, and never a process that someone here waits for. To be called now and then, with
+  // turns of the loop between.
+  void Reap();
 
  private:
   void Again();
+  void ReapUnclaimed();
 
   EventLoop& loop_;
   EventLoop::TimerId timer_ = 0;
+  pid_t first_ = 0;             // of the ended children, at the last look
+  std::map<pid_t, int> looks_;  // at ended children that look like our own
 };
 
 }  // namespace assay

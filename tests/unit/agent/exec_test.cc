@@ -374,5 +374,17 @@ TEST_F(ExecTest, OrphansOfATriggerAreReaped) {
   WaitUntilGone(PidIn(file));
 }
 
+TEST_F(ExecTest, AnOrphanThatLooksLikeAChildIsReapedAndHidesNoOther) {
+  TempDir dir;
+  const std::string looks_like_ours = dir.At("timeout").string();
+  const std::string other = dir.At("other").string();
+  // timeout(1) makes itself the head of a group.
+  Shell("timeout 60 sh -c 'echo $PPID > " + looks_like_ours +
+        "; sleep 0.2' > /dev/null 2>&1 & setsid sh -c 'echo $$ > " + other + "; sleep 1' > /dev/null 2>&1 &");
+  const pid_t first = PidIn(looks_like_ours);
+  WaitUntilGone(PidIn(other));
+  WaitUntilGone(first);
+}
+
 }  // namespace
 }  // namespace assay
