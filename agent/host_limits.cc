@@ -80,12 +80,4 @@ HostLimits HostLimits::Read(const std::string& proc_root, const CgroupLayout& la
   return limits;
 }
 
-uint64_t RaiseOpenFiles() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
-
 }  // namespace assay

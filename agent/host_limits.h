@@ -23,9 +23,6 @@ struct HostLimits {
   static HostLimits Read(const std::string& proc_root, const CgroupLayout& layout);
 };
 
-// As many descriptors as the hard limit allows. Returns the limit now in force.
-uint64_t RaiseOpenFiles();
-
 }  // namespace assay
 
 #endif  // ASSAY_AGENT_HOST_LIMITS_H_

@@ -23,6 +23,7 @@
 #include "agent/host_limits.h"
 #include "agent/priority.h"
 #include "common/host_port.h"
+#include "common/open_files.h"
 #include "common/protocol.h"
 #include "common/units.h"
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/host_port.h"
+#include "common/open_files.h"
 #include "common/protocol.h"
 #include "common/units.h"
 #include "common/whole_file.h"
@@ -129,6 +130,7 @@ int Main(int argc, char** argv) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) return 1;
   }
+  RaiseOpenFiles();
   return Serve(flags, scheduler);
 }
 
