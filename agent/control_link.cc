@@ -32,6 +32,8 @@ constexpr int64_t kMaxIntervalMs = 60'000;
 constexpr int kBurst = 8;
 constexpr int64_t kBurstIntervalMs = 4;
 constexpr size_t kMaxUnanswered = 256;
+constexpr auto kConnect = std::chrono::milliseconds(1000);
+constexpr auto kLookForStop = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -41,6 +43,7 @@ struct ControlLink::State {
 
   void Run();
   void Connect();
+  void AwaitChannel();
   void Report(Stream& stream);
   bool WriteReport(Stream& stream, uint64_t report_id);
   void Read(Stream& stream);
@@ -102,6 +105,7 @@ void ControlLink::State::Connect() {
     heard_ns = MonotonicNs();
     sent_ns.clear();
   }
+  AwaitChannel();
   const auto stub = v1::AgentService::NewStub(channel);
   const auto stream = stub->Control(&call);
   std::thread reader([&] { Read(*stream); });
@@ -112,6 +116,19 @@ void ControlLink::State::Connect() {
   std::lock_guard lock(mutex);
   context = nullptr;
   if (!stop && !refused) Waiting(ShortReason(status));
+}
+
+// A call to a channel that is not connected fails at once, and then nothing looks at the connection that the channel
+// has begun: it is noticed when gRPC's own poller comes by, up to 5 s later. So wait here while it is made. Whatever
+// comes of it, the call that follows tells.
+void ControlLink::State::AwaitChannel() {
+  // The channel waits between its tries as this link does between its own: one of them is enough.
+  grpc::experimental::ChannelResetConnectionBackoff(channel.get());
+  const auto deadline = std::chrono::system_clock::now() + kConnect;
+  while (!channel->WaitForConnected(std::min(deadline, std::chrono::system_clock::now() + kLookForStop))) {
+    const std::lock_guard lock(mutex);
+    if (stop || std::chrono::system_clock::now() >= deadline) return;
+  }
 }
 
 void ControlLink::State::Report(Stream& stream) {

@@ -113,11 +113,10 @@ void ResultsLink::State::Connect() {
   context = nullptr;
   if (stop || refused_ns != 0) return;
   const Spool::Undelivered left = spool.undelivered();
-  const std::string reason = status.error_message().empty() ? "it closed the connection" : status.error_message();
-  // While nothing waits, the control link's word about the coordinator is enough.
-  if (left.batches > 0 && notice.Due(reason, MonotonicNs())) {
-    spdlog::warn("results: the coordinator takes none at the moment ({}); {} batches wait in the spool", reason,
-                 left.batches);
+  // While nothing waits, the control link's word about the coordinator is enough. The reason changes from try to try.
+  if (left.batches > 0 && notice.Due("waiting", MonotonicNs())) {
+    spdlog::warn("results: the coordinator takes none at the moment ({}); {} batches wait in the spool",
+                 ShortReason(status), left.batches);
   }
 }
 
