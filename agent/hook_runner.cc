@@ -67,7 +67,10 @@ void HookRunner::Reconcile(const google::protobuf::RepeatedPtrField<v1::DesiredH
 void HookRunner::Start(const v1::DesiredHook& desired) {
   const int64_t id = desired.hook_id();
   if (stopping_ || desired.hook().argv().empty() || desired.hook().argv(0).empty()) {
-    ended_.Remember(id, NotRun(id, stopping_ ? "not run: the agent is stopping" : "the hook has no program to start"));
+    v1::HookStatus status =
+        NotRun(id, stopping_ ? "not run: the agent is stopping" : "the hook has no program to start");
+    status.set_interrupted(stopping_);
+    ended_.Remember(id, std::move(status));
     changed_();
     return;
   }
@@ -92,7 +95,10 @@ void HookRunner::Start(const v1::DesiredHook& desired) {
 void HookRunner::Done(v1::HookStatus&& status) {
   const auto found = running_.find(status.hook_id());
   found->second->thread.join();
-  if (!found->second->stop_reason.empty() && !status.error().empty()) status.set_error(found->second->stop_reason);
+  if (!found->second->stop_reason.empty() && !status.error().empty()) {
+    status.set_error(found->second->stop_reason);
+    status.set_interrupted(stopping_);
+  }
   running_.erase(found);
   const int64_t id = status.hook_id();
   ended_.Remember(id, std::move(status));

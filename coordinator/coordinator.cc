@@ -22,6 +22,8 @@ constexpr size_t kTasksPerTurn = 1000;
 constexpr auto kTurn = std::chrono::milliseconds(50);
 constexpr int64_t kRetryNs = 500'000'000;
 constexpr int64_t kRenewNs = 3'000'000'000;
+// A turn that took longer, because the database or the whole process was stopped, says nothing about agents' silence.
+constexpr int64_t kPauseNs = 1'000'000'000;
 constexpr auto kAnswerPatience = std::chrono::seconds(30);
 
 std::string LabelsJson(const v1::Hello& hello) {
@@ -93,6 +95,7 @@ absl::Status Coordinator::Start() {
     spdlog::info("sweep {} ({}) goes on: {} runs so far", sweep.sweep_id, sweep.spec.name(), runs->size());
     scheduler_.Load(std::move(sweep), *std::move(runs), *std::move(hooks), now_ns);
   }
+  listened_ns_ = now_ns;
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -174,6 +177,9 @@ void Coordinator::Run() {
         (*task)();
       }
     }
+    const int64_t now_ns = SteadyWallNs();
+    if (now_ns - listened_ns_ > kPauseNs) scheduler_.Paused(now_ns - listened_ns_, now_ns);
+    listened_ns_ = now_ns;
     Advance();
     RunHooks();
     Answer();
@@ -186,6 +192,8 @@ void Coordinator::Handle(const Session& session, const v1::Report& report, int64
   if (report.has_hello()) connected.hello = report.hello();
   connected.report_id = report.report_id();
   connected.received_ns = received_ns;
+  // Its place was taken: by a later session, or by another process of that name while this one was silent.
+  if (connected.accepted && !scheduler_.Knows(session.id)) connected.accepted = false;
   if (!connected.accepted) Accept(connected, received_ns);
   if (connected.accepted) scheduler_.Reported(session.id, report, received_ns);
 }
@@ -202,8 +210,9 @@ void Coordinator::Accept(Connected& connected, int64_t now_ns) {
   // Without the database nobody new can come in; the agent's next report tries again.
   if (!agent_id.ok()) return;
   scheduler_.Connect(connected.session.id, *agent_id, hello, now_ns);
-  connected.accepted = true;
   connected.refusal.clear();
+  connected.accepted = scheduler_.Knows(connected.session.id);
+  if (!connected.accepted) return;
   spdlog::info("agent {} is connected: host {}, pid {}, cgroups {}", hello.name(), hello.host(), hello.pid(),
                hello.cgroup_layout());
 }
@@ -217,7 +226,9 @@ void Coordinator::Advance() {
     if (status.ok()) renew_at_ns_ = now_ns + kRenewNs;
   }
   while (status.ok()) {
-    std::optional<Scheduler::Write> write = scheduler_.NextWrite(SteadyWallNs());
+    const int64_t then_ns = SteadyWallNs();
+    if (then_ns - listened_ns_ > kPauseNs) break;  // first to what agents have said meanwhile
+    std::optional<Scheduler::Write> write = scheduler_.NextWrite(then_ns);
     if (!write) break;
     status = Store(*write);
     if (status.ok()) scheduler_.Written(*write, SteadyWallNs());
@@ -281,7 +292,9 @@ void Coordinator::Answer() {
       found->second.received_ns = std::max<int64_t>(found->second.received_ns, 1);
   }
   for (auto& [id, connected] : sessions_) {
-    if (connected.received_ns == 0 || (!connected.accepted && connected.refusal.empty())) continue;
+    if (connected.received_ns == 0) continue;
+    // A state is answered to those it is for; without any an agent would end its shares.
+    if (connected.refusal.empty() && !(connected.accepted && scheduler_.Knows(id))) continue;
     const int64_t now_ns = SteadyWallNs();
     v1::Desired desired = scheduler_.DesiredOf(id, now_ns);
     desired.set_refusal(connected.refusal);

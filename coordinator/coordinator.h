@@ -95,6 +95,7 @@ class Coordinator {
   std::map<int64_t, RunningHook> hooks_;
   int64_t retry_at_ns_ = 0;
   int64_t renew_at_ns_ = 0;
+  int64_t listened_ns_ = 0;  // when what others said was last taken in
   absl::Status trouble_;
   std::atomic<bool> stopping_ = false;
   std::unique_ptr<Finisher> finisher_;

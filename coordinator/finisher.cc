@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kMaxJobs = 1000;
 constexpr auto kRetry = std::chrono::milliseconds(500);
+constexpr auto kIdle = std::chrono::milliseconds(500);
 
 bool IsTrouble(const std::string& code) {
   return code == "refused" || code == "hook_failed" || code == "cancelled" || code == "interrupted";
@@ -44,34 +45,58 @@ Finisher::~Finisher() {
 
 void Finisher::Finish(Scheduler::EndRun run) { jobs_.Push({false, std::move(run)}); }
 
+// An agent that comes back brings many batches of one run: it is judged once for all that are there by then.
 void Finisher::Refresh(int64_t run_id) {
+  const std::lock_guard lock(mutex_);
+  if (!to_refresh_.insert(run_id).second) return;
   Job job;
   job.refresh = true;
   job.run.run_id = run_id;
-  // A full queue means that many runs wait to be judged; this one's late rows are stored and counted with the next
-  // refresh.
-  if (!jobs_.TryPush(std::move(job)))
-    spdlog::warn("run {}: late rows came, but its summary is not renewed: too many runs wait", run_id);
+  if (jobs_.TryPush(std::move(job))) return;
+  to_refresh_.erase(run_id);
+  look_for_marked_ = true;
 }
 
 void Finisher::Run() {
   while (true) {
-    std::optional<Job> job = jobs_.Pop(std::chrono::seconds(1));
-    if (!job) {
-      if (jobs_.Closed()) return;
-      continue;
-    }
-    bool said = false;
-    for (absl::Status status = Close(*job); !status.ok(); status = Close(*job)) {
-      if (jobs_.Closed()) return;
-      if (status.code() == absl::StatusCode::kAborted) continue;
-      if (!std::exchange(said, true))
-        spdlog::error("run {} cannot be closed yet: {}", job->run.run_id, std::string(status.message()));
-      if (status.code() == absl::StatusCode::kFailedPrecondition || job->refresh) break;
-      if (!MayPass(status) && CloseUnjudged(job->run.run_id, std::string(status.message())).ok()) break;
-      std::this_thread::sleep_for(kRetry);
+    if (const std::optional<Job> job = jobs_.Pop(kIdle)) {
+      Do(*job);
+    } else if (jobs_.Closed()) {
+      return;
+    } else if (look_for_marked_.exchange(false)) {
+      RefreshMarked();
     }
   }
+}
+
+void Finisher::Do(const Job& job) {
+  if (job.refresh) {
+    const std::lock_guard lock(mutex_);
+    to_refresh_.erase(job.run.run_id);
+  }
+  bool said = false;
+  for (absl::Status status = Close(job); !status.ok(); status = Close(job)) {
+    if (jobs_.Closed()) return;
+    if (status.code() == absl::StatusCode::kAborted) continue;
+    if (job.refresh && absl::IsNotFound(status)) return;  // its sweep was removed
+    if (!std::exchange(said, true))
+      spdlog::error("run {} cannot be closed yet: {}", job.run.run_id, std::string(status.message()));
+    if (status.code() == absl::StatusCode::kFailedPrecondition) return;
+    if (job.refresh) {
+      // It is marked in the store; the runs that end now come first.
+      if (MayPass(status)) look_for_marked_ = true;
+      return;
+    }
+    if (!MayPass(status) && CloseUnjudged(job.run.run_id, std::string(status.message())).ok()) return;
+    std::this_thread::sleep_for(kRetry);
+  }
+}
+
+void Finisher::RefreshMarked() {
+  const absl::StatusOr<std::vector<int64_t>> marked = SweepStore(connection_).RunsWithLateRows();
+  if (MayPass(marked.status())) look_for_marked_ = true;
+  if (!marked.ok()) return;
+  for (const int64_t run_id : *marked) Refresh(run_id);
 }
 
 absl::Status Finisher::Close(const Job& job) {
@@ -120,8 +145,8 @@ absl::StatusOr<Scheduler::EndRun> Finisher::Recall(int64_t run_id) {
   if (!judged.ok()) return judged.status();
   Scheduler::EndRun run{run_id, std::move(judged->sweep), std::move(judged->cell), {}};
   for (const Flag& flag : judged->flags) {
-    // Of a run that has fired it is a share that was interrupted, and told by its end.
-    if (flag.code == "interrupted" && judged->fired) continue;
+    // Of a run that has fired it may be a share that was interrupted, and that is told by its end.
+    if (flag.code == "interrupted" && judged->fired && flag.detail != judged->error) continue;
     if (IsTrouble(flag.code)) run.trouble = {flag.code, flag.detail};
   }
   return run;

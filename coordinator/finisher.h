@@ -3,7 +3,10 @@
 
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <functional>
+#include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -14,7 +17,8 @@
 namespace assay {
 
 // Judges and closes runs on a thread and a connection of its own, so that reading 100,000 rows never keeps agents
-// waiting. Also closes ended runs anew when late rows came for them.
+// waiting. Also closes ended runs anew when late rows came for them: those that Refresh names, and, as soon as no run
+// waits for its end, those that the store has marked and an earlier coordinator, or a failure, left.
 class Finisher {
  public:
   using Ended = std::function<void(int64_t run_id, const std::string& verdict, bool agent_lost)>;
@@ -31,6 +35,8 @@ class Finisher {
     Scheduler::EndRun run;
   };
   void Run();
+  void Do(const Job& job);
+  void RefreshMarked();
   absl::Status Close(const Job& job);
   absl::Status CloseUnjudged(int64_t run_id, const std::string& why);
   absl::StatusOr<Scheduler::EndRun> Recall(int64_t run_id);
@@ -38,6 +44,9 @@ class Finisher {
   Connection connection_;
   const Ended ended_;
   BoundedQueue<Job> jobs_;
+  std::mutex mutex_;
+  std::set<int64_t> to_refresh_;  // in jobs_ and not yet begun; under mutex_
+  std::atomic<bool> look_for_marked_ = true;
   std::thread thread_;
 };
 

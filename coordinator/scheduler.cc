@@ -107,7 +107,7 @@ void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
   HookStage* const stage = StageOf(row);
   if (stage == nullptr) return;
   stage->begun = true;
-  if (row.state == "failed") stage->failure = FailureOf(row);
+  stage->Note(row);
   if (row.state != "running") return;
   const bool before = row.kind.rfind("before", 0) == 0;
   Hook& open = stage->open[row.hook_id];
@@ -125,6 +125,7 @@ void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
     return;
   }
   row.state = "failed";
+  row.interrupted = true;
   row.error = "the coordinator was restarted while the hook ran";
   ended_hooks_[row.hook_id] = std::move(row);
 }
@@ -211,6 +212,8 @@ std::optional<std::string> Scheduler::RefusalOf(const v1::Hello& hello, int64_t 
 void Scheduler::Connect(uint64_t session, int64_t agent_id, const v1::Hello& hello, int64_t now_ns) {
   Agent& agent = agents_[hello.name()];
   const bool same = agent.hello.incarnation() == hello.incarnation();
+  // Sessions are numbered as they came: the words of one that is over may come behind those of the next.
+  if (same && agent.session > session) return;
   if (agent.session != 0) name_of_session_.erase(agent.session);
   if (!same) {
     std::erase_if(agent.hooks, [](const auto& hook) { return !hook.second.done(); });
@@ -260,6 +263,17 @@ void Scheduler::Disconnected(uint64_t session, int64_t now_ns) {
     agent.heard_ns = now_ns;
   }
   name_of_session_.erase(name);
+}
+
+void Scheduler::Paused(int64_t for_ns, int64_t now_ns) {
+  for (auto& [name, agent] : agents_) agent.heard_ns = std::min(now_ns, agent.heard_ns + for_ns);
+  for (auto& [id, sweep] : sweeps_) {
+    if (!sweep.run) continue;
+    for (auto& [name, share] : sweep.run->shares) {
+      if (share.orphaned_ns != 0) share.orphaned_ns = std::min(now_ns, share.orphaned_ns + for_ns);
+    }
+  }
+  settled_ns_ += for_ns;
 }
 
 bool Scheduler::IsGone(const Agent& agent, int64_t now_ns) const {
@@ -483,8 +497,10 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
     if (run.trouble.code.empty()) {
       int64_t bound_ns = 0;
       for (const auto& [name, share] : run.shares) {
-        if (share.status.phase() != v1::READY) return std::nullopt;
-        bound_ns = std::max(bound_ns, agents_.at(name).clock.bound_ns());
+        // One that is away would hear of T0 when it is past.
+        const Agent& agent = agents_.at(name);
+        if (share.status.phase() != v1::READY || agent.session == 0) return std::nullopt;
+        bound_ns = std::max(bound_ns, agent.clock.bound_ns());
       }
       return StartRun{run.row.run_id,
                       now_ns + std::min(kMaxStartLeadNs, kStartLeadNs + kRoundTripsToStart * 2 * bound_ns)};
@@ -503,7 +519,8 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
   }
   if (auto write = NextOfStage(run.after, sweep, "after_run", cell.spec.after_run(), &run, "", now_ns)) return write;
   if (!run.after.Over()) return std::nullopt;
-  if (run.trouble.code.empty() && !run.after.failure.empty()) run.trouble = {"hook_failed", run.after.failure};
+  if (run.trouble.code.empty() && !run.after.failure.empty())
+    run.trouble = {run.after.interrupted ? "interrupted" : "hook_failed", run.after.failure};
   return EndRun{run.row.run_id, sweep.row.spec, cell.spec, run.trouble};
 }
 
@@ -570,6 +587,13 @@ std::optional<std::vector<Scheduler::Hook>> Scheduler::HooksOf(HookStage& stage,
   return hooks;
 }
 
+void Scheduler::HookStage::Note(const HookRow& ended) {
+  // What a hook did itself weighs more than that another one was cut off.
+  if (ended.state != "failed" || (ended.interrupted && !failure.empty())) return;
+  failure = FailureOf(ended);
+  interrupted = ended.interrupted;
+}
+
 void Scheduler::OpenHooks(const std::vector<Hook>& hooks, HookStage& stage) {
   stage.begun = true;
   for (const Hook& hook : hooks) {
@@ -601,13 +625,16 @@ void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_
       row.output = status->second.output();
       row.elapsed_ns = status->second.elapsed_ns();
       row.error = status->second.error();
+      row.interrupted = status->second.interrupted();
     } else if (!give_up.empty()) {
       row.error = give_up;
     } else if (agent.session != 0 && agent.hello.incarnation() != row.incarnation) {
       // It is never started twice: what the old process was doing is over, and how it ended is not known.
       row.error = "the agent was restarted while the hook ran";
+      row.interrupted = true;
     } else if (IsGone(agent, now_ns)) {
       row.error = "the agent was not heard of any more";
+      row.interrupted = true;
     } else {
       continue;
     }
@@ -692,7 +719,7 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
     OpenHooks(create_hooks->hooks, *StageOf(create_hooks->hooks[0].row));
   } else if (const auto* end = std::get_if<EndHook>(&write)) {
     if (HookStage* stage = StageWith(end->hook.hook_id)) {
-      if (end->hook.state == "failed") stage->failure = FailureOf(end->hook);
+      stage->Note(end->hook);
       stage->open.erase(end->hook.hook_id);
     }
     ended_hooks_.erase(end->hook.hook_id);

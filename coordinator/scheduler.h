@@ -101,6 +101,13 @@ class Scheduler {
   void Reported(uint64_t session, const v1::Report& report, int64_t now_ns);
   void Disconnected(uint64_t session, int64_t now_ns);
 
+  // Knows the session: it is its agent's present one. Another process of that name, or a later session of the same one,
+  // may have taken its place.
+  bool Knows(uint64_t session) const { return name_of_session_.contains(session); }
+  // The caller was kept from calling for so long: what agents said meanwhile is still to come in, so that none was
+  // silent then.
+  void Paused(int64_t for_ns, int64_t now_ns);
+
   // The other threads' news.
   void ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end);  // committed
   void RunEnded(int64_t run_id, const std::string& verdict, bool agent_lost, int64_t now_ns);
@@ -148,7 +155,9 @@ class Scheduler {
     bool begun = false;
     std::map<int64_t, Hook> open;  // stored and not ended, by hook_id
     std::string failure;
+    bool interrupted = false;  // that failure is not a hook's own
     bool Over() const { return begun && open.empty(); }
+    void Note(const HookRow& ended);
   };
   struct Run {
     RunRow row;

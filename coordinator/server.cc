@@ -33,8 +33,18 @@ std::string Holder() {
 
 absl::StatusOr<int64_t> AwaitLease(Lease& lease, const std::atomic<bool>& stop) {
   bool said = false;
+  bool said_trouble = false;
   while (!stop) {
     const absl::StatusOr<Lease::Attempt> attempt = lease.TryAcquire();
+    // The database answered a moment ago. One that is restarted comes back, and one where the other coordinator hangs
+    // in a transaction ends that after a while.
+    if (absl::IsUnavailable(attempt.status())) {
+      if (!std::exchange(said_trouble, true)) {
+        spdlog::warn("cannot take the database over yet, trying on: {}", std::string(attempt.status().message()));
+      }
+      std::this_thread::sleep_for(kLeasePoll);
+      continue;
+    }
     if (!attempt.ok()) return attempt.status();
     if (attempt->acquired) return attempt->term;
     if (!std::exchange(said, true)) {

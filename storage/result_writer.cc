@@ -87,6 +87,13 @@ void DeleteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64
       run_id, IdArray(indices));
 }
 
+// With the rows, so that whoever is the coordinator then has them judged.
+void MarkLate(pqxx::transaction_base& transaction, const std::set<int64_t>& run_ids) {
+  if (run_ids.empty()) return;
+  transaction.exec_params("UPDATE run SET has_late_rows = true WHERE run_id = ANY($1::bigint[]) AND NOT has_late_rows",
+                          IdArray(run_ids));
+}
+
 void BeginShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id) {
   transaction.exec_params(
       "UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()) WHERE run_id = $1 AND agent_id = $2", run_id,
@@ -215,6 +222,7 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
       written.rows += RowsOf(*one.batch);
       if (run->second.ended && (RowsOf(*one.batch) > 0 || one.batch->has_share_end())) late.insert(run->first);
     }
+    MarkLate(transaction, late);
     for (const int64_t run_id : late) {
       const int64_t sweep_id = runs.at(run_id).sweep_id;
       DeleteLostRows(transaction, sweep_id, run_id, of_sweep[sweep_id]);

@@ -66,11 +66,12 @@ struct RunRow {
 struct HookRow {
   int64_t hook_id = 0;
   int64_t sweep_id = 0;
-  int64_t run_id = 0;       // 0: the sweep's
-  std::string kind;         // before_sweep after_sweep before_run after_run
-  std::string where;        // agent name or "coordinator"
-  std::string incarnation;  // of that agent
-  std::string state;        // running ok failed
+  int64_t run_id = 0;        // 0: the sweep's
+  std::string kind;          // before_sweep after_sweep before_run after_run
+  std::string where;         // agent name or "coordinator"
+  std::string incarnation;   // of that agent
+  std::string state;         // running ok failed
+  bool interrupted = false;  // failed, and not by its own fault: its agent or the coordinator ended or was given up
   int exit_code = 0;
   std::string error;
   std::string output;

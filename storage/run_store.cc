@@ -202,11 +202,24 @@ absl::Status SweepStore::EndRun(int64_t run_id, const Ending& ending) {
                               sweep_id, run_id, ValidText(flag.code), flag.severity, ValidText(flag.detail));
     }
     transaction.exec_params(
-        "UPDATE run SET state = 'ended', verdict = $2, error = $3, ended_at = coalesce(ended_at, clock_timestamp()) "
-        "WHERE run_id = $1",
+        "UPDATE run SET state = 'ended', verdict = $2, error = $3, has_late_rows = false, ended_at = "
+        "coalesce(ended_at, "
+        "clock_timestamp()) WHERE run_id = $1",
         run_id, ending.verdict, ValidText(ending.error));
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<std::vector<int64_t>> SweepStore::RunsWithLateRows() {
+  std::vector<int64_t> run_ids;
+  const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
+    run_ids.clear();
+    for (const auto& row : transaction.exec("SELECT run_id FROM run WHERE has_late_rows ORDER BY run_id"))
+      run_ids.push_back(row[0].as<int64_t>());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return run_ids;
 }
 
 absl::StatusOr<SweepStore::Judged> SweepStore::GetJudged(int64_t run_id) {
@@ -214,7 +227,8 @@ absl::StatusOr<SweepStore::Judged> SweepStore::GetJudged(int64_t run_id) {
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     judged = Judged();
     const pqxx::result found = transaction.exec_params(
-        "SELECT s.spec, c.spec, r.t0_ns FROM run r JOIN sweep s USING (sweep_id) JOIN cell c USING (cell_id) WHERE "
+        "SELECT s.spec, c.spec, r.t0_ns, r.error FROM run r JOIN sweep s USING (sweep_id) JOIN cell c USING (cell_id) "
+        "WHERE "
         "r.run_id = $1",
         run_id);
     if (found.empty()) return NoRun(run_id);
@@ -222,6 +236,7 @@ absl::StatusOr<SweepStore::Judged> SweepStore::GetJudged(int64_t run_id) {
         !judged.cell.ParseFromString(pqxx::binarystring(found[0][1]).str()))
       return absl::DataLossError(fmt::format("run {}: its stored scenario is damaged", run_id));
     judged.fired = !found[0][2].is_null();
+    judged.error = found[0][3].as<std::string>();
     for (const auto& row : transaction.exec_params("SELECT code, severity, detail FROM flag WHERE run_id = $1", run_id))
       judged.flags.push_back({row[0].as<std::string>(), row[1].as<std::string>(), row[2].as<std::string>()});
     return absl::OkStatus();

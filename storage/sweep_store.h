@@ -51,11 +51,13 @@ class SweepStore {
     std::string error;     // why the run never fired, was cancelled or failed as a whole; empty otherwise
   };
   absl::Status EndRun(int64_t run_id, const Ending& ending);
+  absl::StatusOr<std::vector<int64_t>> RunsWithLateRows();  // ended, and to be ended again
   // What an ended run was judged by.
   struct Judged {
     v1::SweepSpec sweep;
     v1::CellSpec cell;
     bool fired = false;
+    std::string error;
     std::vector<Flag> flags;
   };
   absl::StatusOr<Judged> GetJudged(int64_t run_id);

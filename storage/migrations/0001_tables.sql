@@ -119,6 +119,7 @@ CREATE TABLE assay.run (
   verdict text NOT NULL DEFAULT 'running' CHECK (verdict IN ('running', 'accepted', 'rejected')),
   t0_ns bigint,
   error text NOT NULL DEFAULT '',
+  has_late_rows boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at timestamptz,
   FOREIGN KEY (sweep_id, cell_id) REFERENCES assay.cell (sweep_id, cell_id) ON DELETE CASCADE,
@@ -140,6 +141,7 @@ COMMENT ON COLUMN assay.run.state IS 'preparing, running, draining or ended';
 COMMENT ON COLUMN assay.run.verdict IS 'running, accepted or rejected';
 COMMENT ON COLUMN assay.run.t0_ns IS 'T0 in coordinator time, Unix nanoseconds; null if it never fired';
 COMMENT ON COLUMN assay.run.error IS 'Why it never fired, was cancelled or failed as a whole, else empty';
+COMMENT ON COLUMN assay.run.has_late_rows IS 'Records came after its verdict, and it is still to be judged anew: its flags and its results in run_summary are of before them';
 COMMENT ON COLUMN assay.run.created_at IS 'When it was begun to be prepared';
 COMMENT ON COLUMN assay.run.ended_at IS 'When its verdict was first stored';
 
@@ -395,12 +397,14 @@ CREATE TABLE assay.hook (
   place text NOT NULL,
   incarnation text NOT NULL DEFAULT '',
   state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'ok', 'failed')),
+  interrupted boolean NOT NULL DEFAULT false,
   exit_code integer,
   error text NOT NULL DEFAULT '',
   output bytea,
   elapsed_ns bigint,
   begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   CHECK ((state = 'running') = (elapsed_ns IS NULL)),
+  CHECK (NOT interrupted OR state = 'failed'),
   CHECK ((kind IN ('before_run', 'after_run')) = (run_id IS NOT NULL))
 );
 CREATE INDEX hook_sweep ON assay.hook (sweep_id);
@@ -413,6 +417,7 @@ COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, before_run or a
 COMMENT ON COLUMN assay.hook.place IS 'Agent it ran on, or coordinator';
 COMMENT ON COLUMN assay.hook.incarnation IS 'Process of the agent that it was given to, the only one that may run it; empty on the coordinator';
 COMMENT ON COLUMN assay.hook.state IS 'running, ok or failed';
+COMMENT ON COLUMN assay.hook.interrupted IS 'Failed because its agent or the coordinator ended or was given up, not by itself: its run is tried again';
 COMMENT ON COLUMN assay.hook.exit_code IS 'Exit code';
 COMMENT ON COLUMN assay.hook.error IS 'Why it failed, else empty';
 COMMENT ON COLUMN assay.hook.output IS 'First and last 4 KiB of stdout and stderr';

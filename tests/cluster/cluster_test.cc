@@ -8,11 +8,15 @@
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <map>
+#include <mutex>
 #include <pqxx/pqxx>
 #include <thread>
 
 #include "agent/agent.h"
 #include "assay/v1/control.grpc.pb.h"
+#include "common/clock.h"
+#include "common/protocol.h"
 #include "common/rpc.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/server.h"
@@ -64,9 +68,9 @@ class ClusterTest : public ::testing::Test {
     server_.reset();
   }
 
-  void Serve(const std::string& listen) {
-    absl::StatusOr<std::unique_ptr<Server>> server =
-        Server::Start({.database_url = url_, .listen = listen, .scheduler = {}}, stop_, [](const absl::Status&) {});
+  void Serve(const std::string& listen, const Scheduler::Options& scheduler = {}) {
+    absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
+        {.database_url = url_, .listen = listen, .scheduler = scheduler}, stop_, [](const absl::Status&) {});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -93,7 +97,8 @@ class ClusterTest : public ::testing::Test {
     ASSERT_EQ(done, absl::OkStatus());
   }
   // Stored before the coordinator starts: it takes up what is unfinished.
-  void StoreSweep(uint64_t triggers, uint32_t blocks, const v1::Hook& before_sweep = {}, uint32_t repeat_limit = 0) {
+  void StoreSweep(uint64_t triggers, uint32_t blocks, const v1::Hook& before_sweep = {}, uint32_t repeat_limit = 0,
+                  int64_t sleep_ns = 3 * kMs) {
     SweepRow sweep;
     *sweep.spec.mutable_before_sweep() = before_sweep;
     sweep.scenario_yaml = "name: cluster\n";
@@ -112,7 +117,7 @@ class ClusterTest : public ::testing::Test {
     cell.spec.mutable_load()->mutable_closed()->set_concurrency(12);
     cell.spec.mutable_load()->set_triggers(triggers);
     cell.spec.mutable_trigger()->mutable_sleep()->mutable_length()->mutable_uniform()->set_min_ns(kMs);
-    cell.spec.mutable_trigger()->mutable_sleep()->mutable_length()->mutable_uniform()->set_max_ns(3 * kMs);
+    cell.spec.mutable_trigger()->mutable_sleep()->mutable_length()->mutable_uniform()->set_max_ns(sleep_ns);
     sweep.cells.push_back(cell);
     ASSERT_EQ(SweepStore(connection_).CreateSweep(sweep), absl::OkStatus());
   }
@@ -220,6 +225,120 @@ TEST_F(ClusterTest, AStandbyLeavesTheSchemaAloneUntilItHasTheLease) {
   thread.join();
   ASSERT_TRUE(standby.ok()) << standby.status();
   EXPECT_NE(Value("SELECT 'assay.flags'::regclass::oid"), before);
+}
+
+// The thread that hears agents waits for the database then.
+TEST_F(ClusterTest, ADatabaseThatHangsMakesNoAgentLost) {
+  StoreSweep(12, 1, {}, 0, 8'000'000'000);
+  constexpr int64_t kSecond = 1'000'000'000;
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0", {.lease_ttl_ns = kSecond, .grace_ns = kSecond}));
+  for (const char* name : {"a", "b", "c"})
+    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.run", "running"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));  // T0, and the first reports after it
+  // Every write of the coordinator looks at this row.
+  ASSERT_EQ(connection_.Transact([](pqxx::transaction_base& transaction) {
+    transaction.exec("SELECT FROM assay.coordinator FOR UPDATE");
+    transaction.exec("SELECT pg_sleep(5)");
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
+  EXPECT_EQ(Value("SELECT string_agg(verdict, ' ') FROM assay.run"), "accepted");
+  EXPECT_EQ(Value("SELECT count(*) FROM assay.flag WHERE code = 'agent_lost'"), "0");
+}
+
+TEST_F(ClusterTest, RowsThatTheLastCoordinatorDidNotJudgeAreJudgedByTheNext) {
+  StoreSweep(12, 1);
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  for (const char* name : {"a", "b", "c"})
+    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
+  server_.reset();
+  // As if one row had come late, and the coordinator had died when it was stored.
+  Execute("DELETE FROM assay.trigger WHERE index = 5");
+  Execute("SELECT assay.refresh_run(run_id) FROM assay.run");
+  ASSERT_EQ(Value("SELECT ok FROM assay.run_summary"), "11");
+  v1::Batch late;
+  late.set_stream("earlier");
+  late.set_seq(1);
+  late.set_run_id(std::stoll(Value("SELECT run_id FROM assay.run")));
+  v1::TriggerRecord& record = *late.add_triggers();
+  record.set_index(5);
+  record.set_outcome(v1::OK);
+  record.set_started_ns(1);
+  record.set_finished_ns(2 * kMs);
+  ResultWriter writer(connection_);
+  ASSERT_TRUE(writer.OpenStream("earlier", *writer.AgentId("a")).ok());
+  ASSERT_TRUE(writer.Write({late}).ok());
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  EXPECT_TRUE(Becomes("SELECT ok FROM assay.run_summary", "12"));
+  EXPECT_TRUE(Becomes("SELECT has_late_rows FROM assay.run", "f"));
+}
+
+TEST_F(ClusterTest, AStandbyOutlivesADatabaseThatIsAwayAndATransactionThatHangs) {
+  Connection connection(url_, "first coordinator");
+  Lease lease(connection, "first coordinator", 3'600'000);
+  ASSERT_TRUE(lease.TryAcquire()->acquired);
+  const CapturedLog log;
+  absl::StatusOr<std::unique_ptr<Server>> standby = absl::UnknownError("not started");
+  std::thread thread([&] {
+    standby =
+        Server::Start({.database_url = url_, .listen = "127.0.0.1:0", .scheduler = {}}, stop_, [](const auto&) {});
+  });
+  EXPECT_TRUE(Comes([&] { return log.Count("another coordinator holds this database") > 0; }));
+  // What a restart of the database does to it.
+  Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'assay-coordinator'");
+  EXPECT_TRUE(Comes([&] { return log.Count("cannot take the database over yet, trying on") > 0; }));
+  EXPECT_EQ(lease.Release(), absl::OkStatus());
+  thread.join();
+  EXPECT_TRUE(standby.ok()) << standby.status();
+}
+
+// Sessions as the service makes them, with the reports that a slow or doubled link brings.
+TEST_F(ClusterTest, AnAgentWhoseNameWasTakenMeanwhileIsToldSo) {
+  Lease lease(connection_, "test", 20'000);
+  const int64_t term = lease.TryAcquire()->term;
+  Coordinator coordinator({.database_url = url_, .cluster_id = "c", .term = term, .scheduler = {}}, connection_, lease,
+                          [](const absl::Status& status) { ADD_FAILURE() << status; });
+  ASSERT_EQ(coordinator.Start(), absl::OkStatus());
+  std::mutex mutex;
+  std::map<uint64_t, std::vector<v1::Desired>> heard;
+  const auto session = [&](uint64_t id) {
+    return Coordinator::Session{id, [&, id](v1::Desired&& desired) {
+                                  const std::lock_guard lock(mutex);
+                                  heard[id].push_back(std::move(desired));
+                                }};
+  };
+  const auto answers = [&](uint64_t id) {
+    const std::lock_guard lock(mutex);
+    return heard[id].size();
+  };
+  const auto report = [](const std::string& incarnation) {
+    v1::Report made;
+    made.set_report_id(1);
+    made.mutable_hello()->set_protocol_version(kProtocolVersion);
+    made.mutable_hello()->set_name("a");
+    made.mutable_hello()->set_incarnation(incarnation);
+    return made;
+  };
+  const int64_t now_ns = SteadyWallNs();
+  coordinator.AgentReported(session(2), report("one"), now_ns - 12'000'000'000);
+  EXPECT_TRUE(Comes([&] { return answers(2) == 1; }));
+  // An earlier connection of the same process, whose words were held up: nobody listens there any more.
+  coordinator.AgentReported(session(1), report("one"), now_ns - 12'000'000'000);
+  coordinator.AgentReported(session(2), report("one"), now_ns - 12'000'000'000);
+  EXPECT_TRUE(Comes([&] { return answers(2) == 2; }));
+  EXPECT_EQ(coordinator.Agents().agents(0).state(), "connected");
+  EXPECT_EQ(answers(1), 0u);
+  // Another process takes the name of one that was silent; that one comes back.
+  coordinator.AgentReported(session(3), report("two"), now_ns);
+  EXPECT_TRUE(Comes([&] { return answers(3) == 1; }));
+  coordinator.AgentReported(session(2), report("one"), now_ns);
+  EXPECT_TRUE(Comes([&] { return answers(2) == 3; }));
+  coordinator.Stop();
+  EXPECT_NE(heard[2].back().refusal().find("is connected already"), std::string::npos);
+  EXPECT_EQ(heard[3].back().refusal(), "");
 }
 
 TEST_F(ClusterTest, AfterAFatalErrorNobodyWaitsForAnAnswer) {

@@ -141,6 +141,15 @@ class World {
     for (auto& [run, held] : agent.shares) held.phase = v1::SHARE_PHASE_UNSPECIFIED;
     agent.hooks.clear();
   }
+  // The coordinator's thread is stopped for so long, and then goes on before anything that agents said is taken in.
+  void Pause(int64_t for_ns) {
+    now_ns_ += for_ns;
+    scheduler_->Paused(for_ns, now_ns_);
+    while (std::optional<Scheduler::Write> write = scheduler_->NextWrite(now_ns_)) {
+      Store(*write);
+      scheduler_->Written(*write, now_ns_);
+    }
+  }
   void Revive(FakeAgent& agent) {
     agent.up = true;
     ++agent.life;
@@ -467,6 +476,48 @@ TEST(Scheduler, ADeadAgentLosesItsShareOnlyAfterItsLeaseAndTheRunIsRepeated) {
   EXPECT_EQ(world.runs.at(2).verdict, "accepted");
 }
 
+TEST(Scheduler, ItsOwnPauseIsNoAgentsSilence) {
+  World world(5, 2);
+  world.AddSweep(MakeSweep(1, 1, 1, 2));
+  ASSERT_TRUE(world.RunUntil([&] { return !world.runs.empty() && world.runs.at(1).state == "preparing"; }));
+  world.Pause(60 * kSecond);
+  ASSERT_TRUE(world.RunUntil([&] { return world.runs.at(1).state == "running"; }));
+  world.Pause(60 * kSecond);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.runs.size(), 1u);
+  EXPECT_EQ(world.Accepted(1), 1);
+}
+
+TEST(Scheduler, ARunBeginsOnlyWhenAllItsAgentsAreThereToHearOfIt) {
+  World world(5, 2);
+  world.AddSweep(MakeSweep(1, 1, 1, 2));
+  ASSERT_TRUE(world.RunUntil([&] { return !world.runs.empty() && world.runs.at(1).state == "preparing"; }));
+  world.agent(0).up = false;  // its link stands, but it says nothing yet
+  for (int i = 0; i < 3; ++i) world.Step();
+  world.CutOff(world.agent(1));
+  world.agent(1).up = false;
+  world.agent(0).up = true;
+  for (int i = 0; i < 10; ++i) world.Step();
+  EXPECT_EQ(world.runs.at(1).state, "preparing");
+  world.agent(1).up = true;
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.Accepted(1), 1);
+  EXPECT_EQ(world.runs.size(), 1u);
+}
+
+TEST(Scheduler, AnEarlierSessionThatIsHeardOfLaterTakesNothingOver) {
+  Scheduler scheduler({});
+  const v1::Hello hello = MakeHello("a", "1");
+  scheduler.Connect(2, 1, hello, kSecond);
+  scheduler.Connect(1, 1, hello, 2 * kSecond);
+  EXPECT_FALSE(scheduler.Knows(1));
+  EXPECT_TRUE(scheduler.Knows(2));
+  scheduler.Disconnected(1, 3 * kSecond);
+  EXPECT_EQ(scheduler.Agents(3 * kSecond).agents(0).state(), "connected");
+  scheduler.Connect(3, 1, MakeHello("a", "2"), 20 * kSecond);
+  EXPECT_FALSE(scheduler.Knows(2)) << "another process has the name now";
+}
+
 TEST(Scheduler, ARestartedAgentEndsTheRunAtOnceThroughItsSpool) {
   World world(6, 2);
   world.AddSweep(MakeSweep(1, 1, 1, 2));
@@ -549,6 +600,34 @@ TEST(Scheduler, AFailedRunHookRejectsItsRunAndTheSweepGoesOn) {
   EXPECT_EQ(world.sweeps[1].state, "finished");
   EXPECT_EQ(world.Accepted(1), 1);
   EXPECT_EQ(world.runs.size(), 2u);
+}
+
+TEST(Scheduler, ARunWhoseHookWasCutOffIsTriedAgain) {
+  for (const bool on_coordinator : {true, false}) {
+    SCOPED_TRACE(on_coordinator);
+    World world(17, 2);
+    SweepRow sweep = MakeSweep(1, 1, 1, 2);
+    v1::Hook& hook = *sweep.cells[0].spec.mutable_after_run();
+    hook.add_argv("collect");
+    hook.set_on_coordinator(on_coordinator);
+    world.AddSweep(sweep);
+    world.hooks_hang = true;
+    ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("after_run", "running") > 0; }));
+    world.Step();
+    if (on_coordinator) {
+      world.RestartCoordinator();
+    } else {
+      world.Kill(world.agent(1));
+      world.Revive(world.agent(1));
+    }
+    world.hooks_hang = false;
+    world.Step();
+    world.RestartCoordinator();  // what it was is stored
+    ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+    EXPECT_EQ(world.troubles.at(1), "interrupted");
+    EXPECT_EQ(world.runs.at(1).verdict, "rejected");
+    EXPECT_EQ(world.runs.at(2).verdict, "accepted");
+  }
 }
 
 TEST(Scheduler, TheEtaIsThePlansShortestTimeUntilTheFirstRunIsKnownAndThenShrinks) {
