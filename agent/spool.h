@@ -78,6 +78,7 @@ class Spool : public BatchSink {
   void Serialize(v1::Batch&& batch);
   absl::Status WriteStreams();
   absl::Status SyncStreams();
+  bool GiveUpAcked(const std::string& name, SpoolWriter& writer);
   void SaveAcked();
   SpoolWriter& WriterOf(const SpoolStream& stream);
   void PokeWriter();

@@ -201,6 +201,15 @@ void SpoolStream::Acknowledge(uint64_t through_seq) {
   }
 }
 
+bool SpoolStream::GiveUpAcked() {
+  if (segments_.empty() || segments_.back().first_seq + segments_.back().entries.size() > window_.acked() + 1) {
+    return false;
+  }
+  for (const Segment& segment : segments_) garbage_.push_back(segment.path);
+  segments_.clear();
+  return true;
+}
+
 std::vector<std::string> SpoolStream::TakeGarbage() { return std::exchange(garbage_, {}); }
 
 bool SpoolStream::CanSend(bool with_pending) const {

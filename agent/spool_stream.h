@@ -68,6 +68,10 @@ class SpoolStream {
   bool Acked(uint64_t through_seq);
   // Segment files that nobody needs any more, to be unlinked.
   std::vector<std::string> TakeGarbage();
+  // For a disk without room: gives up also the last segment, if all in it is acknowledged. The next one repeats what it
+  // tells of open shares; only a crash before that loses it, and then those shares are lost to the coordinator instead
+  // of crashed. False if there is nothing to give up.
+  bool GiveUpAcked();
 
   // Where the next batch to be sent is. Pending ones count only `with_pending`.
   struct Location {

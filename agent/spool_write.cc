@@ -104,8 +104,11 @@ absl::Status Spool::WriteStreams() {
       writer = &WriterOf(**stream);
     }
     const auto placement = writer->Write(chunk);
-    if (!placement.ok()) return placement.status();
     std::vector<std::string> garbage;
+    if (!placement.ok()) {
+      if (!absl::IsResourceExhausted(placement.status()) || !GiveUpAcked(name, *writer)) return placement.status();
+      continue;
+    }
     {
       std::lock_guard lock(mutex_);
       // Acknowledged from memory and removed in the meantime: then there is nobody to tell.
@@ -115,6 +118,20 @@ absl::Status Spool::WriteStreams() {
     for (const std::string& path : garbage) RemoveFile(path);
     sendable_.notify_all();
   }
+}
+
+// A spool that has a small disk to itself would else wait for ever for the room that its own file takes.
+bool Spool::GiveUpAcked(const std::string& name, SpoolWriter& writer) {
+  std::vector<std::string> garbage;
+  {
+    std::lock_guard lock(mutex_);
+    SpoolStream* const stream = Find(name);
+    if (stream == nullptr || !stream->GiveUpAcked()) return false;
+    writer.GiveUp();
+    garbage = stream->TakeGarbage();
+  }
+  for (const std::string& path : garbage) RemoveFile(path);
+  return true;
 }
 
 SpoolWriter& Spool::WriterOf(const SpoolStream& stream) {

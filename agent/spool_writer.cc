@@ -60,4 +60,9 @@ absl::Status SpoolWriter::Sync() {
   return absl::OkStatus();
 }
 
+void SpoolWriter::GiveUp() {
+  segment_ = nullptr;
+  dirty_ = false;
+}
+
 }  // namespace assay

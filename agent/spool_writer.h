@@ -18,6 +18,7 @@ class SpoolWriter {
   // After an error nothing of the chunk counts as written; the next try overwrites what got there.
   absl::StatusOr<SpoolStream::Placement> Write(const SpoolStream::Chunk& chunk);
   absl::Status Sync();  // no-op when all is synced
+  void GiveUp();        // the file is to be removed: lets go of it
 
  private:
   const std::string directory_;

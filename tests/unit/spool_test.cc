@@ -1,8 +1,10 @@
 #include "agent/spool.h"
 
+#include <absl/cleanup/cleanup.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -406,6 +408,43 @@ TEST_F(SpoolTest, WithTheDiskFullNothingIsLostAndItRecovers) {
   spool.reset();
   spool = OpenSpool("two");
   EXPECT_EQ(spool->Status().bytes(), size_before);
+}
+
+TEST_F(SpoolTest, WhatIsDeliveredDoesNotKeepASmallDiskFull) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to mount a small disk";
+  const std::string disk = directory_ + "/disk";
+  fs::create_directory(disk);
+  if (mount("none", disk.c_str(), "tmpfs", 0, "size=256k") != 0) GTEST_SKIP() << "cannot mount a small disk here";
+  const absl::Cleanup unmount = [&] { umount2(disk.c_str(), MNT_DETACH); };
+  auto opened = Spool::Open({.directory = disk, .limit_bytes = 1 << 30, .incarnation = "one"});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Spool& spool = **opened;
+  ASSERT_EQ(spool.UseCluster(kCluster), absl::OkStatus());
+  spool.Offer();
+  ASSERT_EQ(spool.Resume("one", 0), absl::OkStatus());
+  spool.Append(Start(1));
+  uint64_t last = 1;
+  do {
+    spool.Append(Records(1, 4, 4000));
+    ASSERT_LT(++last, 100u);
+  } while (spool.Flush().ok());
+  // What was measured since the disk is full goes on to come, so that there is always something to be written.
+  for (uint64_t seq = 1; seq < last; ++seq) EXPECT_EQ(Take(spool).seq(), seq);
+  spool.Acked("one", last - 1);
+  EXPECT_EQ(spool.Flush(), absl::OkStatus());
+  EXPECT_EQ(spool.Status().error(), "");
+  EXPECT_FALSE(spool.Full());
+  EXPECT_EQ(Take(spool).seq(), last);
+  // The share that was begun in the file that is gone is still known.
+  opened->reset();
+  auto next = Spool::Open({.directory = disk, .limit_bytes = 1 << 30, .incarnation = "two"});
+  ASSERT_TRUE(next.ok()) << next.status();
+  ASSERT_EQ((*next)->UseCluster(kCluster), absl::OkStatus());
+  (*next)->Offer();
+  ASSERT_EQ((*next)->Resume("one", last), absl::OkStatus());
+  const v1::Batch end = Take(**next);
+  EXPECT_TRUE(end.share_end().crashed());
+  EXPECT_EQ(end.share_end().fired(), (last - 1) * 4);
 }
 
 TEST_F(SpoolTest, TwoAgentsCannotShareASpool) {
