@@ -31,6 +31,18 @@ std::string Holder() {
   return fmt::format("{} pid {}", host.data(), getpid());
 }
 
+absl::StatusOr<bool> AwaitDatabase(Connection& connection, const std::atomic<bool>& stop) {
+  absl::StatusOr<bool> has_schema = HasSchema(connection);
+  if (IsGettingReady(has_schema.status()))
+    spdlog::warn("{}; waiting for it", std::string(has_schema.status().message()));
+  while (IsGettingReady(has_schema.status())) {
+    if (stop) return absl::CancelledError("told to stop while the database was getting ready");
+    std::this_thread::sleep_for(kLeasePoll);
+    has_schema = HasSchema(connection);
+  }
+  return has_schema;
+}
+
 absl::StatusOr<int64_t> AwaitLease(Lease& lease, const std::atomic<bool>& stop) {
   bool said = false;
   bool said_trouble = false;
@@ -85,7 +97,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
   Parts& p = *parts;
   // The lease is in the schema. One that is there is left alone until the lease is ours: an older coordinator may be
   // using it.
-  const absl::StatusOr<bool> has_schema = HasSchema(p.connection);
+  const absl::StatusOr<bool> has_schema = AwaitDatabase(p.connection, stop);
   if (!has_schema.ok()) return has_schema.status();
   if (!*has_schema) {
     if (const absl::Status migrated = Migrate(p.connection); !migrated.ok()) return migrated;

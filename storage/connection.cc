@@ -106,6 +106,10 @@ bool MayPass(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status);
 }
 
+bool IsGettingReady(const absl::Status& status) {
+  return absl::IsUnavailable(status) && Contains(std::string(status.message()), "the database system is ");
+}
+
 absl::Status CheckServerVersion(int version, const std::string& where) {
   if (version >= kOldestPostgres * 10'000) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format("PostgreSQL at {} is version {}.{}; Assay needs {} or later", where,

@@ -54,6 +54,8 @@ class Connection {
 // Whether the same transaction may succeed later: no connection, no room, or rights that somebody may yet grant.
 // Anything else would fail for ever.
 bool MayPass(const absl::Status& status);
+// The server is there and says that it will take connections soon: it starts, stops or recovers from a crash.
+bool IsGettingReady(const absl::Status& status);
 
 // FailedPrecondition if a server of this version (PQserverVersion's number, 150018 for 15.18) is too old for us.
 absl::Status CheckServerVersion(int version, const std::string& where);

@@ -5,7 +5,9 @@ import pathlib
 import random
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -70,6 +72,30 @@ class Hosts(World):
         wait_for(lambda: "waiting for 1 more agent with role=load" in watch.text(), "it says for whom it waits")
         self.agent(coordinator.address, "b")
         self.assertEqual(watch.wait(), 0, watch.text())
+
+    def test_a_coordinator_waits_for_a_database_that_recovers(self):
+        words = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def recover():
+            while True:
+                try:
+                    link, _ = listener.accept()
+                except OSError:
+                    return
+                with link:
+                    while (message := link.recv(1024)) and len(message) == 8:
+                        link.sendall(b"N")  # neither TLS nor GSS
+                    link.sendall(b"E" + (len(words) + 4).to_bytes(4, "big") + words)
+
+        threading.Thread(target=recover, daemon=True).start()
+        coordinator = self.start([COORDINATOR, "--database", f"postgresql://assay@127.0.0.1:{listener.getsockname()[1]}/assay", "--listen", "127.0.0.1:0"], "recovering")
+        wait_for(lambda: "the database system is starting up; waiting for it" in coordinator.text(), "it says what it waits for")
+        time.sleep(0.5)
+        self.assertTrue(coordinator.running(), coordinator.text())
+        coordinator.send(signal.SIGTERM)
+        self.assertEqual(coordinator.wait(), 0)
 
     def test_two_agents_of_one_name_and_of_one_spool(self):
         self.database()
