@@ -135,6 +135,10 @@ void Coordinator::LateRows(int64_t run_id) {
   tasks_.Push([this, run_id] { finisher_->Refresh(run_id); });
 }
 
+void Coordinator::ResultsTrouble(absl::Status status) {
+  tasks_.Push([this, status = std::move(status)] { results_trouble_ = status; });
+}
+
 void Coordinator::AddSweep(SweepRow sweep) {
   tasks_.Push([this, sweep = std::move(sweep)] { scheduler_.AddSweep(sweep); });
 }
@@ -157,7 +161,16 @@ std::optional<T> Coordinator::Ask(std::function<T()> question) {
 
 std::optional<v1::SweepProgress> Coordinator::Progress(int64_t sweep_id) {
   using Answer = std::optional<v1::SweepProgress>;
-  return Ask<Answer>([this, sweep_id] { return scheduler_.Progress(sweep_id, SteadyWallNs()); }).value_or(std::nullopt);
+  return Ask<Answer>([this, sweep_id] {
+           Answer progress = scheduler_.Progress(sweep_id, SteadyWallNs());
+           const absl::Status& trouble = trouble_.ok() ? results_trouble_ : trouble_;
+           if (progress && !trouble.ok()) {
+             const std::string why(trouble.message());
+             progress->add_notices("the database takes no writes, trying on: " + why.substr(0, why.find('\n')));
+           }
+           return progress;
+         })
+      .value_or(std::nullopt);
 }
 
 v1::ListAgentsReply Coordinator::Agents(const v1::ListAgentsRequest& request) {

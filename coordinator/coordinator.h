@@ -47,6 +47,7 @@ class Coordinator {
   void AgentGone(uint64_t session);
   void ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end);
   void LateRows(int64_t run_id);
+  void ResultsTrouble(absl::Status status);  // they cannot be stored for the moment; OK: again they can
 
   // The sweep is stored already.
   void AddSweep(SweepRow sweep);
@@ -97,6 +98,7 @@ class Coordinator {
   int64_t renew_at_ns_ = 0;
   int64_t listened_ns_ = 0;  // when what others said was last taken in
   absl::Status trouble_;
+  absl::Status results_trouble_;
   std::atomic<bool> stopping_ = false;
   std::unique_ptr<Finisher> finisher_;
   std::thread thread_;

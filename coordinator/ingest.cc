@@ -155,13 +155,16 @@ absl::StatusOr<ResultWriter::Written> Ingest::Write(const std::vector<v1::Batch>
   bool said = false;
   auto wait = kMinRetry;
   while (MayPass(written.status()) && !stopping_) {
-    if (!std::exchange(said, true))
+    if (!std::exchange(said, true)) {
       spdlog::error("results cannot be stored, trying on: {}", std::string(written.status().message()));
+      news_.trouble(written.status());
+    }
     std::this_thread::sleep_for(wait);
     wait = std::min(wait * 2, kMaxRetry);
     written = writer_.Write(batches);
   }
   if (said && written.ok()) spdlog::info("results are stored again");
+  if (said) news_.trouble(absl::OkStatus());
   return written;
 }
 

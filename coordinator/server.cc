@@ -124,7 +124,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
       Ingest::News{[&coordinator](int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
                      coordinator.ShareEnded(run_id, agent_id, end);
                    },
-                   [&coordinator](int64_t run_id) { coordinator.LateRows(run_id); }, on_fatal});
+                   [&coordinator](int64_t run_id) { coordinator.LateRows(run_id); },
+                   [&coordinator](absl::Status status) { coordinator.ResultsTrouble(std::move(status)); }, on_fatal});
   p.agents = MakeAgentService(coordinator, *p.ingest);
   p.control = std::make_unique<ControlService>(coordinator, options.database_url, *term);
 

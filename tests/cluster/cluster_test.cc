@@ -295,6 +295,38 @@ TEST_F(ClusterTest, AStandbyOutlivesADatabaseThatIsAwayAndATransactionThatHangs)
   EXPECT_TRUE(standby.ok()) << standby.status();
 }
 
+TEST_F(ClusterTest, WhoWatchesIsToldThatTheDatabaseTakesNoResults) {
+  StoreSweep(2000, 1);
+  ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
+  Execute(
+      "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room' USING ERRCODE = "
+      "'53100'; END $$");
+  Execute("CREATE TRIGGER full_disk BEFORE INSERT ON assay.trigger_1 FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
+  for (const char* name : {"a", "b", "c"})
+    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  const auto stub = v1::ControlService::NewStub(MakeChannel(server_->address()));
+  const auto watch = [&](const std::function<bool(const v1::SweepProgress&)>& seen) {
+    grpc::ClientContext call;
+    v1::WatchSweepRequest request;
+    request.set_sweep_id(1);
+    const auto reader = stub->WatchSweep(&call, request);
+    v1::SweepProgress progress;
+    bool found = false;
+    while (!found && reader->Read(&progress)) found = seen(progress);
+    call.TryCancel();
+    (void)reader->Finish();
+    return found;
+  };
+  EXPECT_TRUE(watch([](const v1::SweepProgress& progress) {
+    return progress.notices_size() == 1 && progress.notices(0).find("takes no writes") != std::string::npos &&
+           progress.notices(0).find("no room") != std::string::npos;
+  }));
+  Execute("DROP TRIGGER full_disk ON assay.trigger_1");
+  EXPECT_TRUE(watch([](const v1::SweepProgress& progress) {
+    return progress.sweep().state() == "finished" && progress.notices_size() == 0;
+  }));
+}
+
 // Sessions as the service makes them, with the reports that a slow or doubled link brings.
 TEST_F(ClusterTest, AnAgentWhoseNameWasTakenMeanwhileIsToldSo) {
   Lease lease(connection_, "test", 20'000);

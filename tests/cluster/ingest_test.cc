@@ -20,6 +20,7 @@ class IngestTest : public StoreTest {
         ingest_(url_, Value("SELECT cluster_id FROM meta"), 0,
                 {.share_ended = [](int64_t, int64_t, const v1::ShareEnd&) {},
                  .late_rows = [](int64_t) {},
+                 .trouble = [](const absl::Status&) {},
                  .fatal = [](const absl::Status& status) { ADD_FAILURE() << status; }}) {}
   ~IngestTest() override { ingest_.Stop(); }
 
