@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,6 +15,7 @@
 
 #include "agent/backoff.h"
 #include "agent/notice.h"
+#include "agent/work_threads.h"
 #include "assay/v1/agent.grpc.pb.h"
 #include "common/clock.h"
 #include "common/rpc.h"
@@ -79,6 +81,8 @@ struct ControlLink::State {
 
   Notice notice;  // under mutex
   Backoff backoff;
+  // Made once and not for each connection: triggers may have taken all room for threads by then.
+  WorkThreads reader{{.name = "assay-control"}};
   std::thread thread;
 };
 
@@ -108,10 +112,14 @@ void ControlLink::State::Connect() {
   AwaitChannel();
   const auto stub = v1::AgentService::NewStub(channel);
   const auto stream = stub->Control(&call);
-  std::thread reader([&] { Read(*stream); });
+  std::promise<void> read;
+  reader.Post([&] {
+    Read(*stream);
+    read.set_value();
+  });
   Report(*stream);
   call.TryCancel();
-  reader.join();
+  read.get_future().wait();
   const grpc::Status status = stream->Finish();
   std::lock_guard lock(mutex);
   context = nullptr;

@@ -8,6 +8,7 @@
 #include "common/bounded_output.h"
 #include "common/built_in_names.h"
 #include "common/command.h"
+#include "common/start_thread.h"
 
 namespace assay {
 namespace {
@@ -82,13 +83,19 @@ void HookRunner::Start(const v1::DesiredHook& desired) {
   request.cwd = names.Expand(desired.hook().cwd());
 
   auto running = std::make_unique<Running>();
-  running->thread = std::thread([this, id, alive = alive_, &loop = loop_, &stop = running->stop,
-                                 request = std::move(request), timeout_ns = desired.hook().timeout_ns()]() mutable {
-    v1::HookStatus status = Run(id, std::move(request), timeout_ns, stop);
-    loop.Post([this, alive, status = std::move(status)]() mutable {
-      if (*alive) Done(std::move(status));
-    });
-  });
+  const absl::Status started =
+      StartThread(running->thread, [this, id, alive = alive_, &loop = loop_, &stop = running->stop,
+                                    request = std::move(request), timeout_ns = desired.hook().timeout_ns()] {
+        v1::HookStatus status = Run(id, request, timeout_ns, stop);
+        loop.Post([this, alive, status = std::move(status)]() mutable {
+          if (*alive) Done(std::move(status));
+        });
+      });
+  if (!started.ok()) {
+    ended_.Remember(id, NotRun(id, fmt::format("not run: {}", std::string(started.message()))));
+    changed_();
+    return;
+  }
   running_.emplace(id, std::move(running));
 }
 

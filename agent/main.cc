@@ -25,6 +25,7 @@
 #include "common/host_port.h"
 #include "common/open_files.h"
 #include "common/protocol.h"
+#include "common/start_thread.h"
 #include "common/units.h"
 
 namespace assay {
@@ -246,4 +247,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace assay
 
-int main(int argc, char** argv) { return assay::Main(argc, argv); }
+int main(int argc, char** argv) {
+  assay::EndInWordsWithoutRoomForThreads("assay-agent");
+  return assay::Main(argc, argv);
+}

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -13,6 +14,7 @@
 
 #include "agent/backoff.h"
 #include "agent/notice.h"
+#include "agent/work_threads.h"
 #include "assay/v1/agent.grpc.pb.h"
 #include "common/clock.h"
 #include "common/rpc.h"
@@ -65,6 +67,8 @@ struct ResultsLink::State {
 
   Notice notice;  // under mutex
   Backoff backoff;
+  // Made once and not for each connection: triggers may have taken all room for threads by then.
+  WorkThreads reader{{.name = "assay-acks"}};
   std::thread thread;
 };
 
@@ -101,10 +105,14 @@ void ResultsLink::State::Connect() {
   const auto stub = v1::AgentService::NewStub(channel);
   const auto stream = stub->Results(&call);
   if (stream->Write(hello)) {
-    std::thread reader([&] { Read(*stream); });
+    std::promise<void> read;
+    reader.Post([&] {
+      Read(*stream);
+      read.set_value();
+    });
     Send(*stream);
     call.TryCancel();
-    reader.join();
+    read.get_future().wait();
   } else {
     call.TryCancel();
   }

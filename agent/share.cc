@@ -88,17 +88,22 @@ void Share::Begin() {
   batch.mutable_share_start();
   context_.disk.Post([&loop = context_.loop, &sink = context_.sink, weak = weak_from_this(), sampler = sampler_,
                       batch = std::move(batch)]() mutable {
-    if (sampler) sampler->Start();
+    absl::Status begun = sampler ? sampler->Start() : absl::OkStatus();
+    if (!begun.ok()) begun = absl::Status(begun.code(), fmt::format("cannot sample: {}", std::string(begun.message())));
     sink.Append(std::move(batch));
-    loop.Post([weak, spooled = sink.Flush()] {
-      if (const std::shared_ptr<Share> self = weak.lock()) self->Begun(spooled);
+    if (const absl::Status spooled = sink.Flush(); !spooled.ok()) {
+      begun.Update(absl::Status(spooled.code(),
+                                fmt::format("cannot keep results on this agent: {}", std::string(spooled.message()))));
+    }
+    loop.Post([weak, begun = std::move(begun)] {
+      if (const std::shared_ptr<Share> self = weak.lock()) self->Begun(begun);
     });
   });
 }
 
-void Share::Begun(const absl::Status& spooled) {
-  if (!spooled.ok()) {
-    Fault(fmt::format("cannot keep results on this agent: {}", std::string(spooled.message())));
+void Share::Begun(const absl::Status& begun) {
+  if (!begun.ok()) {
+    Fault(std::string(begun.message()));
     refuse_at_end_ = true;
   }
   if (refuse_at_end_ || end_when_idle_ || ends_alone_) return End();

@@ -62,7 +62,7 @@ class Share : public std::enable_shared_from_this<Share> {
 
   absl::Status Validate() const;
   void Begin();
-  void Begun(const absl::Status& spooled);
+  void Begun(const absl::Status& begun);
   void Refuse(const absl::Status& why);
   void ReachT0();
   void Drain(const std::string& why, bool interrupted);
@@ -91,7 +91,7 @@ class Share : public std::enable_shared_from_this<Share> {
   bool end_when_idle_ = false;  // no cooldown: cancelled, or the agent is leaving
   bool cancelled_ = false;
   bool ends_alone_ = false;     // the lease ran out on it
-  bool refuse_at_end_ = false;  // begun, but could not be spooled
+  bool refuse_at_end_ = false;  // begun, but could not be spooled or sampled
   int64_t cooldown_asked_ns_ = 0;
   std::optional<int64_t> end_ns_;  // monotonic, of the cooldown
   EventLoop::TimerId t0_timer_ = 0;

@@ -13,6 +13,7 @@
 #include "common/built_in_names.h"
 #include "common/clock.h"
 #include "common/command.h"
+#include "common/start_thread.h"
 
 namespace assay {
 namespace {
@@ -330,7 +331,7 @@ void Coordinator::Answer() {
 void Coordinator::RunHooks() {
   for (Scheduler::Hook& hook : scheduler_.TakeCoordinatorHooks()) {
     RunningHook& running = hooks_[hook.row.hook_id];
-    running.thread = std::thread([this, hook = std::move(hook), &stop = running.stop] {
+    const absl::Status started = StartThread(running.thread, [this, hook, &stop = running.stop] {
       const BuiltInNames names{"coordinator", hook.row.run_id, hook.block, hook.target};
       SpawnRequest request;
       for (const std::string& word : hook.spec.argv()) request.argv.push_back(names.Expand(word));
@@ -356,6 +357,11 @@ void Coordinator::RunHooks() {
         }
       });
     });
+    if (started.ok()) continue;
+    hook.row.state = "failed";
+    hook.row.error = fmt::format("not run: {}", std::string(started.message()));
+    scheduler_.HookEnded(hook.row);
+    hooks_.erase(hook.row.hook_id);
   }
   for (const int64_t id : scheduler_.TakeStoppedHooks()) {
     if (const auto found = hooks_.find(id); found != hooks_.end()) found->second.stop = true;

@@ -13,6 +13,7 @@
 #include "common/host_port.h"
 #include "common/open_files.h"
 #include "common/protocol.h"
+#include "common/start_thread.h"
 #include "common/units.h"
 #include "common/whole_file.h"
 #include "coordinator/server.h"
@@ -137,4 +138,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace assay
 
-int main(int argc, char** argv) { return assay::Main(argc, argv); }
+int main(int argc, char** argv) {
+  assay::EndInWordsWithoutRoomForThreads("assay-coordinator");
+  return assay::Main(argc, argv);
+}

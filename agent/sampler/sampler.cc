@@ -11,6 +11,7 @@
 
 #include "agent/sampler/registry.h"
 #include "common/clock.h"
+#include "common/start_thread.h"
 
 namespace assay {
 namespace {
@@ -85,10 +86,10 @@ Sampler::Sampler(SamplerOptions options, const v1::Sampling& sampling, Sink sink
 
 Sampler::~Sampler() { Stop(); }
 
-void Sampler::Start() {
-  if (state_->start_ns != 0) return;
+absl::Status Sampler::Start() {
+  if (state_->start_ns != 0) return absl::OkStatus();
   state_->start_ns = MonotonicNs();
-  state_->thread = std::thread([state = state_.get()] { state->Run(); });
+  return StartThread(state_->thread, [state = state_.get()] { state->Run(); });
 }
 
 Sampler::Summary Sampler::Stop() {

@@ -1,6 +1,8 @@
 #ifndef ASSAY_AGENT_SAMPLER_SAMPLER_H_
 #define ASSAY_AGENT_SAMPLER_SAMPLER_H_
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,7 +34,8 @@ class Sampler {
   Sampler(SamplerOptions options, const v1::Sampling& sampling, Sink sink);
   ~Sampler();  // stops
 
-  void Start();  // once; the first tick is due now
+  // Once; the first tick is due now. ResourceExhausted: there is no room for its thread.
+  absl::Status Start();
 
   struct Summary {
     uint64_t ticks = 0;

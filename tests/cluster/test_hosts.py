@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from world import ASSAY, COORDINATOR, PATIENCE_S, Proxy, World, as_server_user, children_of, postgres_bin, wait_for
+from world import AGENT, ASSAY, COORDINATOR, PATIENCE_S, Proxy, World, as_server_user, children_of, postgres_bin, wait_for
 
 SLEEPS = """
 name: sleeps
@@ -96,6 +96,25 @@ class Hosts(World):
         self.assertTrue(coordinator.running(), coordinator.text())
         coordinator.send(signal.SIGTERM)
         self.assertEqual(coordinator.wait(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to run an agent as a user of whom nothing else runs")
+    def test_an_agent_comes_back_though_its_user_has_no_room_for_threads(self):
+        self.database()
+        coordinator = self.coordinator()
+        spool = self.dir / "spool"
+        spool.mkdir()
+        os.chown(spool, 54323, 54323)
+        user = ["prlimit", "--nproc=60:60", "setpriv", "--reuid", "54323", "--regid", "54323", "--clear-groups"]
+        agent = self.start([*user, AGENT, "--coordinator", coordinator.address, "--name", "a", "--spool", str(spool)], "agent-a")
+        wait_for(lambda: "a" in self.agents(coordinator.address), "it is connected")
+        hog = self.start([*user, "sh", "-c", "while sleep 1000 & do :; done; wait"], "hog")
+        wait_for(lambda: "Cannot fork" in hog.text() or "Resource temporarily" in hog.text(), "there is no room left")
+        coordinator.kill()
+        self.psql("update assay.coordinator set expires_at = '-infinity'")
+        coordinator = self.coordinator(listen=coordinator.address)
+        wait_for(lambda: self.agents(coordinator.address).get("a", {}).get("state") == "connected" or not agent.running(), "it is back")
+        self.assertTrue(agent.running(), agent.text())
+        hog.type(signal.SIGKILL)
 
     def test_two_agents_of_one_name_and_of_one_spool(self):
         self.database()

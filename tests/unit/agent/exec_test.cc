@@ -366,6 +366,31 @@ TEST_F(ExecTest, WithoutProcessesTriggersFailAsRows) {
   ExpectRowsOfWhichSomeFailed(spec, "cannot start 'sleep': Resource temporarily unavailable");
 }
 
+TEST_F(ExecTest, WithoutRoomForAThreadAShareIsRefusedAndAHookNotRun) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become a user of whom nothing else runs";
+  constexpr uid_t kSomebody = 54322;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NPROC, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 1;
+  v1::ShareSpec spec = ExecSpec(1, 1, 1, {"true"});
+  spec.mutable_sampling()->set_every_ns(100 * kMs);
+  spec.mutable_sampling()->set_host(true);
+  Want(spec, v1::PREPARE);
+  v1::DesiredHook& hook = *desired_.add_hooks();
+  hook.set_hook_id(7);
+  hook.mutable_hook()->add_argv("true");
+  ASSERT_EQ(setrlimit(RLIMIT_NPROC, &none), 0);
+  ASSERT_EQ(setresuid(kSomebody, kSomebody, 0), 0);
+  Exchange();
+  const v1::ShareStatus status = WaitForPhase(1, v1::REFUSED);
+  const v1::HookStatus hook_status = WaitForHook(7);
+  ASSERT_EQ(setresuid(0, 0, 0), 0);
+  ASSERT_EQ(setrlimit(RLIMIT_NPROC, &before), 0);
+  EXPECT_THAT(status.error(), testing::HasSubstr("cannot sample: no room for another thread"));
+  EXPECT_THAT(hook_status.error(), testing::HasSubstr("not run: no room for another thread"));
+}
+
 TEST_F(ExecTest, OrphansOfATriggerAreReaped) {
   TempDir dir;
   const std::string file = dir.At("pid").string();

@@ -74,7 +74,7 @@ TEST(SamplerSchedule, FirstAtOnceAndLastAtTheEnd) {
   Readings readings;
   Sampler sampler({}, HostEvery(3'600'000 * kMs), readings.Sink());
   const int64_t before_ns = MonotonicNs();
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings.Wait([&] { return readings.hosts.size() == 1; }));
   const int64_t stop_ns = MonotonicNs();
   const Sampler::Summary summary = sampler.Stop();  // would hang for an hour if it did not wake the thread
@@ -96,7 +96,7 @@ TEST(SamplerSchedule, TicksAreDueAtWholePeriods) {
   constexpr int64_t every_ns = 5 * kMs;
   const int64_t before_ns = MonotonicNs();
   Sampler sampler({}, HostEvery(every_ns), readings.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   const int64_t started_ns = MonotonicNs();
   ASSERT_TRUE(readings.Wait([&] { return readings.hosts.size() >= 20; }));
   const Sampler::Summary summary = sampler.Stop();
@@ -117,7 +117,7 @@ TEST(SamplerSchedule, MissedTicksAreCountedAndNotMadeUp) {
   readings.Block(true);
   constexpr int64_t every_ns = 2 * kMs;
   Sampler sampler({}, HostEvery(every_ns), readings.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings.Wait([&] { return readings.hosts.size() == 1; }));
   const int64_t first_ns = readings.hosts[0].read_begin_ns();
   while (MonotonicNs() < first_ns + 20 * every_ns) usleep(1'000);  // the sink holds the sampler up for 20 periods
@@ -133,7 +133,7 @@ TEST(SamplerSchedule, MissedTicksAreCountedAndNotMadeUp) {
 TEST(SamplerSchedule, NothingAskedNothingDone) {
   Readings readings;
   Sampler sampler({}, v1::Sampling(), readings.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   const Sampler::Summary summary = sampler.Stop();
   EXPECT_EQ(summary.ticks, 0U);
   EXPECT_EQ(summary.last_tick_ns, 0);
@@ -149,7 +149,7 @@ TEST(SamplerSchedule, StopsWithoutStart) {
 TEST(SamplerHost, ReadsThisHostAndItself) {
   Readings readings;
   Sampler sampler({}, HostEvery(3'600'000 * kMs), readings.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings.Wait([&] { return !readings.hosts.empty(); }));
   // The host's ticks are coarse; the sum over states passes in any case.
   const int64_t until_ns = ProcessCpuNs() + 50 * kMs;
@@ -221,7 +221,7 @@ TEST_F(SamplerCgroups, GlobsAliasesAndWhatNeverMatched) {
   const std::vector<std::string> patterns = {"/docker/*", "@postgres", "@bare", "@empty",
                                              "@unknown",  "/../etc",   "/x/**"};
   Sampler sampler(options, CgroupsEvery(kMs, patterns), readings_.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings_.Wait([&] { return readings_.cgroups.size() >= 3; }));
   const Sampler::Summary summary = sampler.Stop();
   EXPECT_THAT(Paths(), ElementsAre("/db/main", "/docker/a", "/docker/b"));
@@ -235,7 +235,7 @@ TEST_F(SamplerCgroups, NewOnesJoinAndOldOnesEndQuietly) {
   tree_.MountV2("", "cpu");
   tree_.AddV2("docker/a");
   Sampler sampler(Options(), CgroupsEvery(10 * kMs, {"/docker/*", "/late"}), readings_.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings_.Wait([&] { return Saw("/docker/a"); }));
   tree_.Remove("docker/a");
   tree_.AddV2("docker/b");
@@ -253,7 +253,7 @@ TEST_F(SamplerCgroups, ARecreatedOneIsANewSeriesAtOnce) {
   tree_.MountV2("", "cpu");
   tree_.AddV2("a");
   Sampler sampler(Options(), CgroupsEvery(2 * kMs, {"/a"}), readings_.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   uint64_t first_inode = 0;
   ASSERT_TRUE(readings_.Wait([&] {
     if (!readings_.cgroups.empty()) first_inode = readings_.cgroups.front().inode();
@@ -273,7 +273,7 @@ TEST_F(SamplerCgroups, ARecreatedOneIsANewSeriesAtOnce) {
 
 TEST_F(SamplerCgroups, NoCgroupsHereIsNoError) {
   Sampler sampler(Options(), CgroupsEvery(kMs, {"/a"}), readings_.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   const Sampler::Summary summary = sampler.Stop();
   EXPECT_THAT(summary.unmatched_cgroups, ElementsAre("/a"));
   EXPECT_THAT(readings_.cgroups, IsEmpty());
@@ -284,7 +284,7 @@ TEST_F(SamplerCgroups, AtMostTwoThousand) {
   tree_.MountV2("", "cpu");
   for (int i = 0; i < 2'010; ++i) tree_.Mkdir("many/c" + std::to_string(i));
   Sampler sampler(Options(), CgroupsEvery(3'600'000 * kMs, {"/many/*"}), readings_.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings_.Wait([&] { return !readings_.cgroups.empty(); }));
   const Sampler::Summary summary = sampler.Stop();
   EXPECT_EQ(readings_.cgroups.size(), 2'000 * summary.ticks);
@@ -312,7 +312,7 @@ TEST(SamplerReal, CpuUsageOfThisProcessGrows) {
     GTEST_SKIP() << "no cgroup counts CPU time here";
   Readings readings;
   Sampler sampler({}, CgroupsEvery(3'600'000 * kMs, {own}), readings.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings.Wait([&] { return !readings.cgroups.empty(); }));
   const int64_t until_ns = ProcessCpuNs() + 100 * kMs;
   while (ProcessCpuNs() < until_ns) {
@@ -360,7 +360,7 @@ TEST(SamplerReal, ACgroupMayEndAndComeBack) {
   if (layout.kind == CgroupLayout::Kind::kNone || !cgroup.Make()) GTEST_SKIP() << "cannot make cgroups here";
   Readings readings;
   Sampler sampler({}, CgroupsEvery(5 * kMs, {cgroup.path()}), readings.Sink());
-  sampler.Start();
+  ASSERT_TRUE(sampler.Start().ok());
   uint64_t first_inode = 0;
   ASSERT_TRUE(readings.Wait([&] {
     if (!readings.cgroups.empty()) first_inode = readings.cgroups.front().inode();
