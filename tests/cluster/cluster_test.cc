@@ -361,7 +361,7 @@ TEST_F(ClusterTest, AnAgentWhoseNameWasTakenMeanwhileIsToldSo) {
   coordinator.AgentReported(session(1), report("one"), now_ns - 12'000'000'000);
   coordinator.AgentReported(session(2), report("one"), now_ns - 12'000'000'000);
   EXPECT_TRUE(Comes([&] { return answers(2) == 2; }));
-  EXPECT_EQ(coordinator.Agents().agents(0).state(), "connected");
+  EXPECT_EQ(coordinator.Agents({}).agents(0).state(), "connected");
   EXPECT_EQ(answers(1), 0u);
   // Another process takes the name of one that was silent; that one comes back.
   coordinator.AgentReported(session(3), report("two"), now_ns);

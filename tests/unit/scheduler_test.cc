@@ -513,7 +513,7 @@ TEST(Scheduler, AnEarlierSessionThatIsHeardOfLaterTakesNothingOver) {
   EXPECT_FALSE(scheduler.Knows(1));
   EXPECT_TRUE(scheduler.Knows(2));
   scheduler.Disconnected(1, 3 * kSecond);
-  EXPECT_EQ(scheduler.Agents(3 * kSecond).agents(0).state(), "connected");
+  EXPECT_EQ(scheduler.Agents({}, 3 * kSecond).agents(0).state(), "connected");
   scheduler.Connect(3, 1, MakeHello("a", "2"), 20 * kSecond);
   EXPECT_FALSE(scheduler.Knows(2)) << "another process has the name now";
 }
