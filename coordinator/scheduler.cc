@@ -280,14 +280,15 @@ bool Scheduler::IsGone(const Agent& agent, int64_t now_ns) const {
   return (agent.session == 0 && agent.leaving) || now_ns - agent.heard_ns > options_.lease_ttl_ns + options_.grace_ns;
 }
 
-bool Scheduler::IsReady(const Agent& agent, const v1::Selector& selector) const {
-  return agent.session != 0 && !agent.leaving && Matches(agent.hello, selector);
+// A link may stand long after its agent has fallen silent.
+bool Scheduler::IsThere(const Agent& agent, int64_t now_ns) const {
+  return agent.session != 0 && !agent.leaving && !IsGone(agent, now_ns);
 }
 
-std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& selector) const {
+std::vector<const Scheduler::Agent*> Scheduler::Matching(const v1::Selector& selector, int64_t now_ns) const {
   std::vector<const Agent*> found;
   for (const auto& [name, agent] : agents_) {
-    if (IsReady(agent, selector)) found.push_back(&agent);
+    if (IsThere(agent, now_ns) && Matches(agent.hello, selector)) found.push_back(&agent);
   }
   return found;
 }
@@ -381,7 +382,7 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     const v1::Sampling& sampling = sweep.CellAt(next->second).spec.sampling();
     if (sampling.has_where() && now_ns < settled_ns_) sweep.waiting = "waiting for agents to connect again";
     if (!sweep.waiting.empty()) return std::nullopt;
-    return MakeRun(sweep, next->first, next->second);
+    return MakeRun(sweep, next->first, next->second, now_ns);
   }
   if (sweep.before.begun) {
     if (auto write = NextOfStage(sweep.after, sweep, "after_sweep", spec.after_sweep(), nullptr, "", now_ns))
@@ -410,12 +411,12 @@ std::optional<Scheduler::Write> Scheduler::NextPins(Sweep& sweep, int64_t now_ns
   bool gone = sweep.pinned.empty();
   for (const std::string& name : sweep.pinned) {
     const Agent& agent = agents_.at(name);
-    if (agent.session != 0 && !agent.leaving) continue;
+    if (IsThere(agent, now_ns)) continue;
     if (agent.leaving || IsGone(agent, now_ns)) gone = true;
     away += fmt::format("{}{}", away.empty() ? "" : ", ", name);
   }
   if (away.empty() && !gone) return std::nullopt;
-  const std::vector<const Agent*> matching = Matching(spec.agents());
+  const std::vector<const Agent*> matching = Matching(spec.agents(), now_ns);
   const size_t wanted = std::max<size_t>(1, spec.agents_min());
   if (gone && matching.size() >= wanted) {
     PinAgents pin{sweep.row.sweep_id, {}};
@@ -429,7 +430,7 @@ std::optional<Scheduler::Write> Scheduler::NextPins(Sweep& sweep, int64_t now_ns
   return std::nullopt;
 }
 
-std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block, uint32_t position) {
+std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block, uint32_t position, int64_t now_ns) {
   const CellRow& cell = sweep.CellAt(position);
   CreateRun create;
   create.run.sweep_id = sweep.row.sweep_id;
@@ -441,7 +442,7 @@ std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block,
 
   std::set<std::string> samplers;
   if (cell.spec.has_sampling() && cell.spec.sampling().has_where()) {
-    for (const Agent* agent : Matching(cell.spec.sampling().where())) samplers.insert(agent->hello.name());
+    for (const Agent* agent : Matching(cell.spec.sampling().where(), now_ns)) samplers.insert(agent->hello.name());
   } else if (cell.spec.has_sampling()) {
     samplers = sweep.pinned;
   }
@@ -894,7 +895,7 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
 v1::ListAgentsReply Scheduler::Agents(const v1::ListAgentsRequest& request, int64_t now_ns) const {
   v1::ListAgentsReply reply;
   for (const auto& [name, agent] : agents_) {
-    if (request.has_select() && !IsReady(agent, request.select())) continue;
+    if (request.has_select() && !(IsThere(agent, now_ns) && Matches(agent.hello, request.select()))) continue;
     v1::AgentInfo& info = *reply.add_agents();
     info.set_name(name);
     info.set_host(agent.hello.host());

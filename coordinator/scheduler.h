@@ -192,8 +192,8 @@ class Scheduler {
   const Sweep* Active() const;
   Run* FindRun(int64_t run_id, Sweep** sweep = nullptr);
   bool IsGone(const Agent& agent, int64_t now_ns) const;
-  bool IsReady(const Agent& agent, const v1::Selector& selector) const;
-  std::vector<const Agent*> Matching(const v1::Selector& selector) const;
+  bool IsThere(const Agent& agent, int64_t now_ns) const;
+  std::vector<const Agent*> Matching(const v1::Selector& selector, int64_t now_ns) const;
   Agent& Expect(const std::string& name, const std::string& incarnation, int64_t now_ns);
   void LoadHook(Sweep& sweep, HookRow row, int64_t now_ns);
   void AdoptRun(Sweep& sweep, RunRow row, int64_t now_ns);
@@ -210,7 +210,7 @@ class Scheduler {
   std::optional<Write> NextOfSweep(Sweep& sweep, int64_t now_ns);
   std::optional<Write> NextOfRun(Sweep& sweep, Run& run, int64_t now_ns);
   std::optional<Write> NextLoss(Run& run, int64_t now_ns);
-  std::optional<Write> MakeRun(Sweep& sweep, uint32_t block, uint32_t position);
+  std::optional<Write> MakeRun(Sweep& sweep, uint32_t block, uint32_t position, int64_t now_ns);
   HookStage* StageOf(const HookRow& hook);
   HookStage* StageWith(int64_t hook_id);
   void Changed(const std::string& agent);

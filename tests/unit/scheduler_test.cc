@@ -518,6 +518,19 @@ TEST(Scheduler, AnEarlierSessionThatIsHeardOfLaterTakesNothingOver) {
   EXPECT_FALSE(scheduler.Knows(2)) << "another process has the name now";
 }
 
+TEST(Scheduler, AnAgentThatFellSilentOnALinkThatStandsIsWaitedFor) {
+  World world(5, 2);
+  world.AddSweep(MakeSweep(1, 1, 1, 2));
+  ASSERT_TRUE(world.RunUntil([&] { return !world.runs.empty() && world.runs.at(1).state == "running"; }));
+  world.agent(1).up = false;
+  ASSERT_TRUE(world.RunUntil([&] { return world.runs.at(1).state == "ended"; }));
+  for (int i = 0; i < 20; ++i) world.Step();
+  EXPECT_EQ(world.runs.size(), 1u) << "no try is spent on it";
+  world.agent(1).up = true;
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.runs.at(2).verdict, "accepted");
+}
+
 TEST(Scheduler, ARestartedAgentEndsTheRunAtOnceThroughItsSpool) {
   World world(6, 2);
   world.AddSweep(MakeSweep(1, 1, 1, 2));
