@@ -473,7 +473,11 @@ std::optional<Scheduler::Write> Scheduler::MakeRun(Sweep& sweep, uint32_t block,
 std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int64_t now_ns) {
   if (run.judging) return std::nullopt;
   const CellRow& cell = sweep.CellOf(run.row.cell_id);
-  if (run.trouble.code.empty() && sweep.Cancelling()) run.trouble = {"cancelled", "the sweep was cancelled"};
+  if (run.trouble.code.empty() && sweep.Cancelling() && !IsMeasured(run)) {
+    run.trouble = {"cancelled", "the sweep was cancelled"};
+    if (run.cooldown_until_ns > now_ns) Changed(run);
+    run.cooldown_until_ns = std::min(run.cooldown_until_ns, now_ns);
+  }
 
   if (run.row.state == "preparing") {
     for (const auto& [name, share] : run.shares) {
@@ -523,6 +527,12 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
   if (run.trouble.code.empty() && !run.after.failure.empty())
     run.trouble = {run.after.interrupted ? "interrupted" : "hook_failed", run.after.failure};
   return EndRun{run.row.run_id, sweep.row.spec, cell.spec, run.trouble};
+}
+
+// Nothing of it is left to be cut short.
+bool Scheduler::IsMeasured(const Run& run) {
+  return run.fired_by_itself &&
+         std::all_of(run.shares.begin(), run.shares.end(), [](const auto& share) { return share.second.Over(); });
 }
 
 // A share is given up only when its agent cannot be firing any more: its own lease ran out before ours. Its rows may
@@ -709,6 +719,7 @@ void Scheduler::Written(const Write& write, int64_t now_ns) {
     Run* run = FindRun(drain->run_id, &sweep);
     run->row.state = "draining";
     const bool cut_short = run->trouble.code == "cancelled";
+    run->fired_by_itself = !cut_short;
     run->cooldown_until_ns = now_ns + (cut_short ? 0 : sweep->CellOf(run->row.cell_id).spec.sampling().cooldown_ns());
     Changed(*run);
   } else if (const auto* lose = std::get_if<LoseShare>(&write)) {

@@ -166,6 +166,7 @@ class Scheduler {
     RunTrouble trouble;
     int64_t created_ns = 0;
     int64_t cooldown_until_ns = 0;
+    bool fired_by_itself = false;  // it came to its cool-down without a cancel; after a restart not known any more
     bool judging = false;
   };
   struct Sweep {
@@ -209,6 +210,7 @@ class Scheduler {
                                    const Run* run, const std::string& give_up, int64_t now_ns);
   std::optional<Write> NextOfSweep(Sweep& sweep, int64_t now_ns);
   std::optional<Write> NextOfRun(Sweep& sweep, Run& run, int64_t now_ns);
+  static bool IsMeasured(const Run& run);
   std::optional<Write> NextLoss(Run& run, int64_t now_ns);
   std::optional<Write> MakeRun(Sweep& sweep, uint32_t block, uint32_t position, int64_t now_ns);
   HookStage* StageOf(const HookRow& hook);

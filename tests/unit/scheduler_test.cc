@@ -582,6 +582,33 @@ TEST(Scheduler, ACancelEndsTheRunAndTheSweep) {
   }
 }
 
+TEST(Scheduler, ACancelCutsTheCooldownShort) {
+  World world(8, 2);
+  SweepRow sweep = MakeSweep(1, 1, 1, 2);
+  sweep.cells[0].spec.mutable_sampling()->set_cooldown_ns(3600 * kSecond);
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return !world.runs.empty() && world.runs.at(1).state == "draining"; }));
+  world.Cancel(1, false);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }, 100));
+  EXPECT_EQ(world.troubles.at(1), "cancelled");
+}
+
+TEST(Scheduler, ACancelLeavesARunThatIsMeasured) {
+  World world(8, 2);
+  SweepRow sweep = MakeSweep(1, 1, 2, 2);
+  sweep.cells[0].spec.mutable_after_run()->add_argv("collect");
+  world.AddSweep(sweep);
+  world.hooks_hang = true;
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("after_run", "running") > 0; }));
+  world.Cancel(1, false);
+  world.Step();
+  world.hooks_hang = false;
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.sweeps.at(1).state, "cancelled");
+  EXPECT_EQ(world.runs.size(), 1u);
+  EXPECT_EQ(world.runs.at(1).verdict, "accepted");
+}
+
 TEST(Scheduler, HooksRunOnceOnEachAgentAndAFailedOneFailsTheSweep) {
   World world(9, 2);
   SweepRow sweep = MakeSweep(1, 2, 1, 2);
