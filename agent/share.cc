@@ -129,7 +129,7 @@ void Share::ReachT0() {
 void Share::FaultUnstarted(const std::string& why, bool interrupted) {
   if (!load_.MayStart()) return;
   const uint64_t count = spec_.count();
-  Fault(count > 0 ? fmt::format("{}; {} of {} triggers were not started", why, count - load_.started(), count) : why,
+  Fault(count > 0 ? fmt::format("{}; {} of {} triggers were not started", why, count - load_.taken(), count) : why,
         interrupted);
 }
 
@@ -315,7 +315,7 @@ v1::ShareStatus Share::Status() const {
   status.set_phase(phase());
   status.set_fired(load_.ended());
   status.set_not_ok(load_.not_ok());
-  status.set_in_flight(load_.started() - load_.ended());
+  status.set_in_flight(load_.taken() - load_.ended());
   status.set_error(error_);
   return status;
 }

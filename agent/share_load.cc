@@ -1,9 +1,12 @@
 #include "agent/share_load.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "agent/triggers/registry.h"
 #include "common/clock.h"
+#include "common/units.h"
 
 namespace assay {
 namespace {
@@ -15,12 +18,7 @@ constexpr int64_t kRetryNs = 10'000'000;  // how often a full spool is looked at
 }  // namespace
 
 ShareLoad::ShareLoad(const v1::ShareSpec& spec, Context context)
-    : context_(std::move(context)),
-      pacer_({.first_index = spec.first_index(),
-              .count = spec.count(),
-              .stride = spec.stride(),
-              .slots = spec.slots(),
-              .duration_ns = spec.duration_ns()}) {}
+    : context_(std::move(context)), deadline_ns_(spec.open().deadline_ns()), pacer_(spec) {}
 
 ShareLoad::~ShareLoad() { context_.loop.Cancel(pump_timer_); }
 
@@ -72,25 +70,49 @@ void ShareLoad::Pump() {
       break;
     }
     const std::optional<Pacer::Due> due = pacer_.Next(now_ns);
-    if (!due) break;
-    if (pacer_.started() == 1) first_dispatch_ns_ = now_ns;
-    v1::TriggerRecord record;
-    record.set_index(due->index);
-    record.set_intended_ns(due->intended_ns);
-    record.set_dispatched_ns(now_ns);
-    kind_->Fire(std::move(record));
+    if (due) {
+      Take(*due, now_ns);
+      continue;
+    }
+    if (const int64_t due_ns = pacer_.NextDueNs(); due_ns != Pacer::kNever)
+      pump_timer_ = context_.loop.At(*t0_ns_ + due_ns, [this] { Pump(); });
+    break;
   }
   pumping_ = false;
-  if (!pacer_.Exhausted(now_ns) || pacer_.started() != ended_) return;
+  if (!pacer_.Exhausted(now_ns) || pacer_.taken() != ended_) return;
   over_ = true;
   CountBackpressure(false, now_ns);
   context_.ended();
 }
 
+void ShareLoad::Take(const Pacer::Due& due, int64_t now_ns) {
+  if (pacer_.taken() == 1) first_dispatch_ns_ = now_ns;
+  v1::TriggerRecord record;
+  record.set_index(due.index);
+  record.set_intended_ns(due.intended_ns);
+  record.set_dispatched_ns(now_ns);
+  if (due.skipped) {
+    Skip(std::move(record));
+  } else {
+    kind_->Fire(std::move(record));
+  }
+}
+
+void ShareLoad::Skip(v1::TriggerRecord&& record) {
+  record.set_outcome(v1::SKIPPED);
+  record.set_started_ns(record.dispatched_ns());
+  record.set_finished_ns(record.dispatched_ns());
+  record.set_planned_ns(-1);
+  record.set_cpu_ns(-1);
+  record.set_error(fmt::format("not started within its deadline of {}: {} triggers were in flight",
+                               FormatDuration(deadline_ns_), kind_->in_flight()));
+  Keep(std::move(record));
+}
+
 // Whether something other than the pacer keeps due triggers from starting: no lease yet, or a full spool. Nobody tells
 // when that is over, so it is looked at again.
 bool ShareLoad::HeldBack(int64_t now_ns) {
-  const bool full = context_.sink.Full() && pacer_.NextIntendedNs() <= now_ns;
+  const bool full = context_.sink.Full() && pacer_.NextDueNs() <= now_ns;
   CountBackpressure(full, now_ns);
   if (!full && context_.lease.until_ns) return false;
   pump_timer_ = context_.loop.At(MonotonicNs() + kRetryNs, [this] { Pump(); });
@@ -107,11 +129,15 @@ void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
   const int64_t finished_ns = record.finished_ns() - *t0_ns_;
   record.set_started_ns(record.started_ns() - *t0_ns_);
   record.set_finished_ns(finished_ns);
+  Keep(std::move(record));
+  pacer_.Ended(finished_ns);
+  Pump();
+}
+
+void ShareLoad::Keep(v1::TriggerRecord&& record) {
   ++ended_;
   if (record.outcome() != v1::OK) ++not_ok_;
   context_.batch.Add(std::move(record));
-  pacer_.Ended(finished_ns);
-  Pump();
 }
 
 }  // namespace assay

@@ -44,8 +44,8 @@ class ShareLoad {
   // Whether some trigger may still be started.
   bool MayStart() const;
 
-  uint64_t started() const { return pacer_.started(); }
-  uint64_t ended() const { return ended_; }
+  uint64_t taken() const { return pacer_.taken(); }  // started or skipped
+  uint64_t ended() const { return ended_; }          // skipped ones too
   uint64_t not_ok() const { return not_ok_; }
   int64_t first_dispatch_ns() const { return first_dispatch_ns_; }  // since T0; 0 before it
   bool backpressured() const { return backpressured_; }
@@ -54,11 +54,15 @@ class ShareLoad {
  private:
   int64_t NowNs() const;  // since T0
   void Pump();
+  void Take(const Pacer::Due& due, int64_t now_ns);
+  void Skip(v1::TriggerRecord&& record);
   bool HeldBack(int64_t now_ns);
   void CountBackpressure(bool full, int64_t now_ns);
   void TriggerEnded(v1::TriggerRecord&& record);
+  void Keep(v1::TriggerRecord&& record);
 
   const Context context_;
+  const int64_t deadline_ns_;
   Pacer pacer_;
   std::optional<int64_t> t0_ns_;  // monotonic; set by Begin
   bool pumping_ = false;

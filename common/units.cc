@@ -68,6 +68,17 @@ absl::StatusOr<double> ParseFraction(std::string_view text) {
       fmt::format("'{}' is not a fraction; write a percentage such as 1%, or a number from 0 to 1", text));
 }
 
+absl::StatusOr<double> ParseRate(std::string_view text) {
+  const auto split = SplitNumber(text);
+  if (split && split->first >= 0 && split->second.starts_with('/')) {
+    for (const Unit& unit : kTime) {
+      if (unit.name == split->second.substr(1)) return split->first * 1e9 / unit.factor;
+    }
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not a rate; write a number and a time, such as 500/s, 30/m or 2/h", text));
+}
+
 std::string FormatDuration(int64_t ns) {
   const double value = static_cast<double>(ns);
   if (std::abs(value) < 1e3) return fmt::format("{} ns", ns);

@@ -61,6 +61,7 @@ v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& ce
   spec.set_stride(share.stride);
   spec.set_slots(share.slots);
   spec.set_duration_ns(cell.spec.load().duration_ns());
+  if (cell.spec.load().has_open()) *spec.mutable_open() = cell.spec.load().open();
   *spec.mutable_trigger() = cell.spec.trigger();
   if (share.samples) *spec.mutable_sampling() = cell.spec.sampling();
   return spec;

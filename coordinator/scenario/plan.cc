@@ -6,9 +6,11 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <queue>
 #include <utility>
 
+#include "common/arrivals.h"
 #include "common/counter_random.h"
 
 namespace assay {
@@ -73,6 +75,23 @@ std::vector<uint64_t> CountsByWork(const v1::CellSpec& spec, uint64_t run_key, c
   return counts;
 }
 
+// Of a counted open loop. Beyond what is drawn the arrivals are taken to go on as they did.
+int64_t LastArrivalNs(const v1::Load& load, uint64_t run_key) {
+  Arrivals arrivals(load.open(), run_key);
+  const uint64_t drawn = std::min(load.triggers(), kMaxDrawnForBound);
+  int64_t last_ns = 0;
+  for (uint64_t i = 0; i < drawn; ++i) {
+    const std::optional<int64_t> at_ns = arrivals.Next();
+    if (!at_ns || (load.duration_ns() > 0 && *at_ns > load.duration_ns())) return last_ns;
+    last_ns = *at_ns;
+  }
+  const double scaled =
+      static_cast<double>(last_ns) * (static_cast<double>(load.triggers() - 1) / static_cast<double>(drawn - 1));
+  if (load.triggers() > drawn)
+    last_ns = scaled < 9.2e18 ? static_cast<int64_t>(scaled) : std::numeric_limits<int64_t>::max();
+  return load.duration_ns() > 0 ? std::min(last_ns, load.duration_ns()) : last_ns;
+}
+
 }  // namespace
 
 std::string SelectorText(const v1::Selector& selector, std::string_view before_each) {
@@ -90,15 +109,17 @@ std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells) 
   return order;
 }
 
+uint32_t Slots(const v1::Load& load) { return load.has_open() ? load.open().in_flight() : load.closed().concurrency(); }
+
 uint32_t FiringAgents(const v1::CellSpec& spec, uint32_t agents) {
   const uint64_t triggers = spec.load().triggers();
-  const uint32_t with_slot = std::min(agents, spec.load().closed().concurrency());
+  const uint32_t with_slot = std::min(agents, Slots(spec.load()));
   return triggers > 0 ? static_cast<uint32_t>(std::min<uint64_t>(with_slot, triggers)) : with_slot;
 }
 
 std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uint32_t agents) {
   std::vector<ShareRange> shares(agents);
-  const uint64_t all_slots = spec.load().closed().concurrency();
+  const uint64_t all_slots = Slots(spec.load());
   const uint64_t triggers = spec.load().triggers();
   const uint32_t firing = FiringAgents(spec, agents);
   if (firing == 0) return shares;
@@ -107,7 +128,8 @@ std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uin
     slots[a] = static_cast<uint32_t>(all_slots / firing + (a < all_slots % firing ? 1 : 0));
 
   std::vector<uint64_t> counts(firing);
-  if (triggers > 0 && triggers < all_slots) {
+  const bool strided = triggers == 0 || spec.load().has_open();
+  if (triggers > 0 && (strided || triggers < all_slots)) {
     // All are in flight at once: what matters is that no agent has more of them than slots.
     for (uint64_t a = 0; a < firing; ++a) counts[a] = triggers / firing + (a < triggers % firing ? 1 : 0);
   } else if (triggers > 0) {
@@ -115,8 +137,7 @@ std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uin
   }
   uint64_t first = 0;
   for (uint64_t a = 0; a < firing; ++a) {
-    const bool counted = triggers > 0;
-    shares[a] = {counted ? first : a, counts[a], counted ? 1 : firing, slots[a]};
+    shares[a] = {strided ? a : first, counts[a], strided ? firing : 1, slots[a]};
     first += counts[a];
   }
   return shares;
@@ -124,7 +145,7 @@ std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uin
 
 int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key, uint64_t max_drawn) {
   const v1::Load& load = spec.load();
-  const uint32_t slots = std::max(1U, load.closed().concurrency());
+  const uint32_t slots = std::max(1U, Slots(load));
   int64_t firing_ns = 0;
   if (load.triggers() == 0) {
     firing_ns = load.duration_ns();
@@ -144,6 +165,7 @@ int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key, uint64_t max_d
     }
     if (load.duration_ns() > 0) firing_ns = std::min(firing_ns, load.duration_ns());
   }
+  if (load.has_open() && load.triggers() > 0) firing_ns = std::max(firing_ns, LastArrivalNs(load, run_key));
   return AddSaturating(firing_ns, spec.has_sampling() ? spec.sampling().cooldown_ns() : 0);
 }
 

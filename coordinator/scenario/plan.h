@@ -31,6 +31,9 @@ std::string SelectorText(const v1::Selector& selector, std::string_view before_e
 // The order of cells in one block: positions, shuffled by (seed, block).
 std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells);
 
+// Triggers that may be in flight at once, over all agents together.
+uint32_t Slots(const v1::Load& load);
+
 // The part of a run for each of n agents.
 struct ShareRange {
   uint64_t first_index = 0;
@@ -41,15 +44,16 @@ struct ShareRange {
 
 // Splits a cell's load over n agents: slots as evenly as possible, and contiguous index ranges whose work is
 // proportional to the slots. For sleeps the work is the sum of their drawn lengths (known beforehand, so no agent ends
-// early by bad luck); else the count. Bounded by duration only: agent a fires a, a+S, a+2S, ... with S the number of
-// agents that fire.
+// early by bad luck); else the count. Bounded by duration only, or an open loop, whose instants belong to the indices:
+// agent a fires a, a+S, a+2S, ... with S the number of agents that fire.
 std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uint32_t agents);
 
 // How many of n agents get a part of it: each needs a slot and, where they are counted, a trigger.
 uint32_t FiringAgents(const v1::CellSpec& spec, uint32_t agents);
 
 // The shortest possible time of one run, ns: greedy list schedule of the known sleeps on all slots (0 for processes),
-// plus cool-down. Estimated from the first `max_drawn` sleeps where there are more.
+// in an open loop at least until the last arrival, plus cool-down. Estimated from the first `max_drawn` sleeps where there
+// are more.
 int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key, uint64_t max_drawn = 200'000);
 
 // Greedy list schedule: each duration goes, in order, to the slot that is free first. Returns the makespan. slots >= 1.

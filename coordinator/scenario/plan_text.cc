@@ -125,7 +125,7 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
   for (size_t i = 0; i < shown; ++i) {
     const v1::Load& load = plan.cells[i].spec.load();
     out += fmt::format("  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width, TriggersText(load),
-                       PerAgentText(load, bound.cells[i]), Count(load.closed().concurrency()),
+                       PerAgentText(load, bound.cells[i]), Count(Slots(load)),
                        DependsOnProcesses(plan.cells[i].spec) && bound.cells[i].shortest_ns == 0
                            ? "-"
                            : FormatDuration(bound.cells[i].shortest_ns));
@@ -148,7 +148,7 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
         R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
         i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json,
         cell.spec.load().triggers(), static_cast<double>(cell.spec.load().duration_ns()) * 1e-9,
-        cell.spec.load().closed().concurrency(), of_cell.firing);
+        Slots(cell.spec.load()), of_cell.firing);
     cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}}})",
                          of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9);
   }

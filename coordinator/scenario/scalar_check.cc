@@ -79,6 +79,14 @@ absl::Status CheckDuration(const YamlNode& node, const Rule& rule, std::string_v
   return absl::OkStatus();
 }
 
+absl::Status CheckRate(const YamlNode& node, const Rule& rule, std::string_view path) {
+  const absl::StatusOr<double> per_s = ParseRate(node.text);
+  if (!per_s.ok()) return WrongValue(node, rule, path, fmt::format("cannot be {}: that is not a rate", KindOf(node)));
+  if (*per_s * 1e3 < static_cast<double>(rule.min) || *per_s * 1e3 > static_cast<double>(rule.max))
+    return WrongValue(node, rule, path, fmt::format("is out of range: {}", FlowText(node)));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool HasReference(std::string_view text) { return text.find("$(") != std::string_view::npos; }
@@ -117,6 +125,8 @@ absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_vie
       return CheckInteger(node, rule, path);
     case ValueKind::kDuration:
       return CheckDuration(node, rule, path);
+    case ValueKind::kRate:
+      return CheckRate(node, rule, path);
     case ValueKind::kFraction:
       return ParseFraction(text).ok() ? absl::OkStatus() : WrongType(node, rule, path);
     case ValueKind::kBoolean:

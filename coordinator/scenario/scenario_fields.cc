@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
-#include "common/template.h"
 #include "common/units.h"
+#include "coordinator/scenario/scalar_value.h"
+#include "coordinator/scenario/scenario_load.h"
 
 namespace assay {
 namespace {
@@ -16,26 +15,9 @@ constexpr int64_t kDefaultCooldownNs = 5'000'000'000;
 constexpr uint32_t kDefaultRepeats = 2;
 constexpr uint64_t kDefaultCellLimit = 500;
 
-// The checks have been made: these cannot fail.
-int64_t DurationNs(const YamlNodePtr& node, int64_t absent) {
-  return node == nullptr ? absent : ParseDurationNs(node->text).value_or(absent);
-}
-
-uint64_t Integer(const YamlNodePtr& node, uint64_t absent) {
-  uint64_t value = absent;
-  if (node != nullptr) std::from_chars(node->text.data(), node->text.data() + node->text.size(), value);
-  return value;
-}
-
-// Text that no one expands later: its escapes end here. Templates keep theirs for the agent.
-std::string Text(const YamlNode& node) {
-  return ExpandTemplate(
-      node.text, [](std::string_view) { return std::nullopt; }, false);
-}
-
 v1::Selector Labels(const YamlNode& node) {
   v1::Selector selector;
-  for (const YamlEntry& entry : node.entries) (*selector.mutable_labels())[entry.key->text] = Text(*entry.value);
+  for (const YamlEntry& entry : node.entries) (*selector.mutable_labels())[entry.key->text] = TextValue(*entry.value);
   return selector;
 }
 
@@ -55,12 +37,12 @@ absl::Status ReadProcess(const YamlNode& node, Message& message) {
 
 absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
   if (length.IsScalar()) {
-    message.set_fixed_ns(DurationNs(std::make_shared<YamlNode>(length), 0));
+    message.set_fixed_ns(DurationValueNs(std::make_shared<YamlNode>(length), 0));
     return absl::OkStatus();
   }
   if (const YamlNodePtr uniform = Find(length, "uniform")) {
-    const int64_t min_ns = DurationNs(uniform->items[0], 0);
-    const int64_t max_ns = DurationNs(uniform->items[1], 0);
+    const int64_t min_ns = DurationValueNs(uniform->items[0], 0);
+    const int64_t max_ns = DurationValueNs(uniform->items[1], 0);
     if (min_ns > max_ns) {
       return NodeError(*uniform,
                        fmt::format("uniform: the shortest sleep {} is above the longest {}",
@@ -70,15 +52,15 @@ absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
     message.mutable_uniform()->set_min_ns(min_ns);
     message.mutable_uniform()->set_max_ns(max_ns);
   } else if (const YamlNodePtr mean = Find(length, "exponential")) {
-    message.set_exponential_mean_ns(DurationNs(mean, 0));
+    message.set_exponential_mean_ns(DurationValueNs(mean, 0));
   } else if (const YamlNodePtr list = Find(length, "list")) {
-    for (const YamlNodePtr& item : list->items) message.mutable_list()->add_ns(DurationNs(item, 0));
+    for (const YamlNodePtr& item : list->items) message.mutable_list()->add_ns(DurationValueNs(item, 0));
   }
   return absl::OkStatus();
 }
 
 absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
-  message.set_timeout_ns(DurationNs(Find(node, "timeout"), 0));
+  message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), 0));
   if (const YamlNodePtr sleep = Find(node, "sleep"))
     return ReadSleep(*Find(*sleep, "for"), *message.mutable_sleep()->mutable_length());
   const YamlNodePtr exec = Find(node, "exec");
@@ -86,20 +68,8 @@ absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
   return ReadProcess(*exec, *message.mutable_exec());
 }
 
-absl::Status ReadLoad(const YamlNode& node, v1::Load& message) {
-  message.mutable_closed()->set_concurrency(
-      static_cast<uint32_t>(Integer(Find(*Find(node, "closed"), "concurrency"), 1)));
-  message.set_triggers(Integer(Find(node, "triggers"), 0));
-  message.set_duration_ns(DurationNs(Find(node, "duration"), 0));
-  if (message.triggers() == 0 && message.duration_ns() == 0) {
-    return NodeError(node, "load says neither how many triggers nor how long",
-                     "add triggers: 1000, or duration: 60s, or both (the first reached ends the run)");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
-  message.set_timeout_ns(DurationNs(Find(node, "timeout"), kDefaultHookTimeoutNs));
+  message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), kDefaultHookTimeoutNs));
   const YamlNodePtr where = Find(node, "where");
   if (where != nullptr && where->IsScalar()) {
     message.set_on_coordinator(true);
@@ -111,13 +81,13 @@ absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
 
 v1::Sampling ReadSample(const YamlNode& node) {
   v1::Sampling message;
-  message.set_every_ns(DurationNs(Find(node, "every"), kDefaultEveryNs));
-  message.set_cooldown_ns(DurationNs(Find(node, "cooldown"), kDefaultCooldownNs));
+  message.set_every_ns(DurationValueNs(Find(node, "every"), kDefaultEveryNs));
+  message.set_cooldown_ns(DurationValueNs(Find(node, "cooldown"), kDefaultCooldownNs));
   const YamlNodePtr host = Find(node, "host");
   message.set_host(host == nullptr || host->text == "true");
   if (const YamlNodePtr where = Find(node, "where")) *message.mutable_where() = Labels(*where);
   if (const YamlNodePtr cgroups = Find(node, "cgroups")) {
-    for (const YamlNodePtr& glob : cgroups->items) message.add_cgroups(Text(*glob));
+    for (const YamlNodePtr& glob : cgroups->items) message.add_cgroups(TextValue(*glob));
   }
   return message;
 }
@@ -143,14 +113,14 @@ absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell) {
 absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario) {
   v1::SweepSpec spec;
   spec.set_name(Find(scenario, "name")->text);
-  if (const YamlNodePtr about = Find(scenario, "about")) spec.set_about(Text(*about));
-  spec.set_seed(Integer(Find(scenario, "seed"), 1));
-  spec.set_blocks(static_cast<uint32_t>(Integer(Find(scenario, "blocks"), 1)));
+  if (const YamlNodePtr about = Find(scenario, "about")) spec.set_about(TextValue(*about));
+  spec.set_seed(IntegerValue(Find(scenario, "seed"), 1));
+  spec.set_blocks(static_cast<uint32_t>(IntegerValue(Find(scenario, "blocks"), 1)));
   const YamlNodePtr agents = Find(scenario, "agents");
   const YamlNodePtr select = agents == nullptr ? nullptr : Find(*agents, "select");
   spec.mutable_agents();
   if (select != nullptr) *spec.mutable_agents() = Labels(*select);
-  spec.set_agents_min(static_cast<uint32_t>(Integer(agents == nullptr ? nullptr : Find(*agents, "count"), 1)));
+  spec.set_agents_min(static_cast<uint32_t>(IntegerValue(agents == nullptr ? nullptr : Find(*agents, "count"), 1)));
   if (const YamlNodePtr hooks = Find(scenario, "hooks")) {
     if (const YamlNodePtr hook = Find(*hooks, "before_sweep")) {
       if (absl::Status status = ReadHook(*hook, *spec.mutable_before_sweep()); !status.ok()) return status;
@@ -162,7 +132,8 @@ absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario) {
   spec.set_repeat_limit(kDefaultRepeats);
   if (const YamlNodePtr loss = Find(scenario, "on_agent_loss")) {
     spec.set_repeat_limit(0);
-    if (loss->IsMap()) spec.set_repeat_limit(static_cast<uint32_t>(Integer(Find(*loss, "repeat"), kDefaultRepeats)));
+    if (loss->IsMap())
+      spec.set_repeat_limit(static_cast<uint32_t>(IntegerValue(Find(*loss, "repeat"), kDefaultRepeats)));
     if (loss->text == "fail") spec.set_on_agent_loss(v1::SweepSpec::FAIL);
     if (loss->text == "accept") spec.set_on_agent_loss(v1::SweepSpec::ACCEPT);
   }
@@ -171,14 +142,14 @@ absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario) {
   v1::Limits& message = *spec.mutable_limits();
   message.set_failures_fraction(limit("failures") == nullptr ? -1
                                                              : ParseFraction(limit("failures")->text).value_or(-1));
-  message.set_slip_p99_ns(DurationNs(limit("slip_p99"), -1));
-  message.set_start_skew_ns(DurationNs(limit("start_skew"), -1));
+  message.set_slip_p99_ns(DurationValueNs(limit("slip_p99"), -1));
+  message.set_start_skew_ns(DurationValueNs(limit("start_skew"), -1));
   return spec;
 }
 
 uint64_t ReadCellLimit(const YamlNode& scenario) {
   const YamlNodePtr cells = Find(scenario, "cells");
-  return Integer(cells == nullptr ? nullptr : Find(*cells, "limit"), kDefaultCellLimit);
+  return IntegerValue(cells == nullptr ? nullptr : Find(*cells, "limit"), kDefaultCellLimit);
 }
 
 }  // namespace assay

@@ -14,6 +14,7 @@ constexpr int64_t kDay = 24 * kHour;
 
 Rule Integer(int64_t min, int64_t max) { return {.kind = ValueKind::kInteger, .min = min, .max = max}; }
 Rule Duration(int64_t min, int64_t max) { return {.kind = ValueKind::kDuration, .min = min, .max = max}; }
+Rule Rate(int64_t min, int64_t max) { return {.kind = ValueKind::kRate, .min = min, .max = max}; }
 Rule Template(uint32_t names) { return {.kind = ValueKind::kTemplate, .runtime_names = names}; }
 Rule ListOf(const Rule& item, int64_t min, int64_t max) {
   return {.kind = ValueKind::kList, .min = min, .max = max, .item = &item};
@@ -78,11 +79,40 @@ const Shape kClosedShape{
 const Rule kClosed = MapOf(kClosedShape);
 const Rule kTriggers = Integer(1, 100'000'000);
 const Rule kLoadDuration = Duration(kMs, 365 * kDay);
-const Shape kLoadShape{.fields = {{"closed", &kClosed, "a new trigger starts when one ends", false, true},
-                                  {"open", nullptr, "", false, true},
-                                  {"triggers", &kTriggers, "how many are fired in a run"},
-                                  {"duration", &kLoadDuration, "no trigger starts later than this after T0"}},
-                       .choice_required = true};
+const Rule kRate = Rate(1, 10'000'000'000);
+const Rule kRateOrPause = Rate(0, 10'000'000'000);
+const Shape kRampShape{.fields = {{"from", &kRateOrPause, "the rate at T0", true},
+                                  {"to", &kRateOrPause, "the rate at its end", true},
+                                  {"over", &kLoadDuration, "how long it takes; then no more triggers are due", true}},
+                       .atomic = true};
+const Rule kRamp = MapOf(kRampShape);
+const Shape kStepShape{.fields = {{"rate", &kRateOrPause, "constant over the step; 0/s is a pause", true},
+                                  {"for", &kLoadDuration, "how long it lasts", true}},
+                       .atomic = true};
+const Rule kStep = MapOf(kStepShape);
+const Rule kSteps = ListOf(kStep, 1, 1'000);
+const Rule kWaveEvery = Duration(kMs, 365 * kDay);
+const Rule kArrivals{.kind = ValueKind::kWord, .words = {"constant", "poisson"}};
+const Rule kDeadline = Duration(kMs, 365 * kDay);
+const Shape kOpenShape{
+    .fields = {{"rate", &kRate, "triggers that become due per second", false, true},
+               {"ramp", &kRamp, "a rate that rises or falls evenly", false, true},
+               {"steps", &kSteps, "one rate after the other", false, true},
+               {"burst", &kTriggers, "so many, all due at T0", false, true},
+               {"every", &kWaveEvery, "a wave at T0 and then at this period", false, true},
+               {"trace", nullptr, "", false, true},
+               {"size", &kTriggers, "of every wave, triggers; default: 1"},
+               {"arrivals", &kArrivals, "of rate, ramp and steps: evenly spaced, or at random; default: constant"},
+               {"deadline", &kDeadline, "a trigger that waits longer to be started is skipped; default: it waits"},
+               {"in_flight", &kConcurrency, "at most, over all agents together; the others wait; default: 1000"}},
+    .choice_required = true};
+const Rule kOpen = MapOf(kOpenShape);
+const Shape kLoadShape{
+    .fields = {{"closed", &kClosed, "a new trigger starts when one ends", false, true},
+               {"open", &kOpen, "triggers are due at their own instants, whatever the others take", false, true},
+               {"triggers", &kTriggers, "how many are fired in a run"},
+               {"duration", &kLoadDuration, "no trigger is due later than this after T0"}},
+    .choice_required = true};
 const Rule kLoad = MapOf(kLoadShape);
 
 // Hooks.
@@ -115,12 +145,12 @@ const Shape kRunHooksShape{.fields = {kBeforeRun, kAfterRun}};
 const Rule kRunHooks = MapOf(kRunHooksShape);
 
 // Sampling.
-const Rule kEvery = Duration(10 * kMs, kHour);
+const Rule kSampleEvery = Duration(10 * kMs, kHour);
 const Rule kCooldown = Duration(0, kHour);
 const Rule kCgroup{.kind = ValueKind::kCgroup};
 const Rule kCgroups = ListOf(kCgroup, 0, 1'000);
 const Shape kSampleShape{
-    .fields = {{"every", &kEvery, "time between two samples; default: 1s"},
+    .fields = {{"every", &kSampleEvery, "time between two samples; default: 1s"},
                {"cooldown", &kCooldown, "sampling goes on this long after the last trigger; default: 5s"},
                {"host", &kBoolean, "sample the host too; default: true"},
                {"where", &kLabels, "labels; default: the agents that fire"},

@@ -20,6 +20,7 @@ enum class ValueKind {
   kInteger,
   kDuration,
   kFraction,
+  kRate,  // min and max in 1/1000 per second
   kBoolean,
   kMap,      // the keys of `shape`
   kTextMap,  // any keys, values by `item`

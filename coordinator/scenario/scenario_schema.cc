@@ -13,6 +13,7 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kDurationPattern = R"(^[0-9]*\\.?[0-9]+ *(ns|us|ms|s|m|min|h)$|^0$)";
+constexpr std::string_view kRatePattern = R"(^[0-9]*\\.?[0-9]+ */(ns|us|ms|s|m|min|h)$)";
 constexpr std::string_view kNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 constexpr std::string_view kReference = R"({"type": "string", "pattern": "\\$\\("})";
 
@@ -67,6 +68,8 @@ std::string ScalarSchema(const Rule& rule) {
       return fmt::format(R"({{"type": "integer", "minimum": {}, "maximum": {}}})", rule.min, rule.max);
     case ValueKind::kDuration:
       return fmt::format(R"({{"anyOf": [{{"type": "string", "pattern": "{}"}}, {{"const": 0}}]}})", kDurationPattern);
+    case ValueKind::kRate:
+      return fmt::format(R"({{"type": "string", "pattern": "{}"}})", kRatePattern);
     case ValueKind::kFraction:
       return R"({"anyOf": [{"type": "string", "pattern": "^[0-9.]+ *%?$"}, {"type": "number", "minimum": 0, "maximum": 1}]})";
     case ValueKind::kBoolean:

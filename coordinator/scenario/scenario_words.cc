@@ -51,6 +51,9 @@ std::string Wanted(const Rule& rule) {
     case ValueKind::kDuration:
       return fmt::format("a duration from {} to {}, a number with a unit such as 250us, 10ms, 30s, 2m or 1h",
                          ShortDuration(rule.min), ShortDuration(rule.max));
+    case ValueKind::kRate:
+      return fmt::format("a rate from {:g}/s to {:g}/s, such as 500/s, 30/m or 2/h",
+                         static_cast<double>(rule.min) / 1e3, static_cast<double>(rule.max) / 1e3);
     case ValueKind::kFraction:
       return "a percentage such as 1%, or a number from 0 to 1";
     case ValueKind::kBoolean:

@@ -58,6 +58,37 @@ TEST(BlockOrder, IsAPermutationThatDiffersByBlockAndSeed) {
   EXPECT_EQ(BlockOrder(42, 0, 1), std::vector<uint32_t>{0});
 }
 
+v1::CellSpec Open(uint64_t triggers, uint32_t in_flight, double per_s) {
+  v1::CellSpec spec = Processes(triggers, 1);
+  v1::OpenLoop& open = *spec.mutable_load()->mutable_open();
+  open.set_in_flight(in_flight);
+  open.mutable_rates()->add_segments()->set_from_per_s(per_s);
+  return spec;
+}
+
+// The instant of a trigger belongs to its index, so every agent takes each n-th.
+TEST(SplitRun, OfAnOpenLoopGoesByStrides) {
+  const std::vector<ShareRange> shares = SplitRun(Open(11, 100, 10), 1, 3);
+  ASSERT_EQ(shares.size(), 3U);
+  std::map<uint64_t, int> fired;
+  uint32_t slots = 0;
+  for (const ShareRange& share : shares) {
+    slots += share.slots;
+    for (uint64_t k = 0; k < share.count; ++k) ++fired[share.first_index + k * share.stride];
+  }
+  EXPECT_EQ(slots, 100U);
+  EXPECT_EQ(fired.size(), 11U);
+  EXPECT_EQ(fired.rbegin()->first, 10U);
+}
+
+TEST(ShortestRun, OfAnOpenLoopReachesToItsLastArrival) {
+  EXPECT_EQ(ShortestRunNs(Open(101, 1, 10), 1), 10'000'000'000);
+  EXPECT_NEAR(static_cast<double>(ShortestRunNs(Open(10'000'001, 1, 1000), 1)), 1e13, 1e6) << "extrapolated";
+  v1::CellSpec timed = Open(0, 1, 10);
+  timed.mutable_load()->set_duration_ns(7);
+  EXPECT_EQ(ShortestRunNs(timed, 1), 7);
+}
+
 TEST(BlockOrder, EveryOrderIsAsLikely) {
   std::map<std::vector<uint32_t>, int> seen;
   constexpr int kRounds = 6'000;

@@ -159,6 +159,49 @@ TEST(Scenario, SleepLengths) {
   EXPECT_EQ(length("{uniform: [5ms, 5ms]}").uniform().max_ns(), 5'000'000);
 }
 
+TEST(Scenario, OpenLoops) {
+  const auto load = [](const std::string& open, const std::string& bounds) {
+    return MustLoad("name: t\nload: {open: {" + open + "}" + bounds + "}\ntrigger: {sleep: {for: 1ms}}\n")
+        .cells.at(0)
+        .spec.load();
+  };
+  const v1::Load rate = load("rate: 500/s, arrivals: poisson, deadline: 2s, in_flight: 64", ", triggers: 10");
+  EXPECT_EQ(rate.triggers(), 10);
+  EXPECT_EQ(rate.duration_ns(), 0);
+  EXPECT_EQ(rate.open().in_flight(), 64);
+  EXPECT_EQ(rate.open().deadline_ns(), 2'000'000'000);
+  EXPECT_TRUE(rate.open().rates().poisson());
+  ASSERT_EQ(rate.open().rates().segments_size(), 1);
+  EXPECT_EQ(rate.open().rates().segments(0).from_per_s(), 500);
+  EXPECT_EQ(rate.open().rates().segments(0).for_ns(), 0);
+  EXPECT_EQ(load("rate: 30/m", ", duration: 1h").open().rates().segments(0).from_per_s(), 0.5);
+  EXPECT_EQ(load("rate: 1/s", ", duration: 1h").open().in_flight(), 1000);
+
+  const v1::Load ramp = load("ramp: {from: 0/s, to: 100/s, over: 10s}", "");
+  EXPECT_EQ(ramp.duration_ns(), 10'000'000'000) << "it ends by itself";
+  EXPECT_EQ(ramp.open().rates().segments(0).to_per_s(), 100);
+  const v1::Load steps = load("steps: [{rate: 10/s, for: 2s}, {rate: 0/s, for: 1s}]", ", duration: 1h");
+  EXPECT_EQ(steps.duration_ns(), 3'000'000'000);
+  EXPECT_EQ(steps.open().rates().segments_size(), 2);
+  EXPECT_EQ(load("steps: [{rate: 10/s, for: 2s}]", ", duration: 1s").duration_ns(), 1'000'000'000);
+
+  const v1::Load burst = load("burst: 50", "");
+  EXPECT_EQ(burst.triggers(), 50);
+  EXPECT_EQ(burst.open().waves().every_ns(), 0);
+  EXPECT_EQ(load("burst: 50", ", triggers: 100").triggers(), 50) << "there is one burst";
+  const v1::Load waves = load("every: 5m, size: 3", ", triggers: 9");
+  EXPECT_EQ(waves.open().waves().every_ns(), 300'000'000'000);
+  EXPECT_EQ(waves.open().waves().size(), 3);
+  EXPECT_EQ(load("every: 5m", ", duration: 1h").open().waves().size(), 1);
+}
+
+TEST(Scenario, ATargetMayReplaceAClosedLoopByAnOpenOne) {
+  const Plan plan = MustLoad(kBase + "targets:\n  a:\n  b: {load: {open: {rate: 5/s}}}\n");
+  EXPECT_TRUE(plan.cells.at(0).spec.load().has_closed());
+  EXPECT_EQ(plan.cells.at(1).spec.load().open().rates().segments(0).from_per_s(), 5);
+  EXPECT_EQ(plan.cells.at(1).spec.load().triggers(), 10);
+}
+
 TEST(Scenario, ProductOfAxesAndZip) {
   const Plan plan = MustLoad(kBase + R"yaml(
 grid:
@@ -324,37 +367,53 @@ const std::string kProcess = "name: t\nload: {closed: {concurrency: 1}, triggers
 
 INSTANTIATE_TEST_SUITE_P(
     Keys, BadScenario,
-    ::testing::Values(BadCase{"unknown", kBase + "blokcs: 3\n", "4:1", "unknown key 'blokcs' in the scenario",
-                              "did you mean 'blocks'?"},
-                      BadCase{"nested", "name: t\nload:\n  closed: {concurrency: 4}\n  trigers: 10\n", "4:3",
-                              "unknown key 'trigers' in load", "did you mean 'triggers'?"},
-                      BadCase{"elsewhere", kBase + "concurrency: 3\n", "4:1", "unknown key 'concurrency'",
-                              "it belongs in load.closed"},
-                      BadCase{"far", kBase + "zzzzzz: 3\n", "4:1", "unknown key 'zzzzzz'",
-                              "known here: name, about, seed"},
-                      BadCase{"open", "name: t\nload: {open: {rate: 5/s}}\n", "2:8",
-                              "'open' in load is not supported by this version", "supported here: closed"},
-                      BadCase{"http", "name: t\ntrigger: {http: {url: x}}\n", "2:11",
-                              "'http' in trigger is not supported by this version", "sleep, exec"},
-                      BadCase{"compare", kBase + "compare: {baseline: a}\n", "4:1",
-                              "'compare' in the scenario is not supported", "supported here"},
-                      BadCase{"setup", kBase + "targets: {a: {setup: {argv: [x]}}}\n", "4:15",
-                              "'setup' in targets.a is not supported", "supported here"},
-                      BadCase{"duplicate", kBase + "seed: 1\nblocks: 2\nseed: 3\n", "6:1",
-                              "the key 'seed' stands twice in this map, first in line 4", "remove one"},
-                      BadCase{"both", "name: t\ntrigger: {sleep: {for: 1s}, exec: {argv: [a]}}\n", "2:29",
-                              "trigger has both 'sleep' and 'exec'", "keep one"},
-                      BadCase{"missing_name", "load: {}\n", "1:1", "the scenario lacks 'name'", "add name:"},
-                      BadCase{"missing_load", "name: t\ntrigger: {sleep: {for: 1s}}\n", "1:1",
-                              "the scenario lacks 'load'", "add load:"},
-                      BadCase{"missing_argv", kProcess + "trigger: {exec: {cwd: /}}\n", "3:17",
-                              "trigger.exec lacks 'argv'", "add argv: a list"},
-                      BadCase{"no_kind", kProcess + "trigger: {timeout: 1s}\n", "3:10",
-                              "trigger does not say which kind", "add sleep or exec"},
-                      BadCase{"unbounded", "name: t\nload: {closed: {concurrency: 4}}\ntrigger: {sleep: {for: 1ms}}\n",
-                              "2:7", "neither how many triggers nor how long", "triggers: 1000"},
-                      BadCase{"sweep_hook_in_target", kBase + "targets: {a: {hooks: {before_sweep: {argv: [x]}}}}\n",
-                              "4:23", "unknown key 'before_sweep'", ""}),
+    ::testing::Values(
+        BadCase{"unknown", kBase + "blokcs: 3\n", "4:1", "unknown key 'blokcs' in the scenario",
+                "did you mean 'blocks'?"},
+        BadCase{"nested", "name: t\nload:\n  closed: {concurrency: 4}\n  trigers: 10\n", "4:3",
+                "unknown key 'trigers' in load", "did you mean 'triggers'?"},
+        BadCase{"elsewhere", kBase + "concurrency: 3\n", "4:1", "unknown key 'concurrency'",
+                "it belongs in load.closed"},
+        BadCase{"far", kBase + "zzzzzz: 3\n", "4:1", "unknown key 'zzzzzz'", "known here: name, about, seed"},
+        BadCase{"open_and_closed", "name: t\nload: {open: {rate: 5/s}, closed: {concurrency: 1}}\n", "2:27",
+                "load has both 'open' and 'closed'", "keep one of them"},
+        BadCase{"http", "name: t\ntrigger: {http: {url: x}}\n", "2:11",
+                "'http' in trigger is not supported by this version", "sleep, exec"},
+        BadCase{"compare", kBase + "compare: {baseline: a}\n", "4:1", "'compare' in the scenario is not supported",
+                "supported here"},
+        BadCase{"setup", kBase + "targets: {a: {setup: {argv: [x]}}}\n", "4:15",
+                "'setup' in targets.a is not supported", "supported here"},
+        BadCase{"duplicate", kBase + "seed: 1\nblocks: 2\nseed: 3\n", "6:1",
+                "the key 'seed' stands twice in this map, first in line 4", "remove one"},
+        BadCase{"both", "name: t\ntrigger: {sleep: {for: 1s}, exec: {argv: [a]}}\n", "2:29",
+                "trigger has both 'sleep' and 'exec'", "keep one"},
+        BadCase{"missing_name", "load: {}\n", "1:1", "the scenario lacks 'name'", "add name:"},
+        BadCase{"missing_load", "name: t\ntrigger: {sleep: {for: 1s}}\n", "1:1", "the scenario lacks 'load'",
+                "add load:"},
+        BadCase{"missing_argv", kProcess + "trigger: {exec: {cwd: /}}\n", "3:17", "trigger.exec lacks 'argv'",
+                "add argv: a list"},
+        BadCase{"no_kind", kProcess + "trigger: {timeout: 1s}\n", "3:10", "trigger does not say which kind",
+                "add sleep or exec"},
+        BadCase{"unbounded", "name: t\nload: {closed: {concurrency: 4}}\ntrigger: {sleep: {for: 1ms}}\n", "2:7",
+                "neither how many triggers nor how long", "triggers: 1000"},
+        BadCase{"open_without_arrivals", "name: t\nload: {open: {deadline: 1s}}\ntrigger: {sleep: {for: 1s}}\n", "2:14",
+                "load.open does not say which kind it is", "add rate or ramp or steps"},
+        BadCase{"open_unbounded", "name: t\nload: {open: {rate: 5/s}}\ntrigger: {sleep: {for: 1s}}\n", "2:7",
+                "neither how many triggers nor how long", "triggers: 1000"},
+        BadCase{"open_silent",
+                "name: t\nload: {open: {ramp: {from: 0/s, to: 0/s, over: 1s}}}\ntrigger: {sleep: {for: 1s}}\n", "2:14",
+                "load.open never fires", "a rate above 0/s"},
+        BadCase{"open_size", "name: t\nload: {open: {burst: 5, size: 3}}\ntrigger: {sleep: {for: 1s}}\n", "2:31",
+                "load.open.size goes only with every", "leave it out"},
+        BadCase{"open_poisson_burst",
+                "name: t\nload: {open: {burst: 5, arrivals: poisson}}\ntrigger: {sleep: {for: 1s}}\n", "2:35",
+                "load.open.arrivals goes only with rate, ramp, steps", "leave it out"},
+        BadCase{"open_rate", "name: t\nload: {open: {rate: 5 per s}}\n", "2:21",
+                "load.open.rate cannot be '5 per s': that is not a rate", "500/s, 30/m or 2/h"},
+        BadCase{"open_zero", "name: t\nload: {open: {rate: 0/s}}\n", "2:21", "load.open.rate is out of range: 0/s",
+                "from 0.001/s"},
+        BadCase{"sweep_hook_in_target", kBase + "targets: {a: {hooks: {before_sweep: {argv: [x]}}}}\n", "4:23",
+                "unknown key 'before_sweep'", ""}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -660,7 +719,8 @@ TEST(Sets, ErrorsNameTheArgument) {
       {"tasks=[1,1]", "stands twice", "remove one"},
       {"blocks.x=1", "there is no place for 'x'", "set the whole value"},
       {"sample..every=1s", "a name is missing here", "key.path=value"},
-      {"load.open.rate=5", "'open' in load is not supported by this version", "supported here"},
+      {"load.open.rate=5", "load.open.rate cannot be '5': that is not a rate", "500/s"},
+      {"load.open.trace=x", "'trace' in load.open is not supported by this version", "supported here"},
       {"seed=\xff", "is not UTF-8", "UTF-8"},
   };
   for (const BadSet& bad : cases) {
@@ -735,7 +795,7 @@ TEST(Schema, IsWellFormedAndNamesEveryKey) {
                                 "on_agent_loss", "slip_p99", "targets"}) {
     EXPECT_THAT(schema, HasSubstr("\"" + key + "\": {")) << key;
   }
-  EXPECT_THAT(schema, Not(HasSubstr("\"open\"")));
+  EXPECT_THAT(schema, Not(HasSubstr("\"compare\"")));
   int depth = 0;
   bool quoted = false;
   for (size_t i = 0; i < schema.size(); ++i) {

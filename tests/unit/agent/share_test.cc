@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <set>
 
 #include "common/counter_random.h"
 #include "executor_fixture.h"
@@ -54,6 +55,51 @@ TEST_F(ExecutorTest, IndicesGoByStride) {
   std::vector<uint64_t> indices;
   for (const auto& record : written.triggers) indices.push_back(record.index());
   EXPECT_THAT(indices, testing::UnorderedElementsAre(7, 17, 27, 37, 47));
+}
+
+v1::ShareSpec Open(v1::ShareSpec spec, double per_s) {
+  spec.mutable_open()->mutable_rates()->add_segments()->set_from_per_s(per_s);
+  return spec;
+}
+
+// Response counts from the arrival, so what waits for a slot shows its wait: no coordinated omission.
+TEST_F(ExecutorTest, AnOpenLoopFiresAtItsArrivalsAndOneThatWaitsKeepsItsInstant) {
+  const Written written = Execute(Open(SleepSpec(1, 40, 1, 2 * kMs), 1000));
+  ASSERT_EQ(written.triggers.size(), 40U);
+  for (const v1::TriggerRecord& record : written.triggers) {
+    EXPECT_EQ(record.intended_ns(), static_cast<int64_t>(record.index()) * kMs);
+    EXPECT_GE(record.dispatched_ns(), record.intended_ns());
+    EXPECT_EQ(record.outcome(), v1::OK);
+  }
+  // Two milliseconds of work come every millisecond to one slot: the last waits for at least half of it all.
+  EXPECT_GE(written.triggers.back().started_ns() - written.triggers.back().intended_ns(), 39 * kMs);
+  EXPECT_LE(MostInFlight(written), 1U);
+}
+
+TEST_F(ExecutorTest, WhatCannotStartByItsDeadlineIsARowWithItsWait) {
+  v1::ShareSpec spec = Open(SleepSpec(1, 200, 1, 50 * kMs), 10'000);
+  spec.mutable_open()->set_deadline_ns(20 * kMs);
+  const Written written = Execute(spec);
+  ASSERT_EQ(written.triggers.size(), 200U);
+  std::set<uint64_t> indices;
+  size_t skipped = 0;
+  for (const v1::TriggerRecord& record : written.triggers) {
+    indices.insert(record.index());
+    if (record.outcome() != v1::SKIPPED) continue;
+    ++skipped;
+    EXPECT_GT(record.dispatched_ns() - record.intended_ns(), 20 * kMs);
+    EXPECT_THAT(record.error(), HasSubstr("not started within its deadline of 20 ms"));
+  }
+  EXPECT_EQ(indices.size(), 200U);
+  EXPECT_GE(skipped, 190U) << "all come within 20 ms, and the first takes 50 ms";
+  EXPECT_EQ(written.end->fired(), 200U);
+  EXPECT_EQ(Status(1)->not_ok(), skipped);
+}
+
+TEST_F(ExecutorTest, AnOpenLoopIsBoundedByItsDurationToo) {
+  v1::ShareSpec spec = Open(SleepSpec(1, 0, 100, 0), 1000);
+  spec.set_duration_ns(30 * kMs);
+  EXPECT_EQ(Execute(spec).triggers.size(), 31U);
 }
 
 TEST_F(ExecutorTest, PhasesAndCounts) {

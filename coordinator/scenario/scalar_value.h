@@ -1,0 +1,20 @@
+#ifndef ASSAY_COORDINATOR_SCENARIO_SCALAR_VALUE_H_
+#define ASSAY_COORDINATOR_SCENARIO_SCALAR_VALUE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "coordinator/scenario/yaml_node.h"
+
+namespace assay {
+
+// What a scalar says that was checked against its rule; `absent` for a null pointer.
+int64_t DurationValueNs(const YamlNodePtr& node, int64_t absent);
+uint64_t IntegerValue(const YamlNodePtr& node, uint64_t absent);
+double RateValuePerS(const YamlNodePtr& node);
+// Text that no one expands later: its escapes end here. Templates keep theirs for the agent.
+std::string TextValue(const YamlNode& node);
+
+}  // namespace assay
+
+#endif  // ASSAY_COORDINATOR_SCENARIO_SCALAR_VALUE_H_
