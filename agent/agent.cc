@@ -103,12 +103,14 @@ struct Agent::State {
 };
 
 void Agent::State::Connect(const std::string& incarnation) {
-  executor = std::make_unique<Executor>(
-      loop, *spool,
-      Executor::Options{.agent_name = options.name, .sampler = options.sampler, .max_processes = options.max_processes},
-      [this] {
-        if (control != nullptr) control->ReportNow();
-      });
+  executor = std::make_unique<Executor>(loop, *spool,
+                                        Executor::Options{.agent_name = options.name,
+                                                          .sampler = options.sampler,
+                                                          .max_processes = options.max_processes,
+                                                          .max_sockets = options.max_sockets},
+                                        [this] {
+                                          if (control != nullptr) control->ReportNow();
+                                        });
   channel = MakeChannel(options.coordinator);
   ControlLink::Callbacks callbacks;
   callbacks.fill = [this](v1::Report& report) { Fill(report); };

@@ -25,6 +25,7 @@ class Agent {
     uint64_t spool_limit_bytes = 1 << 30;
     SamplerOptions sampler;
     uint32_t max_processes = 0;
+    uint64_t max_sockets = 0;
   };
 
   // Opens the spool and begins to connect. FailedPrecondition: the spool directory cannot be used.

@@ -68,9 +68,9 @@ struct Executor::State {
   }
 
   void Prepare(const v1::ShareSpec& spec) {
-    const auto share =
-        std::make_shared<Share>(spec, Share::Context{loop, sink, spawner, disk, lease, options.agent_name,
-                                                     options.sampler, options.max_processes, [this] { Changed(); }});
+    const auto share = std::make_shared<Share>(
+        spec, Share::Context{loop, sink, spawner, disk, lease, options.agent_name, options.sampler,
+                             options.max_processes, options.max_sockets, [this] { Changed(); }});
     shares.emplace(spec.run_id(), share);
     share->Prepare();
   }

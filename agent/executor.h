@@ -23,6 +23,7 @@ class Executor {
     std::string agent_name;
     SamplerOptions sampler;
     uint32_t max_processes = 0;  // exec triggers in flight; beyond it a share is refused in prepare
+    uint64_t max_sockets = 0;    // requests in flight, likewise; 0: no such bound
   };
   // `changed`: something worth an immediate report happened (ready, fired, ended, hook done).
   Executor(EventLoop& loop, BatchSink& sink, Options options, std::function<void()> changed);

@@ -76,6 +76,7 @@ HostLimits HostLimits::Read(const std::string& proc_root, const CgroupLayout& la
   bound(part(limits.user_processes), "processes of this user");
   bound(part(limits.pid_max), "kernel.pid_max");
   bound(part(limits.cgroup_pids), "pids.max of the cgroup");
+  limits.max_sockets = limits.open_files / 10 * 9;
   limits.max_processes = static_cast<uint32_t>(std::max<uint64_t>(1, most));
   return limits;
 }

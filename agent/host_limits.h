@@ -18,6 +18,7 @@ struct HostLimits {
   uint64_t pid_max = kNone;         // kernel.pid_max
   uint64_t cgroup_pids = kNone;     // the smallest pids.max from this process's cgroup upwards
   uint32_t max_processes = 0;       // exec triggers in flight at once
+  uint64_t max_sockets = 0;         // requests in flight at once: nine tenths of the open files
   std::string bound_by;             // which of them it is: "open files", ...
 
   static HostLimits Read(const std::string& proc_root, const CgroupLayout& layout);

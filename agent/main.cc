@@ -231,6 +231,7 @@ int Main(int argc, char** argv) {
     return CanRun(findings) ? 0 : kExitFailure;
   }
   const HostLimits limits = HostLimits::Read(flags.proc_root, DetectCgroupLayout(flags.cgroup_root));
+  options.max_sockets = limits.max_sockets;
   options.max_processes = flags.max_processes > 0 ? flags.max_processes : limits.max_processes;
 
   spdlog::set_default_logger(spdlog::stderr_color_mt("agent"));

@@ -53,6 +53,7 @@ void Share::Prepare() {
                  .spec = spec_,
                  .agent_name = context_.agent_name,
                  .max_processes = context_.max_processes,
+                 .max_sockets = context_.max_sockets,
                  .ended = nullptr},
                 [weak = weak_from_this()](const absl::Status& status) {
                   const std::shared_ptr<Share> self = weak.lock();

@@ -33,6 +33,7 @@ class Share : public std::enable_shared_from_this<Share> {
     std::string agent_name;
     SamplerOptions sampler;
     uint32_t max_processes;
+    uint64_t max_sockets;
     std::function<void()> changed;  // ready, fired, ended or refused; the share must outlive the call
   };
   Share(const v1::ShareSpec& spec, Context context);

@@ -129,6 +129,9 @@ void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
   const int64_t finished_ns = record.finished_ns() - *t0_ns_;
   record.set_started_ns(record.started_ns() - *t0_ns_);
   record.set_finished_ns(finished_ns);
+  if (record.has_connected_ns()) record.set_connected_ns(record.connected_ns() - *t0_ns_);
+  if (record.has_secured_ns()) record.set_secured_ns(record.secured_ns() - *t0_ns_);
+  if (record.has_first_byte_ns()) record.set_first_byte_ns(record.first_byte_ns() - *t0_ns_);
   Keep(std::move(record));
   pacer_.Ended(finished_ns);
   Pump();

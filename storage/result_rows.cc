@@ -103,11 +103,27 @@ void AppendReading(CopyText& rows, int64_t run_id, int64_t agent_id, const Sampl
   rows.Integer(sample.read_end_ns());
 }
 
+// Whether it got as far as bytes or a connection: only then are the columns of requests not null.
+bool IsRequest(const v1::TriggerRecord& trigger) {
+  return trigger.status() != 0 || trigger.has_connected_ns() || trigger.sent_bytes() != 0 ||
+         trigger.received_bytes() != 0;
+}
+
+void AppendRequest(CopyText& rows, const v1::TriggerRecord& trigger) {
+  const auto number = [&rows](bool known, int64_t value) { known ? rows.Integer(value) : rows.Null(); };
+  number(trigger.status() != 0, trigger.status());
+  number(trigger.has_connected_ns(), trigger.connected_ns());
+  number(trigger.has_secured_ns(), trigger.secured_ns());
+  number(trigger.has_first_byte_ns(), trigger.first_byte_ns());
+  number(IsRequest(trigger), static_cast<int64_t>(trigger.sent_bytes()));
+  number(IsRequest(trigger), static_cast<int64_t>(trigger.received_bytes()));
+}
+
 }  // namespace
 
 bool IsPlain(const v1::TriggerRecord& trigger) {
   return !trigger.has_exit() && trigger.signal() == 0 && trigger.cpu_ns() <= 0 && trigger.output_bytes() == 0 &&
-         trigger.output().empty() && trigger.error().empty();
+         trigger.output().empty() && trigger.error().empty() && !IsRequest(trigger);
 }
 
 const std::vector<std::string>& PlainTriggerColumns() {
@@ -124,8 +140,9 @@ void AppendPlainTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const 
 
 const std::vector<std::string>& TriggerColumns() {
   static const auto& columns = *new std::vector<std::string>{
-      "run_id",  "agent_id",  "index",  "intended_ns", "dispatched_ns", "started_ns",   "finished_ns", "planned_ns",
-      "outcome", "exit_code", "signal", "cpu_ns",      "output",        "output_bytes", "error"};
+      "run_id",     "agent_id", "index",        "intended_ns", "dispatched_ns", "started_ns", "finished_ns",
+      "planned_ns", "outcome",  "exit_code",    "signal",      "cpu_ns",        "output",     "output_bytes",
+      "error",      "status",   "connected_ns", "secured_ns",  "first_byte_ns", "sent_bytes", "received_bytes"};
   return columns;
 }
 
@@ -158,6 +175,7 @@ void AppendTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::T
   } else {
     rows.Text(trigger.error());
   }
+  AppendRequest(rows, trigger);
   rows.EndRow();
 }
 

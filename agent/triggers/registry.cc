@@ -5,7 +5,8 @@
 // Every kind of trigger, one line each: its case in scenario.proto, and the factory that its file defines.
 #define ASSAY_TRIGGER_KINDS(KIND) \
   KIND(kSleep, MakeSleepTrigger)  \
-  KIND(kExec, MakeExecTrigger)
+  KIND(kExec, MakeExecTrigger)    \
+  KIND(kHttp, MakeHttpTrigger)
 
 namespace assay {
 

@@ -22,8 +22,10 @@ struct TriggerContext {
   v1::ShareSpec spec;
   std::string agent_name;
   uint32_t max_processes;  // that may be in flight on this agent; 0: no such bound
-  // To be called once for every Fire, possibly within it. All of the record is filled in, but started_ns and
-  // finished_ns are monotonic; the share rebases them. Where nothing ever started both are the instant it was given up.
+  uint64_t max_sockets;    // likewise
+  // To be called once for every Fire, possibly within it. All of the record is filled in, but the instants from
+  // started_ns on are monotonic; the share rebases them. Where nothing ever started both are the instant it was given
+  // up.
   std::function<void(v1::TriggerRecord&&)> ended;
 };
 

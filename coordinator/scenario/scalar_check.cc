@@ -10,6 +10,7 @@
 #include "common/nearest_name.h"
 #include "common/template.h"
 #include "common/units.h"
+#include "coordinator/scenario/scalar_value.h"
 #include "coordinator/scenario/scenario_words.h"
 
 namespace assay {
@@ -37,10 +38,10 @@ absl::Status CheckRuntimeNames(const YamlNode& node, uint32_t allowed, std::stri
     std::string_view where;
   };
   constexpr std::array<Known, 5> kKnown{
-      {{"agent", kNameAgent, "in trigger.exec and in hooks"},
-       {"run", kNameRun, "in trigger.exec and in hooks around a run"},
-       {"block", kNameBlock, "in trigger.exec and in hooks around a run"},
-       {"index", kNameIndex, "in trigger.exec: it differs from trigger to trigger"},
+      {{"agent", kNameAgent, "in trigger.exec, trigger.http and hooks"},
+       {"run", kNameRun, "in trigger.exec, trigger.http and hooks around a run"},
+       {"block", kNameBlock, "in trigger.exec, trigger.http and hooks around a run"},
+       {"index", kNameIndex, "in trigger.exec and trigger.http: it differs from trigger to trigger"},
        {"target", 0, "in the parts that make a cell: trigger, load, sample, hooks around a run"}}};
   for (const std::string& name : TemplateNames(node.text)) {
     const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.name == name; });
@@ -125,6 +126,8 @@ absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_vie
       return CheckInteger(node, rule, path);
     case ValueKind::kDuration:
       return CheckDuration(node, rule, path);
+    case ValueKind::kStatus:
+      return ParseStatuses(text) ? absl::OkStatus() : WrongType(node, rule, path);
     case ValueKind::kRate:
       return CheckRate(node, rule, path);
     case ValueKind::kFraction:

@@ -107,6 +107,29 @@ absl::Status CheckList(const YamlNode& node, const Rule& rule, std::string_view 
   return absl::OkStatus();
 }
 
+absl::Status CheckStatuses(const YamlNode& node, const Rule& rule, std::string_view path, CheckPhase phase) {
+  if (!node.IsSequence()) return CheckScalar(node, rule, path, phase);
+  if (node.items.empty()) return WrongValue(node, rule, path, "cannot be empty");
+  for (const YamlNodePtr& item : node.items) {
+    if (absl::Status status = CheckScalar(*item, rule, path, phase); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckJson(const YamlNode& node, const Rule& rule, std::string_view path, CheckPhase phase) {
+  const Rule text{.kind = ValueKind::kTemplate, .runtime_names = rule.runtime_names};
+  if (node.IsScalar()) return CheckScalar(node, text, path, phase);
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    if (absl::Status status = CheckJson(*node.items[i], rule, fmt::format("{}[{}]", path, i), phase); !status.ok())
+      return status;
+  }
+  for (const YamlEntry& entry : node.entries) {
+    if (absl::Status status = CheckJson(*entry.value, rule, Join(path, entry.key->text), phase); !status.ok())
+      return status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckValue(const YamlNode& node, const Rule& rule, std::string_view path, CheckPhase phase) {
@@ -134,6 +157,10 @@ absl::Status CheckValue(const YamlNode& node, const Rule& rule, std::string_view
         return WrongType(node, rule, path);
       }
       return CheckScalar(node, *rule.item, path, phase);
+    case ValueKind::kStatus:
+      return CheckStatuses(node, rule, path, phase);
+    case ValueKind::kJson:
+      return CheckJson(node, rule, path, phase);
     case ValueKind::kAxes:
       return node.IsMap() ? absl::OkStatus() : WrongType(node, rule, path);
     default:

@@ -5,6 +5,8 @@
 #include "common/units.h"
 #include "coordinator/scenario/scalar_value.h"
 #include "coordinator/scenario/scenario_load.h"
+#include "coordinator/scenario/scenario_process.h"
+#include "coordinator/scenario/scenario_trigger.h"
 
 namespace assay {
 namespace {
@@ -19,53 +21,6 @@ v1::Selector Labels(const YamlNode& node) {
   v1::Selector selector;
   for (const YamlEntry& entry : node.entries) (*selector.mutable_labels())[entry.key->text] = TextValue(*entry.value);
   return selector;
-}
-
-// `message` is an ExecTrigger or a Hook.
-template <typename Message>
-absl::Status ReadProcess(const YamlNode& node, Message& message) {
-  const YamlNodePtr argv = Find(node, "argv");
-  if (argv->items.front()->text.empty())
-    return NodeError(*argv->items.front(), "the program's name is empty", "write argv: [program, argument, ...]");
-  for (const YamlNodePtr& word : argv->items) message.add_argv(word->text);
-  if (const YamlNodePtr env = Find(node, "env")) {
-    for (const YamlEntry& entry : env->entries) (*message.mutable_env())[entry.key->text] = entry.value->text;
-  }
-  if (const YamlNodePtr cwd = Find(node, "cwd")) message.set_cwd(cwd->text);
-  return absl::OkStatus();
-}
-
-absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
-  if (length.IsScalar()) {
-    message.set_fixed_ns(DurationValueNs(std::make_shared<YamlNode>(length), 0));
-    return absl::OkStatus();
-  }
-  if (const YamlNodePtr uniform = Find(length, "uniform")) {
-    const int64_t min_ns = DurationValueNs(uniform->items[0], 0);
-    const int64_t max_ns = DurationValueNs(uniform->items[1], 0);
-    if (min_ns > max_ns) {
-      return NodeError(*uniform,
-                       fmt::format("uniform: the shortest sleep {} is above the longest {}",
-                                   FlowText(*uniform->items[0]), FlowText(*uniform->items[1])),
-                       fmt::format("write [{}, {}]", FlowText(*uniform->items[1]), FlowText(*uniform->items[0])));
-    }
-    message.mutable_uniform()->set_min_ns(min_ns);
-    message.mutable_uniform()->set_max_ns(max_ns);
-  } else if (const YamlNodePtr mean = Find(length, "exponential")) {
-    message.set_exponential_mean_ns(DurationValueNs(mean, 0));
-  } else if (const YamlNodePtr list = Find(length, "list")) {
-    for (const YamlNodePtr& item : list->items) message.mutable_list()->add_ns(DurationValueNs(item, 0));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
-  message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), 0));
-  if (const YamlNodePtr sleep = Find(node, "sleep"))
-    return ReadSleep(*Find(*sleep, "for"), *message.mutable_sleep()->mutable_length());
-  const YamlNodePtr exec = Find(node, "exec");
-  if (const YamlNodePtr input = Find(*exec, "stdin")) message.mutable_exec()->set_stdin(input->text);
-  return ReadProcess(*exec, *message.mutable_exec());
 }
 
 absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {

@@ -61,10 +61,39 @@ const Shape kExecShape{.fields = {{"argv", &kExecArgv, "program and arguments, s
                                   {"stdin", &kExecText, "what the process reads; default: /dev/null"}}};
 const Rule kExec = MapOf(kExecShape);
 
+// Requests.
+const Rule kMethod{.kind = ValueKind::kWord, .words = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}};
+const Rule kHttpText = Template(kTriggerNames);
+const Rule kHttpHeaders = TextMapOf(kHttpText);
+const Rule kJson{.kind = ValueKind::kJson, .runtime_names = kTriggerNames};
+const Shape kBodyShape{.fields = {{"text", &kHttpText, "as it is", false, true},
+                                  {"json", &kJson, "any value, sent as JSON with its content type", false, true}},
+                       .atomic = true,
+                       .choice_required = true};
+const Rule kBody = MapOf(kBodyShape);
+const Rule kStatus{.kind = ValueKind::kStatus};
+const Shape kExpectShape{.fields = {{"status", &kStatus, "what is ok: 200, 2xx, or a list; default: 2xx"}}};
+const Rule kExpect = MapOf(kExpectShape);
+const Rule kHttpVersion{.kind = ValueKind::kWord, .words = {"auto", "1.1", "2"}};
+const Shape kTlsShape{.fields = {{"verify", &kBoolean, "whether the certificate is checked; default: true"},
+                                 {"ca", &kText, "PEM file on the agent's host; default: the system's"}}};
+const Rule kTls = MapOf(kTlsShape);
+const Shape kHttpShape{
+    .fields = {{"url", &kHttpText, "http:// or https://", true},
+               {"method", &kMethod, "default: GET, or POST with a body"},
+               {"headers", &kHttpHeaders, "sent with every request"},
+               {"body", &kBody, "what is sent"},
+               {"expect", &kExpect, "what counts as ok"},
+               {"version", &kHttpVersion, "auto: 2 where TLS offers it, else 1.1; 2 without TLS: with prior knowledge"},
+               {"tls", &kTls, "of https://"},
+               {"connect_timeout", &kTimeout, "of resolving, connecting and TLS; default: the trigger's timeout"},
+               {"first_byte_timeout", &kTimeout, "until the answer begins; default: the trigger's timeout"}}};
+const Rule kHttp = MapOf(kHttpShape);
+
 const Shape kTriggerShape{.fields = {{"sleep", &kSleep, "waits, and does nothing", false, true},
                                      {"exec", &kExec, "a process", false, true},
                                      {"container", nullptr, "", false, true},
-                                     {"http", nullptr, "", false, true},
+                                     {"http", &kHttp, "a request", false, true},
                                      {"grpc", nullptr, "", false, true},
                                      {"driver", nullptr, "", false, true},
                                      {"sql", nullptr, "", false, true},

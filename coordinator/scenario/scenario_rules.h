@@ -22,6 +22,8 @@ enum class ValueKind {
   kFraction,
   kRate,  // min and max in 1/1000 per second
   kBoolean,
+  kStatus,   // 200, 2xx, or a list of them
+  kJson,     // any tree; the agent's names may stay in its texts
   kMap,      // the keys of `shape`
   kTextMap,  // any keys, values by `item`
   kList,     // items by `item`
@@ -40,7 +42,7 @@ struct Rule {
   int64_t min = 0;  // integers; durations in ns; number of items of a list
   int64_t max = INT64_MAX;
   std::vector<std::string_view> words = {};
-  uint32_t runtime_names = 0;  // of kTemplate
+  uint32_t runtime_names = 0;  // of kTemplate and kJson
   const Rule* item = nullptr;
   const Rule* other = nullptr;
   const Shape* shape = nullptr;

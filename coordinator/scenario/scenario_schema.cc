@@ -72,6 +72,12 @@ std::string ScalarSchema(const Rule& rule) {
       return fmt::format(R"({{"type": "string", "pattern": "{}"}})", kRatePattern);
     case ValueKind::kFraction:
       return R"({"anyOf": [{"type": "string", "pattern": "^[0-9.]+ *%?$"}, {"type": "number", "minimum": 0, "maximum": 1}]})";
+    case ValueKind::kStatus:
+      return fmt::format(
+          R"({{"anyOf": [{0}, {{"type": "array", "items": {0}, "minItems": 1}}]}})",
+          R"({"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"enum": ["1xx", "2xx", "3xx", "4xx", "5xx"]}]})");
+    case ValueKind::kJson:
+      return "{\"description\": \"\"}";
     case ValueKind::kBoolean:
       return R"({"type": "boolean"})";
     default:

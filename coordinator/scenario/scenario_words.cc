@@ -56,6 +56,10 @@ std::string Wanted(const Rule& rule) {
                          static_cast<double>(rule.min) / 1e3, static_cast<double>(rule.max) / 1e3);
     case ValueKind::kFraction:
       return "a percentage such as 1%, or a number from 0 to 1";
+    case ValueKind::kStatus:
+      return "a status such as 200 or 2xx, or a list of them";
+    case ValueKind::kJson:
+      return "any value";
     case ValueKind::kBoolean:
       return "true or false";
     case ValueKind::kMap:

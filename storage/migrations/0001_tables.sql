@@ -229,7 +229,13 @@ CREATE TABLE assay.trigger (
   cpu_ns bigint,
   output bytea,
   output_bytes bigint,
-  error text
+  error text,
+  status integer,
+  connected_ns bigint,
+  secured_ns bigint,
+  first_byte_ns bigint,
+  sent_bytes bigint,
+  received_bytes bigint
 ) PARTITION BY LIST (sweep_id);
 COMMENT ON TABLE assay.trigger IS 'What an agent fired, each once; partitioned by sweep';
 COMMENT ON COLUMN assay.trigger.sweep_id IS 'Sweep it belongs to';
@@ -245,9 +251,15 @@ COMMENT ON COLUMN assay.trigger.outcome IS 'ok, failed, timeout, cancelled, skip
 COMMENT ON COLUMN assay.trigger.exit_code IS 'Exit code of a process that exited by itself';
 COMMENT ON COLUMN assay.trigger.signal IS 'Signal that ended the process';
 COMMENT ON COLUMN assay.trigger.cpu_ns IS 'User and system time of the process, nanoseconds';
-COMMENT ON COLUMN assay.trigger.output IS 'First and last 4 KiB of stdout and stderr';
+COMMENT ON COLUMN assay.trigger.output IS 'First and last 4 KiB of stdout and stderr; of a request''s answer if its status was not expected';
 COMMENT ON COLUMN assay.trigger.output_bytes IS 'All that it wrote, bytes';
 COMMENT ON COLUMN assay.trigger.error IS 'Why it is not ok, in words';
+COMMENT ON COLUMN assay.trigger.status IS 'Status of the answer to a request; null if none came, or if it is no request';
+COMMENT ON COLUMN assay.trigger.connected_ns IS 'When its connection was made, nanoseconds since T0; null where one was kept alive';
+COMMENT ON COLUMN assay.trigger.secured_ns IS 'When TLS was agreed on, nanoseconds since T0; null without TLS, and where a connection was kept alive';
+COMMENT ON COLUMN assay.trigger.first_byte_ns IS 'When the answer''s first byte came, nanoseconds since T0; null if none came';
+COMMENT ON COLUMN assay.trigger.sent_bytes IS 'Of the request''s body';
+COMMENT ON COLUMN assay.trigger.received_bytes IS 'Of the answer''s body';
 
 CREATE TABLE assay.sample (
   sweep_id bigint NOT NULL,

@@ -1,0 +1,334 @@
+#include "agent/http_client.h"
+
+#include <absl/container/flat_hash_map.h>
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/bounded_output.h"
+#include "common/clock.h"
+#include "common/units.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kMsNs = 1'000'000;
+
+long CeilMs(int64_t ns) { return static_cast<long>((ns + kMsNs - 1) / kMsNs); }
+
+// Made once; libcurl wants it before any thread uses it.
+bool InitCurl() {
+  static const bool done = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
+  return done;
+}
+
+}  // namespace
+
+struct HttpClient::State {
+  struct Transfer {
+    CURL* easy = nullptr;
+    bool idle = true;
+    HttpRequest request;
+    std::function<void(HttpResponse&&)> ended;
+    curl_slist* headers = nullptr;
+    size_t body_sent = 0;
+    int64_t started_ns = 0;
+    BoundedOutput body;
+    char error[CURL_ERROR_SIZE] = {};
+    bool first_byte_late = false;
+    EventLoop::TimerId first_byte_timer = 0;
+    State* client = nullptr;
+  };
+  // A connection that is idle stays watched, so that the next request on it needs no epoll_ctl.
+  struct Socket {
+    uint32_t watched = 0;
+    bool wanted = false;
+  };
+
+  State(EventLoop& on, size_t connections) : loop(on), multi(InitCurl() ? curl_multi_init() : nullptr) {
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &State::WantSocket);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &State::WantTimer);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(std::max<size_t>(1, connections)));
+  }
+
+  ~State() {
+    loop.Cancel(timer);
+    for (const std::unique_ptr<Transfer>& transfer : transfers) {
+      loop.Cancel(transfer->first_byte_timer);
+      if (!transfer->idle) curl_multi_remove_handle(multi, transfer->easy);
+      curl_slist_free_all(transfer->headers);
+      curl_easy_cleanup(transfer->easy);
+    }
+    curl_multi_cleanup(multi);
+    for (const auto& [fd, socket] : sockets) loop.Unwatch(fd);
+  }
+
+  static int WantSocket(CURL* /*easy*/, curl_socket_t fd, int what, void* self, void* /*of_socket*/) {
+    static_cast<State*>(self)->Want(fd, what);
+    return 0;
+  }
+
+  void Want(curl_socket_t fd, int what) {
+    Socket& socket = sockets[fd];
+    socket.wanted = what != CURL_POLL_REMOVE;
+    if (!socket.wanted) return;
+    const uint32_t events = (what != CURL_POLL_OUT ? EPOLLIN : 0U) | (what != CURL_POLL_IN ? EPOLLOUT : 0U);
+    if (events == socket.watched) return;
+    socket.watched = events;
+    // Without room for the watch the transfer runs into its timeout: there is no better way to tell libcurl.
+    loop.Watch(fd, events, [this, fd](uint32_t ready) { Ready(fd, ready); });
+  }
+
+  void Ready(curl_socket_t fd, uint32_t ready) {
+    const auto found = sockets.find(fd);
+    if (found == sockets.end()) return;
+    if (!found->second.wanted) {
+      // The peer has closed a connection that nobody uses; libcurl sees it when it takes it up again.
+      loop.Unwatch(fd);
+      sockets.erase(found);
+      return;
+    }
+    const int what = ((ready & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) | ((ready & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+                     ((ready & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+    Drive(fd, what);
+  }
+
+  static int CloseSocket(void* self, curl_socket_t fd) {
+    auto* const state = static_cast<State*>(self);
+    state->loop.Unwatch(fd);
+    state->sockets.erase(fd);
+    return close(fd);
+  }
+
+  static int WantTimer(CURLM* /*multi*/, long timeout_ms, void* self) {
+    auto* const state = static_cast<State*>(self);
+    state->loop.Cancel(state->timer);
+    state->timer = 0;
+    state->due = timeout_ms == 0;
+    if (timeout_ms > 0) {
+      state->timer = state->loop.At(MonotonicNs() + timeout_ms * kMsNs, [state] {
+        state->timer = 0;
+        state->Drive(CURL_SOCKET_TIMEOUT, 0);
+      });
+    }
+    return 0;
+  }
+
+  // libcurl works, then those that are ended are told. They may start others: those are taken up here too, for libcurl
+  // must not be entered from within itself.
+  void Drive(curl_socket_t fd, int what) {
+    if (std::exchange(driving, true)) return;
+    if (fd == CURL_SOCKET_TIMEOUT) due = false;
+    int running = 0;
+    curl_multi_socket_action(multi, fd, what, &running);
+    TellEnded();
+    while (std::exchange(due, false)) {
+      curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+      TellEnded();
+    }
+    driving = false;
+  }
+
+  void TellEnded() {
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      Transfer* transfer = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+      const CURLcode result = message->data.result;
+      End(*transfer, result, false);
+    }
+  }
+
+  static int64_t At(const Transfer& transfer, CURLINFO which) {
+    curl_off_t since_start_us = 0;
+    curl_easy_getinfo(transfer.easy, which, &since_start_us);
+    return since_start_us > 0 ? transfer.started_ns + since_start_us * 1000 : -1;
+  }
+
+  void End(Transfer& transfer, CURLcode result, bool cancelled) {
+    HttpResponse response;
+    response.finished_ns = MonotonicNs();
+    response.started_ns = transfer.started_ns;
+    long status = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    response.status = static_cast<int>(status);
+    long connections = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_NUM_CONNECTS, &connections);
+    if (connections > 0) {
+      response.connected_ns = At(transfer, CURLINFO_CONNECT_TIME_T);
+      response.secured_ns = At(transfer, CURLINFO_APPCONNECT_TIME_T);
+    }
+    if (status != 0) response.first_byte_ns = At(transfer, CURLINFO_STARTTRANSFER_TIME_T);
+    curl_off_t bytes = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_SIZE_UPLOAD_T, &bytes);
+    response.sent_bytes = static_cast<uint64_t>(bytes);
+    curl_easy_getinfo(transfer.easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+    response.received_bytes = static_cast<uint64_t>(bytes);
+    if (cancelled) {
+      response.end = HttpResponse::End::kCancelled;
+      response.error = "cancelled";
+    } else if (result == CURLE_OPERATION_TIMEDOUT) {
+      response.end = HttpResponse::End::kTimedOut;
+      response.error = TimedOut(transfer, connections > 0 && response.connected_ns < 0);
+    } else if (result != CURLE_OK) {
+      response.end = HttpResponse::End::kFailed;
+      response.error = transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(result);
+    }
+    response.body = transfer.body.Text();
+
+    curl_multi_remove_handle(multi, transfer.easy);
+    loop.Cancel(transfer.first_byte_timer);
+    transfer.first_byte_timer = 0;
+    curl_slist_free_all(std::exchange(transfer.headers, nullptr));
+    transfer.idle = true;
+    --in_flight;
+    const std::function<void(HttpResponse &&)> ended = std::exchange(transfer.ended, nullptr);
+    idle.push_back(&transfer);
+    ended(std::move(response));
+  }
+
+  // In words of the limit and not of the time it took, so that the same cause has the same text.
+  static std::string TimedOut(const Transfer& transfer, bool connecting) {
+    const HttpRequest& request = transfer.request;
+    if (transfer.first_byte_late)
+      return fmt::format("no byte of the answer within {}", FormatDuration(request.first_byte_timeout_ns));
+    const int64_t connect_ns = request.connect_timeout_ns;
+    if (connecting && connect_ns > 0 && (request.timeout_ns == 0 || connect_ns < request.timeout_ns))
+      return fmt::format("not connected within {}", FormatDuration(connect_ns));
+    return fmt::format("took longer than {}{}", FormatDuration(request.timeout_ns),
+                       connecting ? "; it was not even connected" : "");
+  }
+
+  static size_t Received(char* bytes, size_t /*one*/, size_t count, void* of) {
+    auto* const transfer = static_cast<Transfer*>(of);
+    if (!transfer->request.wants_body) return count;
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (transfer->request.wants_body(static_cast<int>(status))) transfer->body.Append({bytes, count});
+    return count;
+  }
+
+  static size_t HeaderReceived(char* /*bytes*/, size_t /*one*/, size_t count, void* of) {
+    auto* const transfer = static_cast<Transfer*>(of);
+    transfer->client->loop.Cancel(std::exchange(transfer->first_byte_timer, 0));
+    return count;
+  }
+
+  Transfer& Take() {
+    if (!idle.empty()) {
+      Transfer& transfer = *idle.back();
+      idle.pop_back();
+      return transfer;
+    }
+    transfers.push_back(std::make_unique<Transfer>());
+    Transfer& transfer = *transfers.back();
+    transfer.client = this;
+    transfer.easy = curl_easy_init();
+    curl_easy_setopt(transfer.easy, CURLOPT_PRIVATE, &transfer);
+    curl_easy_setopt(transfer.easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(transfer.easy, CURLOPT_NOPROGRESS, 1L);
+    curl_easy_setopt(transfer.easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(transfer.easy, CURLOPT_PROXY, "");  // the environment's would be measured instead of the target
+    curl_easy_setopt(transfer.easy, CURLOPT_ERRORBUFFER, transfer.error);
+    curl_easy_setopt(transfer.easy, CURLOPT_WRITEFUNCTION, &State::Received);
+    curl_easy_setopt(transfer.easy, CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(transfer.easy, CURLOPT_HEADERFUNCTION, &State::HeaderReceived);
+    curl_easy_setopt(transfer.easy, CURLOPT_HEADERDATA, &transfer);
+    curl_easy_setopt(transfer.easy, CURLOPT_CLOSESOCKETFUNCTION, &State::CloseSocket);
+    curl_easy_setopt(transfer.easy, CURLOPT_CLOSESOCKETDATA, this);
+    curl_easy_setopt(transfer.easy, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
+    return transfer;
+  }
+
+  void Prepare(Transfer& transfer) {
+    const HttpRequest& request = transfer.request;
+    CURL* const easy = transfer.easy;
+    const bool has_body =
+        !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);  // whatever the last one was
+    if (has_body) {
+      curl_easy_setopt(easy, CURLOPT_POST, 1L);
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+    }
+    curl_easy_setopt(easy, CURLOPT_NOBODY, request.method == "HEAD" ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+    for (const std::string& header : request.headers)
+      transfer.headers = curl_slist_append(transfer.headers, header.c_str());
+    // It would wait a second for a "100 Continue" that many servers never send.
+    if (has_body) transfer.headers = curl_slist_append(transfer.headers, "Expect:");
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+                     request.unix_socket.empty() ? nullptr : request.unix_socket.c_str());
+    const bool secure = request.url.starts_with("https:");
+    const bool two = request.version == HttpRequest::Version::kHttp2;
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     request.version == HttpRequest::Version::kHttp1 ? static_cast<long>(CURL_HTTP_VERSION_1_1)
+                     : two && !secure ? static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+                                      : static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    // With HTTP/2 further requests go onto the connection that is being made instead of each making its own.
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, two ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);
+    if (!request.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, CeilMs(request.timeout_ns));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CeilMs(request.connect_timeout_ns));
+  }
+
+  EventLoop& loop;
+  CURLM* const multi;
+  std::vector<std::unique_ptr<Transfer>> transfers;
+  std::vector<Transfer*> idle;
+  absl::flat_hash_map<curl_socket_t, Socket> sockets;
+  size_t in_flight = 0;
+  EventLoop::TimerId timer = 0;
+  bool due = false;      // libcurl wants to be called at once
+  bool driving = false;  // it is being called
+};
+
+HttpClient::HttpClient(EventLoop& loop, size_t connections) : state_(std::make_unique<State>(loop, connections)) {}
+
+HttpClient::~HttpClient() = default;
+
+void HttpClient::Start(HttpRequest request, std::function<void(HttpResponse&&)> ended) {
+  State::Transfer& transfer = state_->Take();
+  transfer.idle = false;
+  ++state_->in_flight;
+  transfer.request = std::move(request);
+  transfer.ended = std::move(ended);
+  transfer.body = BoundedOutput();
+  transfer.error[0] = '\0';
+  transfer.first_byte_late = false;
+  state_->Prepare(transfer);
+  transfer.started_ns = MonotonicNs();
+  if (transfer.request.first_byte_timeout_ns > 0) {
+    transfer.first_byte_timer = state_->loop.At(transfer.started_ns + transfer.request.first_byte_timeout_ns,
+                                                [state = state_.get(), &transfer] {
+                                                  transfer.first_byte_timer = 0;
+                                                  transfer.first_byte_late = true;
+                                                  state->End(transfer, CURLE_OPERATION_TIMEDOUT, false);
+                                                });
+  }
+  curl_multi_add_handle(state_->multi, transfer.easy);
+  state_->due = true;
+  state_->Drive(CURL_SOCKET_TIMEOUT, 0);
+}
+
+void HttpClient::CancelAll() {
+  // By position: those that are told may start others, which are then cancelled too.
+  for (size_t i = 0; i < state_->transfers.size(); ++i) {
+    if (!state_->transfers[i]->idle) state_->End(*state_->transfers[i], CURLE_OK, true);
+  }
+}
+
+size_t HttpClient::in_flight() const { return state_->in_flight; }
+
+}  // namespace assay

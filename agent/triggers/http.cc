@@ -1,0 +1,125 @@
+// The HTTP trigger: one request per trigger, on connections that are kept alive.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/http_client.h"
+#include "agent/triggers/trigger_kind.h"
+#include "common/built_in_names.h"
+
+namespace assay {
+namespace {
+
+class HttpTrigger final : public TriggerKind {
+ public:
+  explicit HttpTrigger(TriggerContext context)
+      : context_(std::move(context)),
+        http_(context_.spec.trigger().http()),
+        names_{.agent = context_.agent_name,
+               .run_id = context_.spec.run_id(),
+               .block = context_.spec.block(),
+               .target = context_.spec.target()},
+        client_(context_.loop, context_.spec.slots()) {}
+
+  // A host that cannot be reached is not looked for here: it is a finding about the target, and becomes rows.
+  void Prepare(std::function<void(absl::Status)> done) override {
+    if (http_.url().empty()) return done(absl::InvalidArgumentError("the HTTP trigger has no URL"));
+    const uint64_t most = context_.spec.count() > 0 ? std::min<uint64_t>(context_.spec.count(), context_.spec.slots())
+                                                    : context_.spec.slots();
+    if (context_.max_sockets > 0 && most > context_.max_sockets) {
+      return done(absl::ResourceExhaustedError(
+          fmt::format("agent '{}' is asked for {} requests at once, but this host's limits allow {}; raise 'ulimit -n' "
+                      "there, use more agents, or lower the requests in flight",
+                      context_.agent_name, most, context_.max_sockets)));
+    }
+    done(absl::OkStatus());
+  }
+
+  void Fire(v1::TriggerRecord&& record) override {
+    const uint64_t index = record.index();
+    HttpRequest request;
+    request.method = http_.method();
+    request.url = names_.Expand(http_.url(), index);
+    for (const auto& [name, value] : http_.headers())
+      request.headers.push_back(fmt::format("{}: {}", name, names_.Expand(value, index)));
+    request.body = names_.Expand(http_.body(), index);
+    request.version = http_.version() == v1::HttpTrigger::HTTP1   ? HttpRequest::Version::kHttp1
+                      : http_.version() == v1::HttpTrigger::HTTP2 ? HttpRequest::Version::kHttp2
+                                                                  : HttpRequest::Version::kAuto;
+    request.verify_tls = !http_.insecure();
+    request.ca_file = http_.ca_file();
+    request.timeout_ns = context_.spec.trigger().timeout_ns();
+    request.connect_timeout_ns = http_.connect_timeout_ns();
+    request.first_byte_timeout_ns = http_.first_byte_timeout_ns();
+    request.wants_body = [this](int status) { return !Expected(status); };
+    client_.Start(std::move(request), [this, record = std::move(record)](HttpResponse&& response) mutable {
+      End(std::move(record), std::move(response));
+    });
+  }
+
+  void CancelAll(int64_t /*grace_ns*/) override { client_.CancelAll(); }
+
+  size_t in_flight() const override { return client_.in_flight(); }
+
+ private:
+  bool Expected(int status) const {
+    return std::any_of(http_.expect().begin(), http_.expect().end(), [status](const auto& range) {
+      return status >= static_cast<int>(range.from()) && status <= static_cast<int>(range.to());
+    });
+  }
+
+  void End(v1::TriggerRecord&& record, HttpResponse&& response) {
+    record.set_planned_ns(-1);
+    record.set_cpu_ns(-1);
+    record.set_started_ns(response.started_ns);
+    record.set_finished_ns(response.finished_ns);
+    record.set_status(response.status);
+    if (response.connected_ns >= 0) record.set_connected_ns(response.connected_ns);
+    if (response.secured_ns >= 0) record.set_secured_ns(response.secured_ns);
+    if (response.first_byte_ns >= 0) record.set_first_byte_ns(response.first_byte_ns);
+    record.set_sent_bytes(response.sent_bytes);
+    record.set_received_bytes(response.received_bytes);
+    switch (response.end) {
+      case HttpResponse::End::kAnswered:
+        record.set_outcome(Expected(response.status) ? v1::OK : v1::FAILED);
+        if (record.outcome() == v1::FAILED) {
+          record.set_error(fmt::format("answered with status {}", response.status));
+          record.set_output(std::move(response.body));
+          record.set_output_bytes(response.received_bytes);
+        }
+        break;
+      case HttpResponse::End::kFailed:
+        record.set_outcome(v1::FAILED);
+        record.set_error(std::move(response.error));
+        break;
+      case HttpResponse::End::kTimedOut:
+        record.set_outcome(v1::TIMEOUT);
+        record.set_error(std::move(response.error));
+        break;
+      case HttpResponse::End::kCancelled:
+        record.set_outcome(v1::CANCELLED);
+        record.set_error("cancelled");
+        break;
+    }
+    context_.ended(std::move(record));
+  }
+
+  TriggerContext context_;
+  const v1::HttpTrigger& http_;
+  const BuiltInNames names_;
+  HttpClient client_;
+};
+
+}  // namespace
+
+// Registered in registry.cc.
+std::unique_ptr<TriggerKind> MakeHttpTrigger(TriggerContext context);
+std::unique_ptr<TriggerKind> MakeHttpTrigger(TriggerContext context) {
+  return std::make_unique<HttpTrigger>(std::move(context));
+}
+
+}  // namespace assay

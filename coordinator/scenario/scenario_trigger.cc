@@ -1,0 +1,97 @@
+#include "coordinator/scenario/scenario_trigger.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "coordinator/scenario/scalar_value.h"
+#include "coordinator/scenario/scenario_process.h"
+#include "coordinator/scenario/yaml_json.h"
+
+namespace assay {
+namespace {
+
+absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
+  if (length.IsScalar()) {
+    message.set_fixed_ns(DurationValueNs(std::make_shared<YamlNode>(length), 0));
+    return absl::OkStatus();
+  }
+  if (const YamlNodePtr uniform = Find(length, "uniform")) {
+    const int64_t min_ns = DurationValueNs(uniform->items[0], 0);
+    const int64_t max_ns = DurationValueNs(uniform->items[1], 0);
+    if (min_ns > max_ns) {
+      return NodeError(*uniform,
+                       fmt::format("uniform: the shortest sleep {} is above the longest {}",
+                                   FlowText(*uniform->items[0]), FlowText(*uniform->items[1])),
+                       fmt::format("write [{}, {}]", FlowText(*uniform->items[1]), FlowText(*uniform->items[0])));
+    }
+    message.mutable_uniform()->set_min_ns(min_ns);
+    message.mutable_uniform()->set_max_ns(max_ns);
+  } else if (const YamlNodePtr mean = Find(length, "exponential")) {
+    message.set_exponential_mean_ns(DurationValueNs(mean, 0));
+  } else if (const YamlNodePtr list = Find(length, "list")) {
+    for (const YamlNodePtr& item : list->items) message.mutable_list()->add_ns(DurationValueNs(item, 0));
+  }
+  return absl::OkStatus();
+}
+
+void AddStatuses(const YamlNode& node, v1::HttpTrigger& message) {
+  const auto range = ParseStatuses(node.text).value_or(std::pair{200U, 299U});
+  v1::HttpTrigger::StatusRange& added = *message.add_expect();
+  added.set_from(range.first);
+  added.set_to(range.second);
+}
+
+absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
+  const YamlNodePtr url = Find(node, "url");
+  message.set_url(url->text);
+  if (!url->text.starts_with("http://") && !url->text.starts_with("https://") && !url->text.starts_with("$(")) {
+    return NodeError(*url, fmt::format("trigger.http.url has no scheme: {}", FlowText(*url)),
+                     fmt::format("write http://{0} or https://{0}", url->text));
+  }
+  if (const YamlNodePtr headers = Find(node, "headers")) {
+    for (const YamlEntry& entry : headers->entries) (*message.mutable_headers())[entry.key->text] = entry.value->text;
+  }
+  const YamlNodePtr body = Find(node, "body");
+  if (body != nullptr) {
+    const YamlNodePtr json = Find(*body, "json");
+    message.set_body(json != nullptr ? JsonOf(*json) : Find(*body, "text")->text);
+    if (json != nullptr) message.mutable_headers()->insert({"Content-Type", "application/json"});
+  }
+  const YamlNodePtr method = Find(node, "method");
+  message.set_method(method != nullptr ? method->text : body != nullptr ? "POST" : "GET");
+  const YamlNodePtr expect = Find(node, "expect");
+  const YamlNodePtr status = expect == nullptr ? nullptr : Find(*expect, "status");
+  if (status == nullptr || status->IsScalar()) {
+    AddStatuses(status == nullptr ? YamlNode() : *status, message);
+  } else {
+    for (const YamlNodePtr& one : status->items) AddStatuses(*one, message);
+  }
+  if (const YamlNodePtr version = Find(node, "version")) {
+    if (version->text == "1.1") message.set_version(v1::HttpTrigger::HTTP1);
+    if (version->text == "2") message.set_version(v1::HttpTrigger::HTTP2);
+  }
+  if (const YamlNodePtr tls = Find(node, "tls")) {
+    const YamlNodePtr verify = Find(*tls, "verify");
+    message.set_insecure(verify != nullptr && verify->text == "false");
+    if (const YamlNodePtr ca = Find(*tls, "ca")) message.set_ca_file(TextValue(*ca));
+  }
+  message.set_connect_timeout_ns(DurationValueNs(Find(node, "connect_timeout"), 0));
+  message.set_first_byte_timeout_ns(DurationValueNs(Find(node, "first_byte_timeout"), 0));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
+  message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), 0));
+  if (const YamlNodePtr sleep = Find(node, "sleep"))
+    return ReadSleep(*Find(*sleep, "for"), *message.mutable_sleep()->mutable_length());
+  if (const YamlNodePtr http = Find(node, "http")) return ReadHttp(*http, *message.mutable_http());
+  const YamlNodePtr exec = Find(node, "exec");
+  if (const YamlNodePtr input = Find(*exec, "stdin")) message.mutable_exec()->set_stdin(input->text);
+  return ReadProcess(*exec, *message.mutable_exec());
+}
+
+}  // namespace assay

@@ -1,0 +1,263 @@
+// The HTTP trigger against a server of this test, good days and bad ones.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "executor_fixture.h"
+
+namespace assay {
+namespace {
+
+using testing::HasSubstr;
+
+// Answers every request on a connection with what `answer` writes; false closes it.
+class Server {
+ public:
+  using Answer = std::function<bool(int fd, const std::string& request)>;
+
+  explicit Server(Answer answer)
+      : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(listener_, 4096), 0);
+    socklen_t length = sizeof(address);
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Accept(); });
+  }
+  ~Server() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    for (const int fd : fds_) shutdown(fd, SHUT_RDWR);
+    for (std::thread& connection : connections_) connection.join();
+    for (const int fd : fds_) close(fd);
+    close(listener_);
+  }
+
+  std::string Url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  int connections() const { return accepted_; }
+
+ private:
+  void Accept() {
+    while (true) {
+      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0) return;
+      ++accepted_;
+      fds_.push_back(fd);
+      connections_.emplace_back([this, fd] { Serve(fd); });
+    }
+  }
+
+  void Serve(int fd) {
+    std::string pending;
+    std::array<char, 65536> buffer;
+    while (true) {
+      const size_t head = pending.find("\r\n\r\n");
+      if (head != std::string::npos) {
+        size_t body = 0;
+        if (const size_t at = pending.find("Content-Length: "); at < head) body = std::stoul(pending.substr(at + 16));
+        if (pending.size() >= head + 4 + body) {
+          const bool again = answer_(fd, pending.substr(0, head + 4 + body));
+          pending.erase(0, head + 4 + body);
+          if (again) continue;
+          shutdown(fd, SHUT_RDWR);
+          return;
+        }
+      }
+      const ssize_t n = read(fd, buffer.data(), buffer.size());
+      if (n <= 0) return;
+      pending.append(buffer.data(), static_cast<size_t>(n));
+    }
+  }
+
+  Answer answer_;
+  int listener_;
+  uint16_t port_ = 0;
+  std::atomic<int> accepted_ = 0;
+  std::vector<int> fds_;
+  std::vector<std::thread> connections_;
+  std::thread thread_;
+};
+
+void Say(int fd, const std::string& text) {
+  size_t sent = 0;
+  while (sent < text.size()) {
+    const ssize_t n = send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (n <= 0) return;
+    sent += static_cast<size_t>(n);
+  }
+}
+
+bool Ok(int fd, const std::string& body, const std::string& status = "200 OK") {
+  Say(fd, "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  return true;
+}
+
+class HttpTest : public ExecutorTest {
+ protected:
+  static v1::ShareSpec Spec(const std::string& url, uint64_t count = 1, uint32_t slots = 1) {
+    v1::ShareSpec spec = SleepSpec(1, count, slots, 0);
+    v1::HttpTrigger& http = *spec.mutable_trigger()->mutable_http();
+    http.set_method("GET");
+    http.set_url(url);
+    auto* expect = http.add_expect();
+    expect->set_from(200);
+    expect->set_to(299);
+    return spec;
+  }
+};
+
+TEST_F(HttpTest, RequestsGoOverConnectionsThatAreKeptAlive) {
+  Server server([](int fd, const std::string& request) { return Ok(fd, request.substr(0, request.find('\r'))); });
+  const Written written = Execute(Spec(server.Url("/a?i=$(index)&r=$(run)"), 100, 4));
+  ASSERT_EQ(written.triggers.size(), 100U);
+  size_t connected = 0;
+  for (const v1::TriggerRecord& record : written.triggers) {
+    EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+    EXPECT_EQ(record.status(), 200);
+    EXPECT_EQ(record.received_bytes(), ("GET /a?i=" + std::to_string(record.index()) + "&r=1 HTTP/1.1").size());
+    EXPECT_EQ(record.output(), "") << "what is as expected is not kept";
+    ASSERT_TRUE(record.has_first_byte_ns());
+    EXPECT_GE(record.first_byte_ns(), record.started_ns());
+    EXPECT_LE(record.first_byte_ns(), record.finished_ns());
+    if (record.has_connected_ns()) {
+      ++connected;
+      EXPECT_LE(record.connected_ns(), record.first_byte_ns());
+    }
+    EXPECT_FALSE(record.has_secured_ns());
+  }
+  EXPECT_LE(server.connections(), 4);
+  EXPECT_EQ(connected, static_cast<size_t>(server.connections()));
+}
+
+TEST_F(HttpTest, MethodHeadersAndBodyAreTemplates) {
+  Server server([](int fd, const std::string& request) { return Ok(fd, request, "418 Teapot"); });
+  v1::ShareSpec spec = Spec(server.Url("/"));
+  v1::HttpTrigger& http = *spec.mutable_trigger()->mutable_http();
+  http.set_method("POST");
+  (*http.mutable_headers())["X-Trigger"] = "$(agent)/$(index)";
+  http.set_body(R"json({"n": $(index), "literal": "$$(index)"})json");
+  const Written written = Execute(spec);
+  const v1::TriggerRecord& record = written.triggers.at(0);
+  EXPECT_EQ(record.outcome(), v1::FAILED);
+  EXPECT_EQ(record.error(), "answered with status 418");
+  EXPECT_THAT(record.output(), testing::StartsWith("POST / HTTP/1.1\r\n"));
+  EXPECT_THAT(record.output(), HasSubstr("\r\nX-Trigger: alpha/0\r\n"));
+  EXPECT_THAT(record.output(), testing::EndsWith("\r\n\r\n{\"n\": 0, \"literal\": \"$(index)\"}"));
+  EXPECT_EQ(record.sent_bytes(), std::string(R"json({"n": 0, "literal": "$(index)"})json").size());
+}
+
+TEST_F(HttpTest, ABodyOfAGigabyteIsCountedAndNotKept) {
+  constexpr uint64_t kGigabyte = 1 << 30;
+  Server server([](int fd, const std::string&) {
+    Say(fd, "HTTP/1.1 500 Oh\r\nContent-Length: " + std::to_string(kGigabyte) + "\r\n\r\n");
+    const std::string piece(1 << 20, 'x');
+    for (uint64_t sent = 0; sent < kGigabyte; sent += piece.size()) Say(fd, piece);
+    return true;
+  });
+  const Written written = Execute(Spec(server.Url("/")));
+  EXPECT_EQ(written.triggers.at(0).received_bytes(), kGigabyte);
+  EXPECT_LT(written.triggers.at(0).output().size(), 10'000U);
+}
+
+TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
+  Server loris([](int fd, const std::string&) {
+    Say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    for (int i = 0; i < 100; ++i) {
+      Say(fd, "x");
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  });
+  v1::ShareSpec spec = Spec(loris.Url("/"));
+  spec.mutable_trigger()->set_timeout_ns(100 * kMs);
+  const Written slow = Execute(spec);
+  EXPECT_EQ(slow.triggers.at(0).outcome(), v1::TIMEOUT);
+  EXPECT_EQ(slow.triggers.at(0).error(), "took longer than 100 ms");
+  EXPECT_EQ(slow.triggers.at(0).status(), 200);
+  EXPECT_GT(slow.triggers.at(0).received_bytes(), 0U);
+
+  Server silent([](int, const std::string&) { return true; });
+  v1::ShareSpec waiting = Spec(silent.Url("/"), 20, 10);
+  waiting.set_run_id(2);
+  waiting.mutable_trigger()->set_timeout_ns(kPatience);
+  waiting.mutable_trigger()->mutable_http()->set_first_byte_timeout_ns(50 * kMs);
+  const Written nothing = Execute(waiting);
+  ASSERT_EQ(nothing.triggers.size(), 20U);
+  for (const v1::TriggerRecord& record : nothing.triggers) {
+    EXPECT_EQ(record.outcome(), v1::TIMEOUT);
+    EXPECT_EQ(record.error(), "no byte of the answer within 50 ms");
+    EXPECT_FALSE(record.has_first_byte_ns());
+  }
+}
+
+TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
+  Server closes([](int, const std::string&) { return false; });
+  EXPECT_THAT(Execute(Spec(closes.Url("/"))).triggers.at(0).error(), HasSubstr("Empty reply from server"));
+  Server garbles([](int fd, const std::string&) {
+    Say(fd, "\x00\x01garbage\r\n\r\n");
+    return false;
+  });
+  v1::ShareSpec spec = Spec(garbles.Url("/"));
+  spec.set_run_id(2);
+  EXPECT_EQ(Execute(spec).triggers.at(0).outcome(), v1::FAILED);
+  spec = Spec("http://127.0.0.1:1/");
+  spec.set_run_id(3);
+  const Written refused = Execute(spec);
+  EXPECT_EQ(refused.triggers.at(0).outcome(), v1::FAILED);
+  EXPECT_THAT(refused.triggers.at(0).error(), HasSubstr("127.0.0.1 port 1"));
+  EXPECT_EQ(refused.triggers.at(0).status(), 0);
+  spec = Spec("http://no.such.host.invalid/");
+  spec.set_run_id(4);
+  spec.mutable_trigger()->set_timeout_ns(kPatience);
+  EXPECT_THAT(Execute(spec).triggers.at(0).error(), HasSubstr("no.such.host.invalid"));
+  spec = Spec("gopher://127.0.0.1/");
+  spec.set_run_id(5);
+  EXPECT_THAT(Execute(spec).triggers.at(0).error(), HasSubstr("gopher"));
+}
+
+TEST_F(HttpTest, CancelEndsWhatIsInFlight) {
+  Server silent([](int, const std::string&) { return true; });
+  const v1::ShareSpec spec = Spec(silent.Url("/"), 100, 50);
+  Begin(spec);
+  WaitFor(1, [](const v1::ShareStatus& s) { return s.in_flight() == 50; });
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(1, v1::ENDED);
+  const Written written = sink_.Of(1);
+  EXPECT_EQ(written.triggers.size(), 50U);
+  for (const v1::TriggerRecord& record : written.triggers) EXPECT_EQ(record.outcome(), v1::CANCELLED);
+}
+
+TEST_F(HttpTest, MoreRequestsThanTheHostAllowsAreRefused) {
+  Restart({.agent_name = "alpha", .sampler = {}, .max_processes = 0, .max_sockets = 10});
+  Want(Spec("http://127.0.0.1:1/", 100, 20), v1::PREPARE);
+  Exchange();
+  EXPECT_THAT(WaitForPhase(1, v1::REFUSED).error(), HasSubstr("raise 'ulimit -n'"));
+}
+
+TEST_F(HttpTest, AConnectionThatTheServerClosedIsMadeAnew) {
+  Server server([](int fd, const std::string&) {
+    Ok(fd, "x");
+    return false;
+  });
+  const Written written = Execute(Spec(server.Url("/"), 50, 2));
+  for (const v1::TriggerRecord& record : written.triggers) EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+  EXPECT_EQ(server.connections(), 50);
+}
+
+}  // namespace
+}  // namespace assay
