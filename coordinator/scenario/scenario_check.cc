@@ -124,6 +124,8 @@ absl::Status CheckJson(const YamlNode& node, const Rule& rule, std::string_view 
       return status;
   }
   for (const YamlEntry& entry : node.entries) {
+    if (HasReference(entry.key->text))
+      return NodeError(*entry.key, fmt::format("a key in {} cannot refer to a value", Called(path)), "write it out");
     if (absl::Status status = CheckJson(*entry.value, rule, Join(path, entry.key->text), phase); !status.ok())
       return status;
   }

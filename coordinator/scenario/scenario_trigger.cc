@@ -1,5 +1,6 @@
 #include "coordinator/scenario/scenario_trigger.h"
 
+#include <absl/strings/str_replace.h>
 #include <fmt/format.h>
 
 #include <memory>
@@ -36,6 +37,13 @@ absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
   return absl::OkStatus();
 }
 
+// A value that is nothing but one of the agent's numbers stays a number. Within a JSON text quotes are escaped, so what
+// is replaced here is a whole value; keys cannot refer.
+std::string JsonTemplate(const YamlNode& node) {
+  return absl::StrReplaceAll(JsonOf(node),
+                             {{"\"$(index)\"", "$(index)"}, {"\"$(run)\"", "$(run)"}, {"\"$(block)\"", "$(block)"}});
+}
+
 void AddStatuses(const YamlNode& node, v1::HttpTrigger& message) {
   const auto range = ParseStatuses(node.text).value_or(std::pair{200U, 299U});
   v1::HttpTrigger::StatusRange& added = *message.add_expect();
@@ -56,7 +64,7 @@ absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
   const YamlNodePtr body = Find(node, "body");
   if (body != nullptr) {
     const YamlNodePtr json = Find(*body, "json");
-    message.set_body(json != nullptr ? JsonOf(*json) : Find(*body, "text")->text);
+    message.set_body(json != nullptr ? JsonTemplate(*json) : Find(*body, "text")->text);
     if (json != nullptr) message.mutable_headers()->insert({"Content-Type", "application/json"});
   }
   const YamlNodePtr method = Find(node, "method");

@@ -195,6 +195,43 @@ TEST(Scenario, OpenLoops) {
   EXPECT_EQ(load("every: 5m", ", duration: 1h").open().waves().size(), 1);
 }
 
+TEST(Scenario, HttpTriggers) {
+  const auto http = [](const std::string& keys) {
+    return MustLoad("name: t\ngrid: {n: [7]}\nload: {closed: {concurrency: 1}, triggers: 1}\ntrigger: {http: {" + keys +
+                    "}, timeout: 1s}\n")
+        .cells.at(0)
+        .spec.trigger()
+        .http();
+  };
+  const v1::HttpTrigger get = http("url: \"http://h/$(n)/$(index)\"");
+  EXPECT_EQ(get.method(), "GET");
+  EXPECT_EQ(get.url(), "http://h/7/$(index)");
+  ASSERT_EQ(get.expect_size(), 1);
+  EXPECT_EQ(get.expect(0).from(), 200);
+  EXPECT_EQ(get.expect(0).to(), 299);
+  EXPECT_EQ(get.version(), v1::HttpTrigger::AUTO);
+  const v1::HttpTrigger post = http(
+      "url: \"https://h\", headers: {X-A: \"$(agent)\"}, version: \"2\", tls: {verify: false, ca: /x.pem}, "
+      "connect_timeout: 1s, "
+      "first_byte_timeout: 2s, expect: {status: [201, 4xx]}, body: {json: {n: $(n), i: \"$(index)\", t: \"a "
+      "$(index)\", l: "
+      "[1, true, null, \"$$(index)\"], d: 10ms}}");
+  EXPECT_EQ(post.method(), "POST");
+  EXPECT_EQ(post.body(),
+            R"json({"n": 7, "i": $(index), "t": "a $(index)", "l": [1, true, null, "$$(index)"], "d": "10ms"})json");
+  EXPECT_EQ(post.headers().at("Content-Type"), "application/json");
+  EXPECT_EQ(post.headers().at("X-A"), "$(agent)");
+  EXPECT_EQ(post.version(), v1::HttpTrigger::HTTP2);
+  EXPECT_TRUE(post.insecure());
+  EXPECT_EQ(post.ca_file(), "/x.pem");
+  EXPECT_EQ(post.connect_timeout_ns(), 1'000'000'000);
+  EXPECT_EQ(post.first_byte_timeout_ns(), 2'000'000'000);
+  ASSERT_EQ(post.expect_size(), 2);
+  EXPECT_EQ(post.expect(0).to(), 201);
+  EXPECT_EQ(post.expect(1).from(), 400);
+  EXPECT_EQ(http("url: \"http://h\", method: PUT, body: {text: \"x $(index)\"}").body(), "x $(index)");
+}
+
 TEST(Scenario, ATargetMayReplaceAClosedLoopByAnOpenOne) {
   const Plan plan = MustLoad(kBase + "targets:\n  a:\n  b: {load: {open: {rate: 5/s}}}\n");
   EXPECT_TRUE(plan.cells.at(0).spec.load().has_closed());
@@ -377,8 +414,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"far", kBase + "zzzzzz: 3\n", "4:1", "unknown key 'zzzzzz'", "known here: name, about, seed"},
         BadCase{"open_and_closed", "name: t\nload: {open: {rate: 5/s}, closed: {concurrency: 1}}\n", "2:27",
                 "load has both 'open' and 'closed'", "keep one of them"},
-        BadCase{"http", "name: t\ntrigger: {http: {url: x}}\n", "2:11",
-                "'http' in trigger is not supported by this version", "sleep, exec"},
+        BadCase{"grpc", "name: t\ntrigger: {grpc: {target: x}}\n", "2:11",
+                "'grpc' in trigger is not supported by this version", "sleep, exec, http"},
+        BadCase{"http_scheme", kProcess + "trigger: {http: {url: \"db:80/x\"}}\n", "3:23",
+                "trigger.http.url has no scheme: db:80/x", "write http://db:80/x or https://db:80/x"},
+        BadCase{"http_status", kProcess + "trigger: {http: {url: \"http://h\", expect: {status: 2x}}}\n", "3:52",
+                "trigger.http.expect.status cannot be '2x'", "200 or 2xx"},
+        BadCase{"http_name", kProcess + "trigger: {http: {url: \"http://h\", body: {json: [\"$(nme)\"]}}}\n", "3:50",
+                "nme", ""},
+        BadCase{"http_key", kProcess + "trigger: {http: {url: \"http://h\", body: {json: {$(index): 1}}}}\n", "3:49",
+                "cannot refer", "write it out"},
         BadCase{"compare", kBase + "compare: {baseline: a}\n", "4:1", "'compare' in the scenario is not supported",
                 "supported here"},
         BadCase{"setup", kBase + "targets: {a: {setup: {argv: [x]}}}\n", "4:15",
