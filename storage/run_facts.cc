@@ -96,8 +96,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.distinct_services = row["distinct_services"].as<uint64_t>();
   const pqxx::result error = transaction.exec_params(
       "SELECT error, output FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', "
-      "'timeout') AND "
-      "error <> '' ORDER BY index LIMIT 1",
+      "'timeout', 'skipped') AND error <> '' ORDER BY index LIMIT 1",
       sweep_id, run_id);
   if (error.empty()) return;
   const std::string output = error[0][1].is_null() ? "" : pqxx::binarystring(error[0][1]).str();

@@ -131,15 +131,16 @@ absl::Status SweepStore::CreateSweep(SweepRow& sweep) {
                          .as<int64_t>();
     for (CellRow& cell : sweep.cells) {
       const Bounds sleep = SleepBounds(cell.spec);
-      cell.cell_id =
-          transaction
-              .exec_params1(
-                  "INSERT INTO cell (sweep_id, position, label, target, params, spec, sleep_min_ns, sleep_max_ns) "
-                  "VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, -1), nullif($8::bigint, -1)) RETURNING cell_id",
-                  sweep.sweep_id, cell.position, ValidText(cell.label), ValidText(cell.spec.target()),
-                  cell.params.empty() ? "{}" : ValidText(cell.params), Bytes(cell.spec.SerializeAsString()),
-                  sleep.min_ns, sleep.max_ns)[0]
-              .as<int64_t>();
+      cell.cell_id = transaction
+                         .exec_params1(
+                             "INSERT INTO cell (sweep_id, position, label, target, params, spec, sleep_min_ns, "
+                             "sleep_max_ns, loop) "
+                             "VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, -1), nullif($8::bigint, -1), $9) "
+                             "RETURNING cell_id",
+                             sweep.sweep_id, cell.position, ValidText(cell.label), ValidText(cell.spec.target()),
+                             cell.params.empty() ? "{}" : ValidText(cell.params), Bytes(cell.spec.SerializeAsString()),
+                             sleep.min_ns, sleep.max_ns, cell.spec.load().has_open() ? "open" : "closed")[0]
+                         .as<int64_t>();
     }
     MakePartitions(transaction, sweep.sweep_id);
     return absl::OkStatus();

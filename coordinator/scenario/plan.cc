@@ -18,6 +18,7 @@ namespace {
 
 // Beyond these many triggers the sums are estimated: the law of large numbers makes the rest alike, and planning must
 // stay quick.
+constexpr uint64_t kMaxDrawnForArrivals = 200'000;
 constexpr uint64_t kMaxDrawnForSplit = 4'000'000;
 
 int64_t AddSaturating(int64_t a, int64_t b) {
@@ -78,7 +79,7 @@ std::vector<uint64_t> CountsByWork(const v1::CellSpec& spec, uint64_t run_key, c
 // Of a counted open loop. Beyond what is drawn the arrivals are taken to go on as they did.
 int64_t LastArrivalNs(const v1::Load& load, uint64_t run_key) {
   Arrivals arrivals(load.open(), run_key);
-  const uint64_t drawn = std::min(load.triggers(), kMaxDrawnForBound);
+  const uint64_t drawn = std::min(load.triggers(), kMaxDrawnForArrivals);
   int64_t last_ns = 0;
   for (uint64_t i = 0; i < drawn; ++i) {
     const std::optional<int64_t> at_ns = arrivals.Next();

@@ -52,8 +52,8 @@ std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uin
 uint32_t FiringAgents(const v1::CellSpec& spec, uint32_t agents);
 
 // The shortest possible time of one run, ns: greedy list schedule of the known sleeps on all slots (0 for processes),
-// in an open loop at least until the last arrival, plus cool-down. Estimated from the first `max_drawn` sleeps where there
-// are more.
+// in an open loop at least until the last arrival, plus cool-down. Estimated from the first `max_drawn` sleeps where
+// there are more.
 int64_t ShortestRunNs(const v1::CellSpec& spec, uint64_t run_key, uint64_t max_drawn = 200'000);
 
 // Greedy list schedule: each duration goes, in order, to the slot that is free first. Returns the makespan. slots >= 1.

@@ -95,6 +95,7 @@ CREATE TABLE assay.cell (
   spec bytea NOT NULL,
   sleep_min_ns bigint,
   sleep_max_ns bigint,
+  loop text NOT NULL DEFAULT 'closed' CHECK (loop IN ('closed', 'open')),
   UNIQUE (sweep_id, position),
   UNIQUE (sweep_id, cell_id)
 );
@@ -108,6 +109,7 @@ COMMENT ON COLUMN assay.cell.params IS 'Values of the grid''s axes, as the scena
 COMMENT ON COLUMN assay.cell.spec IS 'What it asks of the agents: message assay.v1.CellSpec';
 COMMENT ON COLUMN assay.cell.sleep_min_ns IS 'Lower bound of the sleeps it asks for, nanoseconds; null if they have none or are no sleeps';
 COMMENT ON COLUMN assay.cell.sleep_max_ns IS 'Upper bound of the sleeps it asks for, nanoseconds; null if they have none or are no sleeps';
+COMMENT ON COLUMN assay.cell.loop IS 'closed (a trigger starts when another ends) or open (triggers are due at instants of their own)';
 
 CREATE TABLE assay.run (
   run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -439,7 +441,7 @@ COMMENT ON COLUMN assay.hook.begun_at IS 'When it was begun';
 CREATE TABLE assay.run_result (
   run_id bigint PRIMARY KEY REFERENCES assay.run ON DELETE CASCADE,
   agents bigint NOT NULL,
-  slots bigint NOT NULL,
+  slots bigint,
   triggers bigint NOT NULL,
   ok bigint NOT NULL,
   failed bigint NOT NULL,

@@ -15,7 +15,8 @@ BEGIN
          s.start_skew_ms, s.start_skew_bound_ms, s.committed_at
   FROM (
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
-           coalesce(sum(slots), 0) AS slots,
+           -- In an open loop nothing waits for a slot to work in: there is no ideal that is made of slots.
+           CASE WHEN (SELECT c.loop FROM assay.cell c WHERE c.cell_id = the_run.cell_id) = 'closed' THEN coalesce(sum(slots), 0) END AS slots,
            (max(first_dispatch_ns) - min(first_dispatch_ns)) / 1e6 AS start_skew_ms,
            -- Two clocks are compared: the two worst errors may add up.
            CASE WHEN count(first_dispatch_ns) = 1 THEN 0 ELSE

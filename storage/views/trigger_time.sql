@@ -10,7 +10,10 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        (t.started_ns - t.intended_ns) / 1e6::double precision AS slip_ms,
        t.planned_ns / 1e6::double precision AS planned_ms,
        t.outcome, t.exit_code, t.signal, t.cpu_ns / 1e6::double precision AS cpu_ms,
-       t.output, t.output_bytes, t.error
+       t.output, t.output_bytes, t.error,
+       t.status, (t.connected_ns - t.started_ns) / 1e6::double precision AS connected_ms,
+       (t.secured_ns - t.started_ns) / 1e6::double precision AS secured_ms,
+       (t.first_byte_ns - t.started_ns) / 1e6::double precision AS first_byte_ms, t.sent_bytes, t.received_bytes
 FROM assay.trigger t
 JOIN assay.run r ON r.sweep_id = t.sweep_id AND r.run_id = t.run_id
 JOIN assay.cell c ON c.cell_id = r.cell_id
@@ -32,3 +35,9 @@ COMMENT ON COLUMN assay.trigger_time.cpu_ms IS 'User and system time of the proc
 COMMENT ON COLUMN assay.trigger_time.output IS 'First and last 4 KiB of stdout and stderr';
 COMMENT ON COLUMN assay.trigger_time.output_bytes IS 'All that it wrote, bytes';
 COMMENT ON COLUMN assay.trigger_time.error IS 'Why it is not ok, in words';
+COMMENT ON COLUMN assay.trigger_time.status IS 'Status of the answer to a request; null if none came, or if it is no request';
+COMMENT ON COLUMN assay.trigger_time.connected_ms IS 'From its begin until its connection was made, milliseconds; null where one was kept alive';
+COMMENT ON COLUMN assay.trigger_time.secured_ms IS 'From its begin until TLS was agreed on, milliseconds; null without TLS, and where a connection was kept alive';
+COMMENT ON COLUMN assay.trigger_time.first_byte_ms IS 'From its begin to the first byte of the answer, milliseconds; null if none came';
+COMMENT ON COLUMN assay.trigger_time.sent_bytes IS 'Of the request''s body';
+COMMENT ON COLUMN assay.trigger_time.received_bytes IS 'Of the answer''s body';

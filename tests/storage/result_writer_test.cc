@@ -70,6 +70,27 @@ TEST_F(ResultWriterTest, StoresEveryFieldOfATrigger) {
             5);
 }
 
+TEST_F(ResultWriterTest, StoresWhatIsKnownOfARequest) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  AddTrigger(batch, 0, 0, 1, 9);
+  v1::TriggerRecord* request = batch.mutable_triggers(0);
+  request->set_status(200);
+  request->set_connected_ns(2);
+  request->set_secured_ns(3);
+  request->set_first_byte_ns(0);
+  request->set_sent_bytes(5);
+  AddTrigger(batch, 1, 0, 1, 9);
+  batch.mutable_triggers(1)->set_status(204);
+  AddTrigger(batch, 2, 0, 1, 9, v1::FAILED);
+  batch.mutable_triggers(2)->set_error("could not connect");
+  EXPECT_EQ(WriteOk({batch}).rows, 3u);
+  EXPECT_EQ(
+      Value("SELECT string_agg(concat_ws('|', coalesce(status::text, '-'), coalesce(connected_ns::text, '-'), "
+            "coalesce(secured_ns::text, '-'), coalesce(first_byte_ns::text, '-'), coalesce(sent_bytes::text, '-'), "
+            "coalesce(received_bytes::text, '-')), ' ' ORDER BY index) FROM trigger"),
+      "200|2|3|0|5|0 204|-|-|-|0|0 -|-|-|-|-|-");
+}
+
 TEST_F(ResultWriterTest, StoresSamplesWithNullForWhatTheKernelHasNot) {
   v1::Batch batch = NextBatch("s", run_.run_id);
   v1::CgroupSample* sample = batch.add_cgroup_samples();

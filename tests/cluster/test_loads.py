@@ -1,0 +1,103 @@
+"""Loads and kinds of trigger through the command line, with a target of this test."""
+import asyncio
+import threading
+import time
+import unittest
+
+from world import World
+
+
+class StallingServer:
+    """HTTP/1.1 on a free port. A second after the first request for a path, whatever asks for it waits until two seconds are over."""
+
+    def __init__(self):
+        self.begun = {}
+        self.port = 0
+        self.loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(ready,), daemon=True)
+        self.thread.start()
+        ready.wait()
+
+    def run(self, ready):
+        async def serve():
+            server = await asyncio.start_server(self.answer, "127.0.0.1", 0, backlog=1024)
+            self.port = server.sockets[0].getsockname()[1]
+            ready.set()
+        self.loop.run_until_complete(serve())
+        self.loop.run_forever()
+
+    async def answer(self, reader, writer):
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                path = head.split(b" ")[1]
+                age = time.monotonic() - self.begun.setdefault(path, time.monotonic())
+                if 1 <= age < 2:
+                    await asyncio.sleep(2 - age)
+                status = b"503 No" if b"refuse" in path else b"200 OK"
+                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\nhello")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+
+
+class Loads(World):
+    def setUp(self):
+        super().setUp()
+        self.server = StallingServer()
+        self.addCleanup(self.server.stop)
+
+    def test_a_stall_shows_in_an_open_loop_and_hides_in_a_closed_one(self):
+        code, out, err = self.assay("run", self.write("stall.yaml", f"""
+name: stall
+agents: {{count: 2}}
+targets:
+  open: {{load: {{open: {{rate: 200/s, arrivals: poisson}}}}}}
+  closed: {{load: {{closed: {{concurrency: 2}}}}}}
+load: {{duration: 3s}}
+trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/$(target)"}}, timeout: 10s}}
+limits: {{slip_p99: 10s}}
+"""))
+        self.assertEqual(code, 0, out + err)
+        rows = {r[0]: r[1:] for r in self.sql("select target, response_p99_ms, triggers, slots is null, overhead_percent is null from run_summary")}
+        self.assertGreater(float(rows["open"][0]), 500, "a third of the triggers came while it stalled")
+        self.assertLess(float(rows["closed"][0]), 500, "two of thousands met the stall")
+        # Poisson, 200/s over 3 s: 600, give or take six standard deviations.
+        self.assertLess(abs(int(rows["open"][1]) - 600), 150)
+        self.assertEqual(rows["open"][2:], ["t", "t"], "in an open loop nothing is scheduled on slots")
+        self.assertEqual(rows["closed"][2:], ["f", "f"])
+        self.assertEqual(self.sql("select distinct status, received_bytes from trigger"), [["200", "5"]])
+        self.assertEqual(self.sql("select count(*) from trigger_time where first_byte_ms is null or first_byte_ms > service_ms"), [["0"]])
+
+    def test_far_more_than_can_be_started_is_rows_that_say_skipped(self):
+        code, out, err = self.assay("run", self.write("flood.yaml", """
+name: flood
+load: {open: {rate: 2000/s, in_flight: 10, deadline: 50ms}, duration: 1s}
+trigger: {sleep: {for: 100ms}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        counts = dict(self.sql("select outcome, count(*) from trigger group by 1"))
+        self.assertEqual(sum(int(n) for n in counts.values()), 2001, "each arrival is a row")
+        self.assertGreater(int(counts["skipped"]), 1500)
+        self.assertEqual(self.sql("select count(*) from trigger where outcome = 'skipped' and (dispatched_ns - intended_ns <= 50000000 or started_ns is not null)"), [["0"]])
+        self.assertIn("failures", out)
+        self.assertIn("slip", out)
+        self.assertIn("not started within its deadline of 50 ms", out)
+
+    def test_an_answer_that_was_not_expected_is_a_failure_with_its_text(self):
+        code, out, err = self.assay("run", self.write("refused.yaml", f"""
+name: refused
+load: {{open: {{burst: 20}}}}
+trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/refuse"}}, timeout: 10s}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        self.assertIn("answered with status 503; its output ends with: hello", out)
+        self.assertEqual(self.sql("select count(*), min(intended_ns), max(intended_ns), max(status) from trigger where outcome = 'failed'"), [["20", "0", "0", "503"]])
+
+
+if __name__ == "__main__":
+    unittest.main()
