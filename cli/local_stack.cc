@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "cli/control_client.h"
 #include "cli/data_dir.h"
@@ -180,13 +181,14 @@ std::vector<std::string> LocalStack::TakeDeaths() {
     member.reported = true;
     deaths.push_back(member.program->Obituary());
   };
+  if (!server_->running() && !std::exchange(server_reported_, true)) deaths.push_back(server_->Obituary());
   look(coordinator_);
   for (Member& agent : agents_) look(agent);
   return deaths;
 }
 
 bool LocalStack::broken() {
-  if (!coordinator_.program->running()) return true;
+  if (!coordinator_.program->running() || !server_->running()) return true;
   return !agents_.empty() &&
          std::none_of(agents_.begin(), agents_.end(), [](const Member& agent) { return agent.program->running(); });
 }

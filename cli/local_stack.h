@@ -40,7 +40,7 @@ class LocalStack {
 
   // Obituaries of the programs that have died since the last call.
   std::vector<std::string> TakeDeaths();
-  // Nothing more can happen: the coordinator, or the last agent, is gone.
+  // Nothing more can happen: the database, the coordinator, or the last agent is gone.
   bool broken();
   // The destructor will not wait for results, only for the agents to kill what they have in flight.
   void Hurry() { hurry_ = true; }
@@ -60,6 +60,7 @@ class LocalStack {
   StackLock lock_;  // let go last
   StackFacts facts_;
   std::unique_ptr<PrivateServer> server_;
+  bool server_reported_ = false;  // its death
   Member coordinator_;
   std::vector<Member> agents_;
   bool hurry_ = false;

@@ -141,7 +141,7 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(const std::s
   for (const char* leftover : {"/.s.PGSQL.5432", "/.s.PGSQL.5432.lock"})
     fs::remove(server->socket_dir_ + leftover, error);
 
-  const std::string log = directory + "/postgres.log";
+  const std::string log = server->log_ = directory + "/postgres.log";
   if (fs::file_size(log, error) > kLogLimitBytes && !error) fs::resize_file(log, 0, error);
   const int log_fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (log_fd < 0) return FileError("open", log);
@@ -184,6 +184,13 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(const std::s
   if (const absl::Status made = MakeDatabase(server->socket_dir_); !made.ok()) return made;
   server->url_ = Url(server->socket_dir_, "assay");
   return server;
+}
+
+bool PrivateServer::running() const { return !HasEnded(pidfd_, 0); }
+
+std::string PrivateServer::Obituary() const {
+  return fmt::format("the private PostgreSQL server (process {}) has ended; the last lines of {}:\n{}", pid_, log_,
+                     LastLines(log_));
 }
 
 PrivateServer::~PrivateServer() {

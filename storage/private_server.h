@@ -27,6 +27,9 @@ class PrivateServer {
   const std::string& url() const { return url_; }  // libpq URL, database assay
   const std::string& socket_dir() const { return socket_dir_; }
   pid_t pid() const { return pid_; }  // postmaster
+  bool running() const;
+  // What to say when it is not: the end of its log.
+  std::string Obituary() const;
   // Path below the cgroup root where the server runs; its own cgroup if one could be made.
   const std::string& cgroup() const { return cgroup_; }
 
@@ -34,6 +37,7 @@ class PrivateServer {
   PrivateServer() = default;
   std::unique_ptr<DirectoryLock> lock_;
   std::string url_;
+  std::string log_;
   std::string socket_dir_;
   bool socket_dir_is_temporary_ = false;
   std::string cgroup_;

@@ -302,6 +302,16 @@ sample: {every: 100ms, cooldown: 100ms, host: true}
         self.assertEqual(fired, rows)
         self.assertGreater(int(rows), 0)
 
+    def test_its_database_is_killed(self):
+        run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+        self.wait_for_firing(run)
+        os.kill(int((self.dir / "data" / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        self.assertEqual(run.wait(), 1, run.text())
+        self.assertIn("the private PostgreSQL server", run.text())
+        self.assertIn("the local stack has broken down; what was measured is kept", run.text())
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(self.sql("select state from sweep"), [["running"]])
+
     def test_killed_it_leaves_nothing_behind_and_the_data_is_usable(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
         self.wait_for_firing(run)
