@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/bounded_output.h"
 #include "common/clock.h"
 #include "common/units.h"
 
@@ -31,13 +30,14 @@ bool InitCurl() {
 struct HttpClient::State {
   struct Transfer {
     CURL* easy = nullptr;
+    uint32_t slot = 0;
+    uint32_t uses = 0;  // of the slot: tells an id from that of an earlier request
     bool idle = true;
     HttpRequest request;
     std::function<void(HttpResponse&&)> ended;
     curl_slist* headers = nullptr;
     size_t body_sent = 0;
     int64_t started_ns = 0;
-    BoundedOutput body;
     char error[CURL_ERROR_SIZE] = {};
     bool first_byte_late = false;
     EventLoop::TimerId first_byte_timer = 0;
@@ -181,7 +181,6 @@ struct HttpClient::State {
       response.end = HttpResponse::End::kFailed;
       response.error = transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(result);
     }
-    response.body = transfer.body.Text();
 
     curl_multi_remove_handle(multi, transfer.easy);
     loop.Cancel(transfer.first_byte_timer);
@@ -208,10 +207,10 @@ struct HttpClient::State {
 
   static size_t Received(char* bytes, size_t /*one*/, size_t count, void* of) {
     auto* const transfer = static_cast<Transfer*>(of);
-    if (!transfer->request.wants_body) return count;
+    if (!transfer->request.receive) return count;
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (transfer->request.wants_body(static_cast<int>(status))) transfer->body.Append({bytes, count});
+    transfer->request.receive(static_cast<int>(status), {bytes, count});
     return count;
   }
 
@@ -229,6 +228,7 @@ struct HttpClient::State {
     }
     transfers.push_back(std::make_unique<Transfer>());
     Transfer& transfer = *transfers.back();
+    transfer.slot = static_cast<uint32_t>(transfers.size() - 1);
     transfer.client = this;
     transfer.easy = curl_easy_init();
     curl_easy_setopt(transfer.easy, CURLOPT_PRIVATE, &transfer);
@@ -298,13 +298,13 @@ HttpClient::HttpClient(EventLoop& loop, size_t connections) : state_(std::make_u
 
 HttpClient::~HttpClient() = default;
 
-void HttpClient::Start(HttpRequest request, std::function<void(HttpResponse&&)> ended) {
+HttpClient::Id HttpClient::Start(HttpRequest request, std::function<void(HttpResponse&&)> ended) {
   State::Transfer& transfer = state_->Take();
   transfer.idle = false;
+  const Id id = (Id{++transfer.uses} << 32) | transfer.slot;
   ++state_->in_flight;
   transfer.request = std::move(request);
   transfer.ended = std::move(ended);
-  transfer.body = BoundedOutput();
   transfer.error[0] = '\0';
   transfer.first_byte_late = false;
   state_->Prepare(transfer);
@@ -320,6 +320,14 @@ void HttpClient::Start(HttpRequest request, std::function<void(HttpResponse&&)> 
   curl_multi_add_handle(state_->multi, transfer.easy);
   state_->due = true;
   state_->Drive(CURL_SOCKET_TIMEOUT, 0);
+  return id;
+}
+
+void HttpClient::Cancel(Id id) {
+  const auto slot = static_cast<uint32_t>(id);
+  if (slot >= state_->transfers.size()) return;
+  State::Transfer& transfer = *state_->transfers[slot];
+  if (!transfer.idle && transfer.uses == id >> 32) state_->End(transfer, CURLE_OK, true);
 }
 
 void HttpClient::CancelAll() {

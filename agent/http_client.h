@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/event_loop.h"
@@ -22,11 +23,12 @@ struct HttpRequest {
   std::string unix_socket;           // path; empty: TCP
   Version version = Version::kAuto;
   bool verify_tls = true;
-  std::string ca_file;                         // PEM; empty: the system's
-  int64_t timeout_ns = 0;                      // of the whole; 0: none. All three are kept to the millisecond
-  int64_t connect_timeout_ns = 0;              // resolving, connecting and TLS; 0: 300 s
-  int64_t first_byte_timeout_ns = 0;           // from the start to the first byte of the answer; 0: none
-  std::function<bool(int status)> wants_body;  // whether the answer's body is kept; unset: it is not
+  std::string ca_file;                // PEM; empty: the system's
+  int64_t timeout_ns = 0;             // of the whole; 0: none. All three are kept to the millisecond
+  int64_t connect_timeout_ns = 0;     // resolving, connecting and TLS; 0: 300 s
+  int64_t first_byte_timeout_ns = 0;  // from the start to the first byte of the answer; 0: none
+  // Gets the answer's body piece by piece, as it comes; must not start or cancel anything.
+  std::function<void(int status, std::string_view bytes)> receive;
 };
 
 // Instants are monotonic, ns, read by libcurl to the microsecond; -1: it did not come to that, or the connection was
@@ -44,7 +46,6 @@ struct HttpResponse {
   int64_t finished_ns = 0;
   uint64_t sent_bytes = 0;  // of bodies, both
   uint64_t received_bytes = 0;
-  std::string body;  // first and last 4 KiB
 };
 
 // HTTP on the event loop, with a pool of connections that are kept alive: libcurl's multi interface, its sockets
@@ -56,8 +57,10 @@ class HttpClient {
   HttpClient(EventLoop& loop, size_t connections);
   ~HttpClient();  // what is in flight is dropped, `ended` is not called
 
+  using Id = uint64_t;
   // `ended` is called once, later or within this call; it may start others.
-  void Start(HttpRequest request, std::function<void(HttpResponse&&)> ended);
+  Id Start(HttpRequest request, std::function<void(HttpResponse&&)> ended);
+  void Cancel(Id id);  // ends it now, as kCancelled; one that has ended is fine
   // Ends all that is in flight, as kCancelled.
   void CancelAll();
 

@@ -131,6 +131,8 @@ void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
   record.set_finished_ns(finished_ns);
   if (record.has_connected_ns()) record.set_connected_ns(record.connected_ns() - *t0_ns_);
   if (record.has_secured_ns()) record.set_secured_ns(record.secured_ns() - *t0_ns_);
+  if (record.has_created_ns()) record.set_created_ns(record.created_ns() - *t0_ns_);
+  if (record.has_running_ns()) record.set_running_ns(record.running_ns() - *t0_ns_);
   if (record.has_first_byte_ns()) record.set_first_byte_ns(record.first_byte_ns() - *t0_ns_);
   Keep(std::move(record));
   pacer_.Ended(finished_ns);

@@ -117,13 +117,15 @@ void AppendRequest(CopyText& rows, const v1::TriggerRecord& trigger) {
   number(trigger.has_first_byte_ns(), trigger.first_byte_ns());
   number(IsRequest(trigger), static_cast<int64_t>(trigger.sent_bytes()));
   number(IsRequest(trigger), static_cast<int64_t>(trigger.received_bytes()));
+  number(trigger.has_created_ns(), trigger.created_ns());
+  number(trigger.has_running_ns(), trigger.running_ns());
 }
 
 }  // namespace
 
 bool IsPlain(const v1::TriggerRecord& trigger) {
   return !trigger.has_exit() && trigger.signal() == 0 && trigger.cpu_ns() <= 0 && trigger.output_bytes() == 0 &&
-         trigger.output().empty() && trigger.error().empty() && !IsRequest(trigger);
+         trigger.output().empty() && trigger.error().empty() && !IsRequest(trigger) && !trigger.has_created_ns();
 }
 
 const std::vector<std::string>& PlainTriggerColumns() {
@@ -140,9 +142,10 @@ void AppendPlainTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const 
 
 const std::vector<std::string>& TriggerColumns() {
   static const auto& columns = *new std::vector<std::string>{
-      "run_id",     "agent_id", "index",        "intended_ns", "dispatched_ns", "started_ns", "finished_ns",
-      "planned_ns", "outcome",  "exit_code",    "signal",      "cpu_ns",        "output",     "output_bytes",
-      "error",      "status",   "connected_ns", "secured_ns",  "first_byte_ns", "sent_bytes", "received_bytes"};
+      "run_id",        "agent_id",     "index",          "intended_ns", "dispatched_ns", "started_ns",
+      "finished_ns",   "planned_ns",   "outcome",        "exit_code",   "signal",        "cpu_ns",
+      "output",        "output_bytes", "error",          "status",      "connected_ns",  "secured_ns",
+      "first_byte_ns", "sent_bytes",   "received_bytes", "created_ns",  "running_ns"};
   return columns;
 }
 

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "agent/http_client.h"
 #include "agent/triggers/trigger_kind.h"
+#include "common/bounded_output.h"
 #include "common/built_in_names.h"
 
 namespace assay {
@@ -55,8 +57,13 @@ class HttpTrigger final : public TriggerKind {
     request.timeout_ns = context_.spec.trigger().timeout_ns();
     request.connect_timeout_ns = http_.connect_timeout_ns();
     request.first_byte_timeout_ns = http_.first_byte_timeout_ns();
-    request.wants_body = [this](int status) { return !Expected(status); };
-    client_.Start(std::move(request), [this, record = std::move(record)](HttpResponse&& response) mutable {
+    const auto output = std::make_shared<BoundedOutput>();
+    request.receive = [this, output](int status, std::string_view bytes) {
+      if (!Expected(status)) output->Append(bytes);
+    };
+    client_.Start(std::move(request), [this, output, record = std::move(record)](HttpResponse&& response) mutable {
+      record.set_output(output->Text());
+      record.set_output_bytes(output->total_bytes());
       End(std::move(record), std::move(response));
     });
   }
@@ -86,11 +93,7 @@ class HttpTrigger final : public TriggerKind {
     switch (response.end) {
       case HttpResponse::End::kAnswered:
         record.set_outcome(Expected(response.status) ? v1::OK : v1::FAILED);
-        if (record.outcome() == v1::FAILED) {
-          record.set_error(fmt::format("answered with status {}", response.status));
-          record.set_output(std::move(response.body));
-          record.set_output_bytes(response.received_bytes);
-        }
+        if (record.outcome() == v1::FAILED) record.set_error(fmt::format("answered with status {}", response.status));
         break;
       case HttpResponse::End::kFailed:
         record.set_outcome(v1::FAILED);

@@ -6,7 +6,8 @@
 #define ASSAY_TRIGGER_KINDS(KIND) \
   KIND(kSleep, MakeSleepTrigger)  \
   KIND(kExec, MakeExecTrigger)    \
-  KIND(kHttp, MakeHttpTrigger)
+  KIND(kHttp, MakeHttpTrigger)    \
+  KIND(kContainer, MakeContainerTrigger)
 
 namespace assay {
 

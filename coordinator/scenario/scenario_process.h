@@ -7,8 +7,8 @@
 
 namespace assay {
 
-// What exec triggers and hooks have in common: argv, env and cwd of a process, as checked. `message` is an ExecTrigger
-// or a Hook.
+// What exec triggers and hooks have in common: argv, env and cwd of a process, as checked. `message` is an ExecTrigger,
+// a ContainerTrigger or a Hook.
 template <typename Message>
 absl::Status ReadProcess(const YamlNode& node, Message& message) {
   const YamlNodePtr argv = Find(node, "argv");

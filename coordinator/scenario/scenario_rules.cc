@@ -90,9 +90,21 @@ const Shape kHttpShape{
                {"first_byte_timeout", &kTimeout, "until the answer begins; default: the trigger's timeout"}}};
 const Rule kHttp = MapOf(kHttpShape);
 
+// Processes in containers.
+const Rule kEngineInFlight = Integer(1, 10'000);
+const Shape kContainerShape{
+    .fields = {{"name", &kExecText, "name or id of a running container", true},
+               {"argv", &kExecArgv, "program and arguments, started in it without a shell", true},
+               {"env", &kExecEnv, "added to the container's environment"},
+               {"cwd", &kExecText, "directory to start in; default: the container's"},
+               {"user", &kText, "default: the container's"},
+               {"socket", &kText, "the engine's unix socket on the agent's host; default: /var/run/docker.sock"},
+               {"in_flight", &kEngineInFlight, "on one agent at most, further ones wait; default: 100"}}};
+const Rule kContainer = MapOf(kContainerShape);
+
 const Shape kTriggerShape{.fields = {{"sleep", &kSleep, "waits, and does nothing", false, true},
                                      {"exec", &kExec, "a process", false, true},
-                                     {"container", nullptr, "", false, true},
+                                     {"container", &kContainer, "a process in a container", false, true},
                                      {"http", &kHttp, "a request", false, true},
                                      {"grpc", nullptr, "", false, true},
                                      {"driver", nullptr, "", false, true},

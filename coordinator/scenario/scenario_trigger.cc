@@ -13,6 +13,9 @@
 namespace assay {
 namespace {
 
+constexpr const char* kDockerSocket = "/var/run/docker.sock";
+constexpr uint32_t kDefaultEngineInFlight = 100;
+
 absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
   if (length.IsScalar()) {
     message.set_fixed_ns(DurationValueNs(std::make_shared<YamlNode>(length), 0));
@@ -90,6 +93,16 @@ absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
   return absl::OkStatus();
 }
 
+absl::Status ReadContainer(const YamlNode& node, v1::ContainerTrigger& message) {
+  message.set_name(Find(node, "name")->text);
+  const YamlNodePtr user = Find(node, "user");
+  if (user != nullptr) message.set_user(TextValue(*user));
+  const YamlNodePtr socket = Find(node, "socket");
+  message.set_socket(socket == nullptr ? kDockerSocket : TextValue(*socket));
+  message.set_in_flight(static_cast<uint32_t>(IntegerValue(Find(node, "in_flight"), kDefaultEngineInFlight)));
+  return ReadProcess(node, message);
+}
+
 }  // namespace
 
 absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
@@ -97,6 +110,8 @@ absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
   if (const YamlNodePtr sleep = Find(node, "sleep"))
     return ReadSleep(*Find(*sleep, "for"), *message.mutable_sleep()->mutable_length());
   if (const YamlNodePtr http = Find(node, "http")) return ReadHttp(*http, *message.mutable_http());
+  if (const YamlNodePtr container = Find(node, "container"))
+    return ReadContainer(*container, *message.mutable_container());
   const YamlNodePtr exec = Find(node, "exec");
   if (const YamlNodePtr input = Find(*exec, "stdin")) message.mutable_exec()->set_stdin(input->text);
   return ReadProcess(*exec, *message.mutable_exec());

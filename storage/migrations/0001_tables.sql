@@ -237,7 +237,9 @@ CREATE TABLE assay.trigger (
   secured_ns bigint,
   first_byte_ns bigint,
   sent_bytes bigint,
-  received_bytes bigint
+  received_bytes bigint,
+  created_ns bigint,
+  running_ns bigint
 ) PARTITION BY LIST (sweep_id);
 COMMENT ON TABLE assay.trigger IS 'What an agent fired, each once; partitioned by sweep';
 COMMENT ON COLUMN assay.trigger.sweep_id IS 'Sweep it belongs to';
@@ -262,6 +264,8 @@ COMMENT ON COLUMN assay.trigger.secured_ns IS 'When TLS was agreed on, nanosecon
 COMMENT ON COLUMN assay.trigger.first_byte_ns IS 'When the answer''s first byte came, nanoseconds since T0; null if none came';
 COMMENT ON COLUMN assay.trigger.sent_bytes IS 'Of the request''s body';
 COMMENT ON COLUMN assay.trigger.received_bytes IS 'Of the answer''s body';
+COMMENT ON COLUMN assay.trigger.created_ns IS 'When the container engine had made the exec, nanoseconds since T0; null for other kinds';
+COMMENT ON COLUMN assay.trigger.running_ns IS 'When the container engine had started it, nanoseconds since T0; null for other kinds';
 
 CREATE TABLE assay.sample (
   sweep_id bigint NOT NULL,

@@ -1,0 +1,165 @@
+#include "agent/docker_engine.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <memory>
+#include <utility>
+
+namespace assay {
+namespace {
+
+constexpr int64_t kCallTimeoutNs = 60'000'000'000;
+constexpr size_t kMaxAnswer = 1 << 20;
+
+absl::StatusOr<google::protobuf::Struct> ParseJson(const std::string& text) {
+  google::protobuf::Struct parsed;
+  if (!google::protobuf::util::JsonStringToMessage(text, &parsed).ok())
+    return absl::InternalError(fmt::format("the engine answered with something that is not JSON: {:.200}", text));
+  return parsed;
+}
+
+const google::protobuf::Value* Field(const google::protobuf::Struct& parsed, const std::string& name) {
+  const auto found = parsed.fields().find(name);
+  return found == parsed.fields().end() ? nullptr : &found->second;
+}
+
+// Standard output and error come in frames: a byte that says which, three zeros, the length (big endian), the bytes.
+class Frames {
+ public:
+  explicit Frames(std::function<void(std::string_view)> receive) : receive_(std::move(receive)) {}
+
+  void Append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      if (left_ > 0) {
+        const std::string_view payload = bytes.substr(0, left_);
+        receive_(payload);
+        left_ -= payload.size();
+        bytes.remove_prefix(payload.size());
+        continue;
+      }
+      header_.push_back(bytes.front());
+      bytes.remove_prefix(1);
+      if (header_.size() < kHeader) continue;
+      for (size_t i = 4; i < kHeader; ++i) left_ = (left_ << 8) | static_cast<unsigned char>(header_[i]);
+      header_.clear();
+    }
+  }
+
+ private:
+  static constexpr size_t kHeader = 8;
+  std::function<void(std::string_view)> receive_;
+  std::string header_;
+  size_t left_ = 0;
+};
+
+}  // namespace
+
+DockerEngine::DockerEngine(EventLoop& loop, std::string socket, size_t connections)
+    : socket_(std::move(socket)), client_(loop, connections) {}
+
+HttpRequest DockerEngine::Request(const std::string& method, const std::string& path, std::string body) const {
+  HttpRequest request;
+  request.method = method;
+  request.url = "http://docker" + path;
+  request.unix_socket = socket_;
+  request.version = HttpRequest::Version::kHttp1;
+  request.body = std::move(body);
+  if (!request.body.empty()) request.headers.emplace_back("Content-Type: application/json");
+  return request;
+}
+
+absl::Status DockerEngine::Failure(const HttpResponse& response, const std::string& body) const {
+  switch (response.end) {
+    case HttpResponse::End::kAnswered:
+      break;
+    case HttpResponse::End::kCancelled:
+      return absl::CancelledError("cancelled");
+    case HttpResponse::End::kTimedOut:
+      return absl::DeadlineExceededError(fmt::format("the container engine on {}: {}", socket_, response.error));
+    case HttpResponse::End::kFailed:
+      return absl::UnavailableError(fmt::format(
+          "no container engine answers on {}: {}; is it running, and may this user open the socket (root, or "
+          "the group of the socket)?",
+          socket_, response.error));
+  }
+  std::string message = fmt::format("status {}", response.status);
+  if (const auto parsed = ParseJson(body); parsed.ok()) {
+    if (const auto* text = Field(*parsed, "message")) message = text->string_value();
+  }
+  switch (response.status) {
+    case 404:
+      return absl::NotFoundError(message);
+    case 409:
+      return absl::FailedPreconditionError(message);
+    default:
+      return absl::InternalError(fmt::format("the container engine: {}", message));
+  }
+}
+
+void DockerEngine::Call(const std::string& method, const std::string& path, std::string body,
+                        std::function<void(absl::StatusOr<std::string>, int64_t)> done) {
+  HttpRequest request = Request(method, path, std::move(body));
+  request.timeout_ns = kCallTimeoutNs;
+  const auto answer = std::make_shared<std::string>();
+  request.receive = [answer](int /*status*/, std::string_view bytes) {
+    if (answer->size() + bytes.size() <= kMaxAnswer) answer->append(bytes);
+  };
+  client_.Start(std::move(request), [this, answer, done = std::move(done)](HttpResponse&& response) {
+    const bool good = response.end == HttpResponse::End::kAnswered && response.status >= 200 && response.status < 300;
+    done(good ? absl::StatusOr<std::string>(std::move(*answer)) : Failure(response, *answer), response.finished_ns);
+  });
+}
+
+void DockerEngine::Ping(std::function<void(absl::Status)> done) {
+  Call("GET", "/_ping", "",
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); });
+}
+
+void DockerEngine::CreateExec(const std::string& container, const std::string& request,
+                              std::function<void(absl::StatusOr<std::string>, int64_t)> done) {
+  Call("POST", fmt::format("/containers/{}/exec", container), request,
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t answered_ns) {
+         if (!answer.ok()) return done(answer.status(), answered_ns);
+         const auto parsed = ParseJson(*answer);
+         if (!parsed.ok()) return done(parsed.status(), answered_ns);
+         const auto* id = Field(*parsed, "Id");
+         if (id == nullptr) return done(absl::InternalError("the engine gave the exec no id"), answered_ns);
+         done(id->string_value(), answered_ns);
+       });
+}
+
+HttpClient::Id DockerEngine::StartExec(const std::string& exec, std::function<void(std::string_view)> receive,
+                                       std::function<void(absl::Status, int64_t, int64_t)> done) {
+  HttpRequest request = Request("POST", fmt::format("/exec/{}/start", exec), R"({"Detach": false, "Tty": false})");
+  const auto failure = std::make_shared<std::string>();
+  request.receive = [failure, frames = std::make_shared<Frames>(std::move(receive))](int status,
+                                                                                     std::string_view bytes) {
+    if (status == 200 || status == 101) {
+      frames->Append(bytes);
+    } else if (failure->size() < kMaxAnswer) {
+      failure->append(bytes);
+    }
+  };
+  return client_.Start(std::move(request), [this, failure, done = std::move(done)](HttpResponse&& response) {
+    const bool good = response.end == HttpResponse::End::kAnswered && response.status == 200;
+    done(good ? absl::OkStatus() : Failure(response, *failure), response.first_byte_ns, response.finished_ns);
+  });
+}
+
+void DockerEngine::InspectExec(const std::string& exec, std::function<void(absl::StatusOr<ExecState>)> done) {
+  Call("GET", fmt::format("/exec/{}/json", exec), "",
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
+         if (!answer.ok()) return done(answer.status());
+         const auto parsed = ParseJson(*answer);
+         if (!parsed.ok()) return done(parsed.status());
+         ExecState state;
+         if (const auto* running = Field(*parsed, "Running")) state.running = running->bool_value();
+         if (const auto* code = Field(*parsed, "ExitCode")) state.exit_code = static_cast<int>(code->number_value());
+         if (const auto* pid = Field(*parsed, "Pid")) state.pid = static_cast<int64_t>(pid->number_value());
+         done(state);
+       });
+}
+
+}  // namespace assay

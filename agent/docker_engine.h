@@ -1,0 +1,55 @@
+#ifndef ASSAY_AGENT_DOCKER_ENGINE_H_
+#define ASSAY_AGENT_DOCKER_ENGINE_H_
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/http_client.h"
+
+namespace assay {
+
+// The calls of the Docker Engine API (version 1.41; Podman serves the same ones) that triggers need, over the engine's
+// unix socket. Source: docs.docker.com/engine/api. Everything happens on the loop's thread; errors are in the engine's
+// own words, with the mend where the socket is at fault.
+class DockerEngine {
+ public:
+  DockerEngine(EventLoop& loop, std::string socket, size_t connections);
+
+  struct ExecState {
+    bool running = false;
+    int exit_code = 0;
+    int64_t pid = 0;  // in the engine's own PID namespace; 0: none yet
+  };
+
+  // Whether the engine answers. Unavailable: no socket, no rights, nobody there.
+  void Ping(std::function<void(absl::Status)> done);
+  // `request`: the call's JSON. `done` gets the exec's id and when it was answered (monotonic). NotFound: no such
+  // container. FailedPrecondition: it does not run.
+  void CreateExec(const std::string& container, const std::string& request,
+                  std::function<void(absl::StatusOr<std::string>, int64_t answered_ns)> done);
+  // `receive` gets what the process writes, as it comes. `done`: when the engine had started it (-1: it never did),
+  // when its output ended (monotonic), and what went wrong.
+  HttpClient::Id StartExec(const std::string& exec, std::function<void(std::string_view)> receive,
+                           std::function<void(absl::Status, int64_t running_ns, int64_t ended_ns)> done);
+  void InspectExec(const std::string& exec, std::function<void(absl::StatusOr<ExecState>)> done);
+
+  void Cancel(HttpClient::Id id) { client_.Cancel(id); }
+
+ private:
+  void Call(const std::string& method, const std::string& path, std::string body,
+            std::function<void(absl::StatusOr<std::string>, int64_t answered_ns)> done);
+  HttpRequest Request(const std::string& method, const std::string& path, std::string body) const;
+  absl::Status Failure(const HttpResponse& response, const std::string& body) const;
+
+  const std::string socket_;
+  HttpClient client_;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_AGENT_DOCKER_ENGINE_H_
