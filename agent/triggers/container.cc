@@ -126,6 +126,7 @@ class ContainerTrigger final : public TriggerKind {
     if (const int64_t timeout_ns = context_.spec.trigger().timeout_ns(); timeout_ns > 0) {
       exec->timer = context_.loop.At(exec->record.started_ns() + timeout_ns, [this, exec] {
         exec->timer = 0;
+        if (exec->ended) return;  // in time; only its exit code is not known yet
         exec->timed_out = true;
         Terminate(*exec, kGraceNs);
       });

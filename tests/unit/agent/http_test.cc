@@ -1,105 +1,18 @@
 // The HTTP trigger against a server of this test, good days and bad ones.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <chrono>
-#include <functional>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "executor_fixture.h"
+#include "request_server.h"
 
 namespace assay {
 namespace {
 
 using testing::HasSubstr;
-
-// Answers every request on a connection with what `answer` writes; false closes it.
-class Server {
- public:
-  using Answer = std::function<bool(int fd, const std::string& request)>;
-
-  explicit Server(Answer answer)
-      : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(listener_, 4096), 0);
-    socklen_t length = sizeof(address);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { Accept(); });
-  }
-  ~Server() {
-    shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    for (const int fd : fds_) shutdown(fd, SHUT_RDWR);
-    for (std::thread& connection : connections_) connection.join();
-    for (const int fd : fds_) close(fd);
-    close(listener_);
-  }
-
-  std::string Url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
-  int connections() const { return accepted_; }
-
- private:
-  void Accept() {
-    while (true) {
-      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd < 0) return;
-      ++accepted_;
-      fds_.push_back(fd);
-      connections_.emplace_back([this, fd] { Serve(fd); });
-    }
-  }
-
-  void Serve(int fd) {
-    std::string pending;
-    std::array<char, 65536> buffer;
-    while (true) {
-      const size_t head = pending.find("\r\n\r\n");
-      if (head != std::string::npos) {
-        size_t body = 0;
-        if (const size_t at = pending.find("Content-Length: "); at < head) body = std::stoul(pending.substr(at + 16));
-        if (pending.size() >= head + 4 + body) {
-          const bool again = answer_(fd, pending.substr(0, head + 4 + body));
-          pending.erase(0, head + 4 + body);
-          if (again) continue;
-          shutdown(fd, SHUT_RDWR);
-          return;
-        }
-      }
-      const ssize_t n = read(fd, buffer.data(), buffer.size());
-      if (n <= 0) return;
-      pending.append(buffer.data(), static_cast<size_t>(n));
-    }
-  }
-
-  Answer answer_;
-  int listener_;
-  uint16_t port_ = 0;
-  std::atomic<int> accepted_ = 0;
-  std::vector<int> fds_;
-  std::vector<std::thread> connections_;
-  std::thread thread_;
-};
-
-void Say(int fd, const std::string& text) {
-  size_t sent = 0;
-  while (sent < text.size()) {
-    const ssize_t n = send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (n <= 0) return;
-    sent += static_cast<size_t>(n);
-  }
-}
 
 bool Ok(int fd, const std::string& body, const std::string& status = "200 OK") {
   Say(fd, "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
@@ -121,7 +34,8 @@ class HttpTest : public ExecutorTest {
 };
 
 TEST_F(HttpTest, RequestsGoOverConnectionsThatAreKeptAlive) {
-  Server server([](int fd, const std::string& request) { return Ok(fd, request.substr(0, request.find('\r'))); });
+  RequestServer server(
+      [](int fd, const std::string& request) { return Ok(fd, request.substr(0, request.find('\r'))); });
   const Written written = Execute(Spec(server.Url("/a?i=$(index)&r=$(run)"), 100, 4));
   ASSERT_EQ(written.triggers.size(), 100U);
   size_t connected = 0;
@@ -144,7 +58,7 @@ TEST_F(HttpTest, RequestsGoOverConnectionsThatAreKeptAlive) {
 }
 
 TEST_F(HttpTest, MethodHeadersAndBodyAreTemplates) {
-  Server server([](int fd, const std::string& request) { return Ok(fd, request, "418 Teapot"); });
+  RequestServer server([](int fd, const std::string& request) { return Ok(fd, request, "418 Teapot"); });
   v1::ShareSpec spec = Spec(server.Url("/"));
   v1::HttpTrigger& http = *spec.mutable_trigger()->mutable_http();
   http.set_method("POST");
@@ -162,7 +76,7 @@ TEST_F(HttpTest, MethodHeadersAndBodyAreTemplates) {
 
 TEST_F(HttpTest, ABodyOfAGigabyteIsCountedAndNotKept) {
   constexpr uint64_t kGigabyte = 1 << 30;
-  Server server([](int fd, const std::string&) {
+  RequestServer server([](int fd, const std::string&) {
     Say(fd, "HTTP/1.1 500 Oh\r\nContent-Length: " + std::to_string(kGigabyte) + "\r\n\r\n");
     const std::string piece(1 << 20, 'x');
     for (uint64_t sent = 0; sent < kGigabyte; sent += piece.size()) Say(fd, piece);
@@ -174,7 +88,7 @@ TEST_F(HttpTest, ABodyOfAGigabyteIsCountedAndNotKept) {
 }
 
 TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
-  Server loris([](int fd, const std::string&) {
+  RequestServer loris([](int fd, const std::string&) {
     Say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
     for (int i = 0; i < 100; ++i) {
       Say(fd, "x");
@@ -190,7 +104,7 @@ TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
   EXPECT_EQ(slow.triggers.at(0).status(), 200);
   EXPECT_GT(slow.triggers.at(0).received_bytes(), 0U);
 
-  Server silent([](int, const std::string&) { return true; });
+  RequestServer silent([](int, const std::string&) { return true; });
   v1::ShareSpec waiting = Spec(silent.Url("/"), 20, 10);
   waiting.set_run_id(2);
   waiting.mutable_trigger()->set_timeout_ns(kPatience);
@@ -205,9 +119,9 @@ TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
 }
 
 TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
-  Server closes([](int, const std::string&) { return false; });
+  RequestServer closes([](int, const std::string&) { return false; });
   EXPECT_THAT(Execute(Spec(closes.Url("/"))).triggers.at(0).error(), HasSubstr("Empty reply from server"));
-  Server garbles([](int fd, const std::string&) {
+  RequestServer garbles([](int fd, const std::string&) {
     Say(fd, "\x00\x01garbage\r\n\r\n");
     return false;
   });
@@ -230,7 +144,7 @@ TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
 }
 
 TEST_F(HttpTest, CancelEndsWhatIsInFlight) {
-  Server silent([](int, const std::string&) { return true; });
+  RequestServer silent([](int, const std::string&) { return true; });
   const v1::ShareSpec spec = Spec(silent.Url("/"), 100, 50);
   Begin(spec);
   WaitFor(1, [](const v1::ShareStatus& s) { return s.in_flight() == 50; });
@@ -250,7 +164,7 @@ TEST_F(HttpTest, MoreRequestsThanTheHostAllowsAreRefused) {
 }
 
 TEST_F(HttpTest, AConnectionThatTheServerClosedIsMadeAnew) {
-  Server server([](int fd, const std::string&) {
+  RequestServer server([](int fd, const std::string&) {
     Ok(fd, "x");
     return false;
   });

@@ -1,0 +1,215 @@
+// The container trigger against an engine of this test, good days and bad ones. A real engine is met in tests/cluster.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "executor_fixture.h"
+#include "request_server.h"
+#include "tests/unit/temp_dir.h"
+
+namespace assay {
+namespace {
+
+using testing::HasSubstr;
+
+void Json(int fd, const std::string& status, const std::string& json) {
+  Say(fd, "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: " +
+              std::to_string(json.size()) + "\r\n\r\n" + json);
+}
+
+std::string Frame(char stream, const std::string& text) {
+  std::string frame(8, '\0');
+  frame[0] = stream;
+  for (int i = 0; i < 4; ++i) frame[static_cast<size_t>(7 - i)] = static_cast<char>(text.size() >> (8 * i) & 0xff);
+  return frame + text;
+}
+
+constexpr const char* kStreaming = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
+
+class ContainerTest : public ExecutorTest {
+ protected:
+  // What an engine with one running container called `web` does; every exec writes on both streams and exits 0.
+  bool Engine(int fd, const std::string& request) {
+    const std::string line = request.substr(0, request.find('\r'));
+    {
+      const std::lock_guard lock(mutex_);
+      requests_.push_back(request);
+    }
+    if (line.starts_with("GET /_ping ")) {
+      Say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
+    } else if (line.starts_with("POST /containers/web/exec ")) {
+      Json(fd, "201 Created", R"({"Id": "e1"})");
+    } else if (line.starts_with("POST /containers/paused/exec ")) {
+      Json(fd, "409 Conflict", R"({"message": "container paused is not running"})");
+    } else if (line.starts_with("POST /exec/e1/start ")) {
+      return start(fd);
+    } else if (line.starts_with("GET /exec/e1/json ")) {
+      Json(fd, "200 OK", inspect());
+    } else {
+      Json(fd, "404 Not Found", R"({"message": "No such container: nobody"})");
+    }
+    return true;
+  }
+
+  v1::ShareSpec Spec(const std::string& container, uint64_t count = 1, uint32_t slots = 1) const {
+    v1::ShareSpec spec = SleepSpec(1, count, slots, 0);
+    v1::ContainerTrigger& trigger = *spec.mutable_trigger()->mutable_container();
+    trigger.set_name(container);
+    trigger.add_argv("echo");
+    trigger.add_argv("$(index)");
+    trigger.set_socket(socket_);
+    trigger.set_in_flight(4);
+    return spec;
+  }
+
+  TempDir directory_;
+  const std::string socket_ = directory_.path() + "/docker.sock";
+  std::mutex mutex_;
+  std::vector<std::string> requests_;
+  std::function<bool(int)> start = [](int fd) {
+    // A frame's header and payload may come in any pieces.
+    const std::string out = Frame(1, "to stdout\n") + Frame(2, "to stderr\n");
+    Say(fd, kStreaming + out.substr(0, 3));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    Say(fd, out.substr(3));
+    return false;
+  };
+  std::function<std::string()> inspect = [] { return R"({"Running": false, "ExitCode": 0, "Pid": 0})"; };
+};
+
+TEST_F(ContainerTest, RunsAProcessAndRecordsItsSteps) {
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  v1::ShareSpec spec = Spec("web", 3, 1);
+  (*spec.mutable_trigger()->mutable_container()->mutable_env())["A"] = "$(agent)";
+  spec.mutable_trigger()->mutable_container()->set_cwd("/srv");
+  const Written written = Execute(spec);
+  ASSERT_EQ(written.triggers.size(), 3U);
+  for (const v1::TriggerRecord& record : written.triggers) {
+    EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+    EXPECT_TRUE(record.has_exit());
+    EXPECT_EQ(record.output(), "to stdout\nto stderr\n");
+    EXPECT_EQ(record.output_bytes(), 20U);
+    ASSERT_TRUE(record.has_created_ns() && record.has_running_ns());
+    EXPECT_LE(record.started_ns(), record.created_ns());
+    EXPECT_LE(record.created_ns(), record.running_ns());
+    EXPECT_LE(record.running_ns(), record.finished_ns());
+  }
+  const std::lock_guard lock(mutex_);
+  EXPECT_THAT(requests_.at(1), HasSubstr(R"("Cmd": ["echo", "0"], "Env": ["A=alpha"], "WorkingDir": "/srv")"));
+}
+
+TEST_F(ContainerTest, AnExitCodeIsAFailureAndMayComeLate) {
+  int looks = 0;
+  inspect = [&looks] {
+    return ++looks < 3 ? R"({"Running": true, "ExitCode": null, "Pid": 1})"
+                       : R"({"Running": false, "ExitCode": 127, "Pid": 0})";
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  const Written written = Execute(Spec("web"));
+  EXPECT_EQ(written.triggers.at(0).outcome(), v1::FAILED);
+  EXPECT_EQ(written.triggers.at(0).exit_code(), 127);
+  EXPECT_EQ(written.triggers.at(0).error(), "exited with 127");
+}
+
+TEST_F(ContainerTest, AContainerThatIsNotThereIsARowInTheEnginesWords) {
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  const Written nobody = Execute(Spec("nobody"));
+  EXPECT_EQ(nobody.triggers.at(0).outcome(), v1::FAILED);
+  EXPECT_EQ(nobody.triggers.at(0).error(), "No such container: nobody");
+  v1::ShareSpec spec = Spec("paused");
+  spec.set_run_id(2);
+  EXPECT_EQ(Execute(spec).triggers.at(0).error(), "container paused is not running");
+}
+
+TEST_F(ContainerTest, WithoutAnEngineTheShareIsRefusedWithTheMend) {
+  Want(Spec("web"), v1::PREPARE);
+  Exchange();
+  const std::string error = WaitForPhase(1, v1::REFUSED).error();
+  EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_));
+  EXPECT_THAT(error, HasSubstr("is it running, and may this user open the socket"));
+}
+
+TEST_F(ContainerTest, AnEngineThatDiesInMidExecIsARow) {
+  start = [](int fd) {
+    Say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + Frame(1, "half"));
+    return false;
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  const Written written = Execute(Spec("web"));
+  EXPECT_EQ(written.triggers.at(0).outcome(), v1::FAILED);
+  EXPECT_EQ(written.triggers.at(0).output(), "half");
+}
+
+// There is no call that ends an exec: its process is ended by its number.
+TEST_F(ContainerTest, ATimeoutEndsTheProcess) {
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  inspect = [child] { return "{\"Running\": true, \"Pid\": " + std::to_string(child) + "}"; };
+  start = [this, child](int fd) {
+    Say(fd, kStreaming + Frame(1, "begun\n"));
+    int status = 0;
+    waitpid(child, &status, 0);
+    inspect = [] { return R"({"Running": false, "ExitCode": 143, "Pid": 0})"; };
+    return false;
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  v1::ShareSpec spec = Spec("web");
+  spec.mutable_trigger()->set_timeout_ns(50 * kMs);
+  const Written written = Execute(spec);
+  EXPECT_EQ(written.triggers.at(0).outcome(), v1::TIMEOUT);
+  EXPECT_EQ(written.triggers.at(0).error(), "took longer than 50 ms and was killed");
+  EXPECT_EQ(written.triggers.at(0).output(), "begun\n");
+}
+
+TEST_F(ContainerTest, AProcessThatCannotBeEndedIsGivenUpAndSaidSo) {
+  inspect = [] { return R"({"Running": true, "Pid": 0})"; };
+  start = [](int fd) {
+    Say(fd, kStreaming);
+    return true;  // and never ends
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  v1::ShareSpec spec = Spec("web");
+  spec.mutable_trigger()->set_timeout_ns(50 * kMs);
+  const Written written = Execute(spec);
+  EXPECT_EQ(written.triggers.at(0).outcome(), v1::TIMEOUT);
+  EXPECT_THAT(written.triggers.at(0).error(), HasSubstr("may still run in the container"));
+}
+
+TEST_F(ContainerTest, NoMoreThanItsCapAreInFlightAndACancelEndsThoseThatWaitToo) {
+  inspect = [] { return R"({"Running": true, "Pid": 0})"; };
+  start = [](int fd) {
+    Say(fd, kStreaming);
+    return true;
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  const v1::ShareSpec spec = Spec("web", 20, 20);
+  Begin(spec);
+  WaitFor(1, [](const v1::ShareStatus& s) { return s.in_flight() == 20; });
+  const auto starts = [this] {
+    const std::lock_guard lock(mutex_);
+    return std::count_if(requests_.begin(), requests_.end(),
+                         [](const std::string& r) { return r.starts_with("POST /exec/e1/start "); });
+  };
+  while (starts() < 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(1, v1::ENDED);
+  EXPECT_EQ(starts(), 4);
+  const Written written = sink_.Of(1);
+  EXPECT_EQ(written.triggers.size(), 20U);
+  for (const v1::TriggerRecord& record : written.triggers) EXPECT_EQ(record.outcome(), v1::CANCELLED);
+}
+
+}  // namespace
+}  // namespace assay
