@@ -62,11 +62,11 @@ std::string TriggersText(const v1::Load& load) {
 }
 
 // How long a counted number of processes takes shows only when they run.
-bool DependsOnProcesses(const v1::CellSpec& cell) { return cell.trigger().has_exec() && cell.load().triggers() > 0; }
+bool DependsOnTarget(const v1::CellSpec& cell) { return !cell.trigger().has_sleep() && cell.load().triggers() > 0; }
 
 std::string ShortestText(const Plan& plan, double shortest_s) {
   const bool processes = std::any_of(plan.cells.begin(), plan.cells.end(),
-                                     [](const PlannedCell& cell) { return DependsOnProcesses(cell.spec); });
+                                     [](const PlannedCell& cell) { return DependsOnTarget(cell.spec); });
   if (!processes) return Seconds(shortest_s) + ": sleeps, bounds on time and cool-downs; starts come on top";
   if (shortest_s == 0) return "cannot be known beforehand: it depends on how long the processes take";
   return Seconds(shortest_s) +
@@ -126,7 +126,7 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
     const v1::Load& load = plan.cells[i].spec.load();
     out += fmt::format("  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width, TriggersText(load),
                        PerAgentText(load, bound.cells[i]), Count(Slots(load)),
-                       DependsOnProcesses(plan.cells[i].spec) && bound.cells[i].shortest_ns == 0
+                       DependsOnTarget(plan.cells[i].spec) && bound.cells[i].shortest_ns == 0
                            ? "-"
                            : FormatDuration(bound.cells[i].shortest_ns));
   }

@@ -120,9 +120,9 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
 
 void Warn(const Plan& plan, std::vector<std::string>& warnings) {
   const bool no_timeout = std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
-    return cell.spec.trigger().has_exec() && cell.spec.trigger().timeout_ns() == 0;
+    return !cell.spec.trigger().has_sleep() && cell.spec.trigger().timeout_ns() == 0;
   });
-  if (no_timeout) warnings.emplace_back("trigger.timeout is not set: a process that hangs holds its run for ever");
+  if (no_timeout) warnings.emplace_back("trigger.timeout is not set: one that hangs holds its run for ever");
 }
 
 absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root) {

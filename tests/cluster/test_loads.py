@@ -1,10 +1,14 @@
 """Loads and kinds of trigger through the command line, with a target of this test."""
 import asyncio
+import os
+import pathlib
+import shutil
+import subprocess
 import threading
 import time
 import unittest
 
-from world import World
+from world import World, wait_for
 
 
 class StallingServer:
@@ -97,6 +101,76 @@ trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/refuse"}}, timeout:
         self.assertEqual(code, 3, out + err)
         self.assertIn("answered with status 503; its output ends with: hello", out)
         self.assertEqual(self.sql("select count(*), min(intended_ns), max(intended_ns), max(status) from trigger where outcome = 'failed'"), [["20", "0", "0", "503"]])
+
+
+class Containers(World):
+    """A real engine: Debian's dockerd with everything of its own, an image of busybox, one container."""
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("a container engine of its own needs root")
+        if not shutil.which("dockerd") or not pathlib.Path("/bin/busybox").exists():
+            self.skipTest("dockerd or busybox is not installed; tests/run installs them")
+        self.socket = self.dir / "docker.sock"
+        log = open(self.dir / "dockerd.log", "wb")
+        self.addCleanup(log.close)
+        # No bridge and no rules: nothing of this machine's network is touched. vfs works on any file system.
+        self.engine = subprocess.Popen(
+            ["dockerd", "--data-root", self.dir / "docker", "--exec-root", self.dir / "exec", "--pidfile", self.dir / "docker.pid",
+             "--host", f"unix://{self.socket}", "--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip-masq=false"],
+            stdout=log, stderr=subprocess.STDOUT)
+        self.addCleanup(self.stop_engine)
+        wait_for(lambda: self.engine.poll() is not None or self.docker("version", check=False).returncode == 0, "the engine answers")
+        if self.engine.poll() is not None:
+            self.skipTest("dockerd cannot run here: " + (self.dir / "dockerd.log").read_text()[-300:])
+        root = self.dir / "image" / "bin"
+        root.mkdir(parents=True)
+        shutil.copy("/bin/busybox", root)
+        for name in ("sh", "echo", "sleep", "true"):
+            (root / name).symlink_to("busybox")
+        archive = subprocess.run(["tar", "-C", self.dir / "image", "-c", "."], stdout=subprocess.PIPE, check=True).stdout
+        self.docker("import", "-", "assay-test", input=archive)
+        self.docker("run", "--detach", "--network", "none", "--name", "box", "assay-test", "/bin/sleep", "100000")
+
+    def docker(self, *words, check=True, input=None):
+        return subprocess.run(["docker", "--host", f"unix://{self.socket}", *words], input=input, check=check,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def stop_engine(self):
+        if self.engine.poll() is None:
+            self.docker("rm", "--force", "box", check=False)
+            self.engine.terminate()
+            self.engine.wait()
+
+    def test_processes_in_a_container(self):
+        code, out, err = self.assay("run", self.write("c.yaml", f"""
+name: containers
+agents: {{count: 1}}
+targets:
+  hello: {{trigger: {{container: {{name: box, argv: [sh, -c, 'echo "$A $(index)"; exit $$(($(index) % 2))'], env: {{A: "$(agent)"}}, socket: {self.socket}}}}}}}
+  nobody: {{trigger: {{container: {{name: no-such, argv: ["true"], socket: {self.socket}}}}}}}
+  missing: {{trigger: {{container: {{name: box, argv: [no-such-program], socket: {self.socket}}}}}}}
+  hanging: {{trigger: {{container: {{name: box, argv: [sleep, "1000"], socket: {self.socket}}}, timeout: 500ms}}}}
+load: {{closed: {{concurrency: 4}}, triggers: 8}}
+trigger: {{timeout: 60s}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        rows = {r[0]: r[1:] for r in self.sql(
+            "select c.target, count(*), string_agg(distinct t.outcome::text, ' '), string_agg(distinct coalesce(t.exit_code::text, ''), ' '), max(t.error), "
+            "bool_and(t.started_ns <= t.created_ns and t.created_ns <= t.running_ns and t.running_ns <= t.finished_ns) "
+            "from trigger t join run r using (run_id) join cell c using (cell_id) group by 1")}
+        self.assertEqual(rows["hello"][:3], ["8", "failed ok", "0 1"])
+        self.assertEqual(rows["hello"][4], "t")
+        self.assertEqual(self.sql("select count(*) from trigger t join run r using (run_id) join cell c using (cell_id) join agent a using (agent_id) "
+                                  "where c.target = 'hello' and t.output = convert_to(a.name || ' ' || t.index || E'\\n', 'UTF8')"), [["8"]])
+        self.assertEqual(rows["nobody"][1], "failed")
+        self.assertIn("No such container: no-such", rows["nobody"][3])
+        self.assertEqual(rows["missing"][1], "failed")
+        self.assertEqual(rows["hanging"][1], "timeout")
+        self.assertIn("took longer than 500 ms and was killed", rows["hanging"][3])
+        left = self.docker("top", "box").stdout.decode()
+        self.assertNotIn("sleep 1000\n", left)
 
 
 if __name__ == "__main__":

@@ -232,6 +232,23 @@ TEST(Scenario, HttpTriggers) {
   EXPECT_EQ(http("url: \"http://h\", method: PUT, body: {text: \"x $(index)\"}").body(), "x $(index)");
 }
 
+TEST(Scenario, ContainerTriggers) {
+  const v1::ContainerTrigger container =
+      MustLoad(
+          "name: t\nload: {closed: {concurrency: 1}, triggers: 1}\ntrigger: {container: {name: web, argv: [dags, "
+          "\"$(index)\"], env: {A: \"$(run)\"}, cwd: /srv, user: airflow, in_flight: 7}}\n")
+          .cells.at(0)
+          .spec.trigger()
+          .container();
+  EXPECT_EQ(container.name(), "web");
+  EXPECT_THAT(container.argv(), ElementsAre("dags", "$(index)"));
+  EXPECT_EQ(container.env().at("A"), "$(run)");
+  EXPECT_EQ(container.cwd(), "/srv");
+  EXPECT_EQ(container.user(), "airflow");
+  EXPECT_EQ(container.in_flight(), 7);
+  EXPECT_EQ(container.socket(), "/var/run/docker.sock");
+}
+
 TEST(Scenario, ATargetMayReplaceAClosedLoopByAnOpenOne) {
   const Plan plan = MustLoad(kBase + "targets:\n  a:\n  b: {load: {open: {rate: 5/s}}}\n");
   EXPECT_TRUE(plan.cells.at(0).spec.load().has_closed());
@@ -415,7 +432,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"open_and_closed", "name: t\nload: {open: {rate: 5/s}, closed: {concurrency: 1}}\n", "2:27",
                 "load has both 'open' and 'closed'", "keep one of them"},
         BadCase{"grpc", "name: t\ntrigger: {grpc: {target: x}}\n", "2:11",
-                "'grpc' in trigger is not supported by this version", "sleep, exec, http"},
+                "'grpc' in trigger is not supported by this version", "sleep, exec, container, http"},
         BadCase{"http_scheme", kProcess + "trigger: {http: {url: \"db:80/x\"}}\n", "3:23",
                 "trigger.http.url has no scheme: db:80/x", "write http://db:80/x or https://db:80/x"},
         BadCase{"http_status", kProcess + "trigger: {http: {url: \"http://h\", expect: {status: 2x}}}\n", "3:52",
