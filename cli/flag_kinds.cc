@@ -44,6 +44,7 @@ std::vector<FlagKind> FlagKinds(const std::vector<v1::RunResult>& results) {
     }
   }
   std::vector<FlagKind> list;
+  list.reserve(kinds.size());
   for (auto& [key, kind] : kinds) list.push_back(std::move(kind));
   return list;
 }
