@@ -72,7 +72,7 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
     }
   }
   std::vector<std::string> sentences;
-  sentences.reserve(sentences.size() + rivalries.size());
+  sentences.reserve(rivalries.size());
   for (const Rivalry& rivalry : rivalries) sentences.push_back(RivalrySentence(rivalry));
   std::vector<std::string> targets;
   for (const CellResult& cell : cells) {
