@@ -131,7 +131,9 @@ class Containers(World):
             (root / name).symlink_to("busybox")
         archive = subprocess.run(["tar", "-C", self.dir / "image", "-c", "."], stdout=subprocess.PIPE, check=True).stdout
         self.docker("import", "-", "assay-test", input=archive)
-        self.docker("run", "--detach", "--network", "none", "--name", "box", "assay-test", "/bin/sleep", "100000")
+        box = self.docker("run", "--detach", "--network", "none", "--name", "box", "assay-test", "/bin/sleep", "100000", check=False)
+        if box.returncode != 0:
+            self.skipTest("this machine lets dockerd start no container: " + box.stderr.decode()[-300:])
 
     def docker(self, *words, check=True, input=None):
         return subprocess.run(["docker", "--host", f"unix://{self.socket}", *words], input=input, check=check,
