@@ -17,7 +17,7 @@
 #include "agent/host_limits.h"
 #include "agent/results_link.h"
 #include "agent/sampler/cgroup_layout.h"
-#include "agent/spool.h"
+#include "agent/spool/spool.h"
 #include "common/clock.h"
 #include "common/protocol.h"
 #include "common/rpc.h"

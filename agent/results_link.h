@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "agent/spool.h"
+#include "agent/spool/spool.h"
 
 namespace grpc {
 class Channel;

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/docker_engine.h"
+#include "agent/clients/docker_engine.h"
 #include "agent/triggers/trigger_kind.h"
 #include "common/bounded_output.h"
 #include "common/built_in_names.h"

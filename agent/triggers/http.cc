@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/http_client.h"
+#include "agent/clients/http_client.h"
 #include "agent/triggers/trigger_kind.h"
 #include "common/bounded_output.h"
 #include "common/built_in_names.h"

@@ -12,7 +12,7 @@
 #include "agent/agent.h"
 #include "agent/control_link.h"
 #include "agent/results_link.h"
-#include "agent/spool.h"
+#include "agent/spool/spool.h"
 #include "common/clock.h"
 #include "common/rpc.h"
 #include "tests/cluster/fake_coordinator.h"

@@ -1,4 +1,4 @@
-#include "agent/spool_writer.h"
+#include "agent/spool/writer.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "agent/batch_outline.h"
+#include "agent/spool/batch_outline.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>

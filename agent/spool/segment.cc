@@ -1,4 +1,4 @@
-#include "agent/spool_segment.h"
+#include "agent/spool/segment.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

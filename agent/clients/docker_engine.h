@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/http_client.h"
+#include "agent/clients/http_client.h"
 
 namespace assay {
 

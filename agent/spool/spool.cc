@@ -1,4 +1,4 @@
-#include "agent/spool.h"
+#include "agent/spool/spool.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "agent/spool_directory.h"
+#include "agent/spool/directory.h"
 #include "common/units.h"
 
 namespace assay {

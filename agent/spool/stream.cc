@@ -1,4 +1,4 @@
-#include "agent/spool_stream.h"
+#include "agent/spool/stream.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

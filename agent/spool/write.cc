@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "agent/spool.h"
-#include "agent/spool_directory.h"
+#include "agent/spool/directory.h"
+#include "agent/spool/spool.h"
 #include "common/clock.h"
 
 namespace assay {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "agent/spool_stream.h"
+#include "agent/spool/stream.h"
 
 namespace assay {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/spool_stream.h"
+#include "agent/spool/stream.h"
 
 namespace assay {
 

@@ -1,4 +1,4 @@
-#include "agent/http_client.h"
+#include "agent/clients/http_client.h"
 
 #include <absl/container/flat_hash_map.h>
 #include <curl/curl.h>

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/batch_outline.h"
+#include "agent/spool/batch_outline.h"
 #include "assay/v1/record.pb.h"
 
 namespace assay {

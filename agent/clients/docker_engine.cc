@@ -1,4 +1,4 @@
-#include "agent/docker_engine.h"
+#include "agent/clients/docker_engine.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/struct.pb.h>

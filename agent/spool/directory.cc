@@ -1,4 +1,4 @@
-#include "agent/spool_directory.h"
+#include "agent/spool/directory.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "agent/batch_sink.h"
-#include "agent/spool_stream.h"
-#include "agent/spool_writer.h"
+#include "agent/spool/stream.h"
+#include "agent/spool/writer.h"
 #include "assay/v1/agent.pb.h"
 
 namespace assay {

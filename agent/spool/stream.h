@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/spool_segment.h"
+#include "agent/spool/segment.h"
 #include "common/delivery.h"
 
 namespace assay {
