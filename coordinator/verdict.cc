@@ -80,11 +80,10 @@ void JudgeShares(const RunFacts& f, const v1::CellSpec& cell, const v1::SweepSpe
                     fmt::format("agent {} stopped after {} triggers: {}", s.agent, s.fired, s.error));
     }
     if (s.backpressured) {
-      judgement.Add(
-          "backpressured", "reject",
-          fmt::format(
-              "agent {}: results could not be delivered fast enough; its spool was full and it fired nothing for {}",
-              s.agent, FormatDuration(s.backpressured_ns)));
+      judgement.Add("backpressured", "reject",
+                    fmt::format("agent {}: results could not be written or delivered fast enough; its spool, or the "
+                                "queue before it, was full and it fired nothing for {}",
+                                s.agent, FormatDuration(s.backpressured_ns)));
     }
     if (s.rows != s.fired) {
       judgement.Add("rows_missing", "reject",

@@ -252,14 +252,14 @@ class Hosts(World):
     def test_results_that_cannot_be_delivered_stop_the_firing_and_are_flagged(self):
         self.database()
         coordinator = self.coordinator()
-        # Null triggers make about 50 bytes each: a small spool is soon full while the table is locked.
+        # Some 10 bytes of spool per null trigger, and as many as a quarter of a million may queue before it: the rest waits while the table is locked.
         scenario = self.write("n.yaml", """
 name: nulls
 agents: {count: 1}
-load: {closed: {concurrency: 4}, triggers: 400000}
+load: {closed: {concurrency: 4}, triggers: 1000000}
 trigger: {sleep: {for: 0ms}}
 """)
-        self.agent(coordinator.address, "a", flags=["--spool-limit", "4MiB"])
+        self.agent(coordinator.address, "a", flags=["--spool-limit", "1MiB"])
         wait_for(lambda: "a" in self.agents(coordinator.address), "the agent is connected")
         wait_for(lambda: self.psql("select count(*) from assay.delivery") == [["1"]], "its stream is open")
         blocker = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -268,11 +268,11 @@ trigger: {sleep: {for: 0ms}}
         blocker.stdin.flush()
         self.assertEqual(blocker.stdout.readline(), "locked\n")
         sweep = self.start_sweep(coordinator.address, scenario)
-        wait_for(lambda: int(self.agents(coordinator.address)["a"]["spool_bytes"]) >= 0.8 * (4 << 20), "the spool is as full as it may be")
+        wait_for(lambda: int(self.agents(coordinator.address)["a"]["spool_bytes"]) >= 0.8 * (1 << 20), "the spool is as full as it may be")
         blocker.communicate("commit;\n", timeout=60)
         self.assertEqual(self.wait_sweep(sweep), "finished")
         self.assertIn(("backpressured", "reject"), self.flags(sweep))
-        self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where sweep_id = {sweep}"), [["400000", "400000"]])
+        self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where sweep_id = {sweep}"), [["1000000", "1000000"]])
 
     @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system to fill")
     def test_the_agents_disk_is_full_and_has_room_again(self):

@@ -157,7 +157,7 @@ class World(unittest.TestCase):
         self.addCleanup(self._tear_down)
 
     def _tear_down(self):
-        failed = self._outcome is not None and any(error for _, error in getattr(self._outcome, "errors", []) or [])
+        failed = self._outcome is not None and not self._outcome.success
         for process in reversed(self.processes):
             process.send(signal.SIGTERM)
             try:
