@@ -214,7 +214,7 @@ bool ControlLink::State::Take(v1::Desired&& desired, int64_t answered_ns) {
     }
     std::set<int64_t> now_preparing;
     for (const v1::DesiredShare& share : desired.shares()) {
-      if (share.phase() == v1::PREPARE) now_preparing.insert(share.spec().run_id());
+      if (share.phase() == v1::PREPARE) now_preparing.insert(share.run_id());
     }
     if (!std::includes(preparing.begin(), preparing.end(), now_preparing.begin(), now_preparing.end())) {
       burst = kBurst;

@@ -127,7 +127,7 @@ void Executor::Reconcile(const v1::Desired& desired, std::optional<ClockOffset::
   State& state = *state_;
   state.listed.clear();
   for (const v1::DesiredShare& share : desired.shares()) {
-    const int64_t run_id = share.spec().run_id();
+    const int64_t run_id = share.run_id();
     state.listed.insert(run_id);
     if (state.ended.Find(run_id) != nullptr) continue;
     if (!state.shares.contains(run_id)) {
@@ -140,6 +140,8 @@ void Executor::Reconcile(const v1::Desired& desired, std::optional<ClockOffset::
         state.Refuse(run_id, "the agent is stopping");
         continue;
       }
+      // It was sent to a report that had the share: the answer to the next one, which has not, will have it.
+      if (!share.has_spec()) continue;
       state.Prepare(share.spec());
     }
     state.Move(*state.shares.at(run_id), share, clock);

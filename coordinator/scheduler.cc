@@ -161,7 +161,6 @@ void Scheduler::AdoptRun(Sweep& sweep, RunRow row, int64_t now_ns) {
     Share& mine = run->shares[share.agent];
     mine.row = share;
     mine.row.run_id = row.run_id;
-    mine.spec = SpecOf(share, row, cell, sweep.row.spec.seed());
     mine.ended = share.state == "ended";
     mine.lost = share.state == "lost";
   }
@@ -794,7 +793,10 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
       if (mine && !share->second.Over() && !run.judging && !never_fires) {
         busy = true;
         v1::DesiredShare& wanted = *desired.add_shares();
-        *wanted.mutable_spec() = share->second.spec;
+        wanted.set_run_id(run.row.run_id);
+        if (!agent.shares.contains(run.row.run_id))
+          *wanted.mutable_spec() =
+              SpecOf(share->second.row, run.row, sweep.CellOf(run.row.cell_id), sweep.row.spec.seed());
         wanted.set_t0_ns(run.row.t0_ns);
         if (run.row.state == "preparing") {
           wanted.set_phase(v1::PREPARE);

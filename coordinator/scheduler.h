@@ -144,7 +144,6 @@ class Scheduler {
   };
   struct Share {
     ShareRow row;
-    v1::ShareSpec spec;
     v1::ShareStatus status;
     bool ended = false;  // its last record is committed
     bool lost = false;

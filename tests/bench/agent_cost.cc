@@ -73,6 +73,7 @@ void Execute(const v1::ShareSpec& spec, Count& sink, const std::function<void(co
   });
   v1::Desired desired;
   v1::DesiredShare& share = *desired.add_shares();
+  share.set_run_id(spec.run_id());
   *share.mutable_spec() = spec;
   const auto move_to = [&](v1::SharePhase wanted, v1::SharePhase until) {
     share.set_phase(wanted);

@@ -176,6 +176,7 @@ class FakeCoordinator final : public v1::AgentService::Service {
 // A share of sleeps, to be prepared.
 inline v1::DesiredShare Sleeps(int64_t run_id, uint64_t count, int64_t sleep_ns) {
   v1::DesiredShare share;
+  share.set_run_id(run_id);
   share.set_phase(v1::PREPARE);
   v1::ShareSpec* spec = share.mutable_spec();
   spec->set_run_id(run_id);

@@ -245,7 +245,7 @@ TEST_F(ControlLinkTest, BeginsWithAHelloAndABurstThenKeepsTheInterval) {
   ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() >= 10; }));
   v1::DesiredShare share;
   share.set_phase(v1::PREPARE);
-  share.mutable_spec()->set_run_id(5);
+  share.set_run_id(5);
   coordinator_.Set([&] { coordinator_.shares = {share}; });
   link->ReportNow();
   ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() >= 18; }))

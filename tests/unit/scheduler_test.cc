@@ -254,10 +254,12 @@ class World {
     scheduler_->Reported(agent.session, report, now_ns_);
     const v1::Desired desired = scheduler_->DesiredOf(agent.session, now_ns_);
     std::map<int64_t, v1::DesiredShare> wanted;
-    for (const v1::DesiredShare& share : desired.shares()) wanted[share.spec().run_id()] = share;
+    for (const v1::DesiredShare& share : desired.shares()) wanted[share.run_id()] = share;
     for (const auto& [run_id, share] : wanted) {
+      ASSERT_NE(share.has_spec(), agent.shares.contains(run_id)) << "a spec goes out until it was seen to have come";
       if (!agent.shares.contains(run_id)) {
         ASSERT_EQ(share.phase(), v1::PREPARE) << "an agent is told to go on with what it never prepared";
+        ASSERT_EQ(share.spec().run_id(), run_id);
         agent.shares[run_id] = {v1::PREPARING, share.spec().count(), 0, agent.life, false};
       }
       FakeAgent::Held& held = agent.shares[run_id];

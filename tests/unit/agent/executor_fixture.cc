@@ -63,9 +63,10 @@ void ExecutorTest::Restart(const Executor::Options& options) {
 v1::DesiredShare& ExecutorTest::Want(const v1::ShareSpec& spec, v1::SharePhase phase) {
   v1::DesiredShare* share = nullptr;
   for (auto& s : *desired_.mutable_shares()) {
-    if (s.spec().run_id() == spec.run_id()) share = &s;
+    if (s.run_id() == spec.run_id()) share = &s;
   }
   if (share == nullptr) share = desired_.add_shares();
+  share->set_run_id(spec.run_id());
   *share->mutable_spec() = spec;
   share->set_phase(phase);
   return *share;
@@ -73,7 +74,7 @@ v1::DesiredShare& ExecutorTest::Want(const v1::ShareSpec& spec, v1::SharePhase p
 
 void ExecutorTest::Unlist(int64_t run_id) {
   auto& shares = *desired_.mutable_shares();
-  shares.erase(std::remove_if(shares.begin(), shares.end(), [&](const auto& s) { return s.spec().run_id() == run_id; }),
+  shares.erase(std::remove_if(shares.begin(), shares.end(), [&](const auto& s) { return s.run_id() == run_id; }),
                shares.end());
 }
 

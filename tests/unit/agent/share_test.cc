@@ -284,6 +284,22 @@ TEST_F(ExecutorTest, ARunThatWasNeverPreparedHereIsRefused) {
   EXPECT_FALSE(sink_.Of(1).start);
 }
 
+TEST_F(ExecutorTest, TheSpecNeedsToComeOnlyOnce) {
+  v1::DesiredShare& share = Want(SleepSpec(1, 4, 2, kMs), v1::PREPARE);
+  const v1::ShareSpec spec = share.spec();
+  share.clear_spec();
+  Exchange();
+  EXPECT_FALSE(Status(1)) << "without one there is nothing to prepare: the next answer will have it";
+  *share.mutable_spec() = spec;
+  Exchange();
+  WaitForPhase(1, v1::READY);
+  share.clear_spec();
+  share.set_phase(v1::RUN);
+  share.set_t0_ns(MonotonicNs() + 10 * kMs + kClock.offset_ns);
+  Exchange();
+  EXPECT_EQ(WaitForPhase(1, v1::FIRED).fired(), 4U);
+}
+
 TEST_F(ExecutorTest, WhatCannotBeDoneIsRefusedWithTheReason) {
   v1::ShareSpec no_kind = SleepSpec(1, 5, 1, 0);
   no_kind.clear_trigger();
