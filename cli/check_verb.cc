@@ -11,7 +11,6 @@
 #include "cli/scenario_file.h"
 #include "cli/verb.h"
 #include "coordinator/scenario/plan_text.h"
-#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 namespace {
@@ -23,17 +22,16 @@ struct CheckOptions {
 };
 
 int Check(const CheckOptions& options) {
-  const absl::StatusOr<std::string> yaml = ReadScenarioFile(options.scenario.file);
-  if (!yaml.ok()) return Fail(yaml.status());
-  absl::StatusOr<Plan> plan = LoadScenario(*yaml, options.scenario.file, options.scenario.sets);
-  if (!plan.ok()) return Fail(plan.status());
-  const uint32_t agents = options.agents.value_or(DefaultLocalAgents(plan->spec));
-  if (agents < plan->spec.agents_min()) {
-    plan->warnings.push_back(
+  absl::StatusOr<ScenarioFile> scenario = ReadScenarioFile(options.scenario);
+  if (!scenario.ok()) return Fail(scenario.status());
+  Plan& plan = scenario->plan;
+  const uint32_t agents = options.agents.value_or(DefaultLocalAgents(plan.spec));
+  if (agents < plan.spec.agents_min()) {
+    plan.warnings.push_back(
         fmt::format("--agents {} is fewer than the scenario's agents.count {}: with so few no run begins", agents,
-                    plan->spec.agents_min()));
+                    plan.spec.agents_min()));
   }
-  std::string text = options.json ? DescribePlanJson(*plan, agents) : DescribePlan(*plan, agents);
+  std::string text = options.json ? DescribePlanJson(plan, agents) : DescribePlan(plan, agents);
   if (!text.ends_with('\n')) text += '\n';
   return WriteAll(STDOUT_FILENO, text) ? kExitAccepted : kExitFailure;
 }

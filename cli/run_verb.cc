@@ -16,7 +16,6 @@
 #include "cli/report.h"
 #include "cli/scenario_file.h"
 #include "cli/verb.h"
-#include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
 namespace {
@@ -90,26 +89,20 @@ ExitCode Conclude(const RunOptions& options, const std::string& data_dir, const 
 }
 
 int Run(const RunOptions& options) {
-  const absl::StatusOr<std::string> yaml = ReadScenarioFile(options.scenario.file);
-  if (!yaml.ok()) return Fail(yaml.status());
-  const absl::StatusOr<Plan> plan = LoadScenario(*yaml, options.scenario.file, options.scenario.sets);
-  if (!plan.ok()) return Fail(plan.status());
+  const absl::StatusOr<ScenarioFile> scenario = ReadScenarioFile(options.scenario);
+  if (!scenario.ok()) return Fail(scenario.status());
   const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.data_dir);
   if (!data_dir.ok()) return Fail(data_dir.status());
 
   Interrupts interrupts;
   ProgressPrinter printer(STDOUT_FILENO, ProgressPrinter::StyleFor(STDOUT_FILENO, options.json));
   const absl::StatusOr<Place> place =
-      FindPlace({*data_dir, options.scenario.file, options.agents}, plan->spec, printer);
+      FindPlace({*data_dir, options.scenario.file, options.agents}, scenario->plan.spec, printer);
   if (interrupts.Take()) return kExitInterrupted;
   if (!place.ok()) return Fail(place.status());
 
   ControlClient client(place->coordinator);
-  v1::StartSweepRequest request;
-  request.set_scenario_yaml(*yaml);
-  request.set_file_name(options.scenario.file);
-  for (const std::string& set : options.scenario.sets) request.add_sets(set);
-  const absl::StatusOr<v1::StartSweepReply> started = client.StartSweep(request);
+  const absl::StatusOr<v1::StartSweepReply> started = client.StartSweep(scenario->request);
   if (!started.ok()) return Fail(started.status());
   for (const std::string& warning : started->warnings()) printer.Notice("warning: " + warning);
 
@@ -122,7 +115,7 @@ int Run(const RunOptions& options) {
     if (!followed.status.ok()) Fail(followed.status);
     return CodeOf(followed);
   }
-  return Conclude(options, *data_dir, *yaml, client, started->sweep_id(), followed);
+  return Conclude(options, *data_dir, scenario->request.scenario_yaml(), client, started->sweep_id(), followed);
 }
 
 }  // namespace

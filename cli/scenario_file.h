@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "assay/v1/control.pb.h"
+#include "coordinator/scenario/plan.h"
+
 namespace CLI {
 class App;
 }
@@ -19,8 +22,13 @@ struct ScenarioArguments {
 };
 void AddScenarioArguments(CLI::App& verb, ScenarioArguments& arguments);
 
-// The file's text; "-" is stdin. InvalidArgument: cannot be read, or longer than 1 MiB, which no scenario is.
-absl::StatusOr<std::string> ReadScenarioFile(const std::string& file);
+struct ScenarioFile {
+  Plan plan;
+  v1::StartSweepRequest request;  // its text and the files that it names: a coordinator sees none of this machine's
+};
+
+// FILE ("-" is stdin), planned. InvalidArgument: it cannot be read, or is no scenario.
+absl::StatusOr<ScenarioFile> ReadScenarioFile(const ScenarioArguments& arguments);
 
 }  // namespace assay
 

@@ -54,18 +54,14 @@ int Watch(const SweepOptions& options, ControlClient& client, int64_t sweep_id, 
 }
 
 int Start(const SweepOptions& options) {
-  const absl::StatusOr<std::string> yaml = ReadScenarioFile(options.scenario.file);
-  if (!yaml.ok()) return Fail(yaml.status());
+  const absl::StatusOr<ScenarioFile> scenario = ReadScenarioFile(options.scenario);
+  if (!scenario.ok()) return Fail(scenario.status());
   // Before the first call: gRPC's threads inherit the signal mask.
   std::optional<Interrupts> interrupts;
   if (options.watch) interrupts.emplace();
   const absl::StatusOr<Endpoint> endpoint = FindEndpoint(options.endpoint, /*stored=*/false);
   if (!endpoint.ok()) return Fail(endpoint.status());
-  v1::StartSweepRequest request;
-  request.set_scenario_yaml(*yaml);
-  request.set_file_name(options.scenario.file);
-  for (const std::string& set : options.scenario.sets) request.add_sets(set);
-  const absl::StatusOr<v1::StartSweepReply> started = endpoint->client->StartSweep(request);
+  const absl::StatusOr<v1::StartSweepReply> started = endpoint->client->StartSweep(scenario->request);
   if (!started.ok()) return Fail(started.status());
   // stdout is the id alone, for scripts.
   for (const std::string& warning : started->warnings()) fmt::print(stderr, "assay: warning: {}\n", warning);

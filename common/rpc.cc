@@ -6,7 +6,8 @@ namespace {
 constexpr int kKeepaliveMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kMinPingIntervalMs = 5'000;
-constexpr int kMaxMessageBytes = 8 << 20;
+// A scenario that is sent with its trace files is the largest.
+constexpr int kMaxMessageBytes = 32 << 20;
 constexpr int kConnectTimeoutMs = 3'000;
 constexpr int kMinBackoffMs = 200;
 constexpr int kMaxBackoffMs = 2'000;

@@ -52,8 +52,13 @@ class ControlService::Impl final : public v1::ControlService::Service {
 
   grpc::Status StartSweep(grpc::ServerContext*, const v1::StartSweepRequest* request,
                           v1::StartSweepReply* reply) override {
-    const absl::StatusOr<Plan> plan =
-        LoadScenario(request->scenario_yaml(), request->file_name(), {request->sets().begin(), request->sets().end()});
+    const FileReader read = [request](const std::string& path) -> absl::StatusOr<std::string> {
+      const auto file = request->files().find(path);
+      if (file == request->files().end()) return absl::NotFoundError("the request came without it");
+      return file->second;
+    };
+    const absl::StatusOr<Plan> plan = LoadScenario(request->scenario_yaml(), request->file_name(),
+                                                   {request->sets().begin(), request->sets().end()}, read);
     if (!plan.ok()) return ToGrpc(plan.status());
     SweepRow sweep;
     sweep.state = "pending";

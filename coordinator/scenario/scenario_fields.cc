@@ -49,10 +49,10 @@ v1::Sampling ReadSample(const YamlNode& node) {
 
 }  // namespace
 
-absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell) {
+absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, TraceFiles& traces) {
   v1::CellSpec spec;
   if (absl::Status status = ReadTrigger(*Find(cell, "trigger"), *spec.mutable_trigger()); !status.ok()) return status;
-  if (absl::Status status = ReadLoad(*Find(cell, "load"), *spec.mutable_load()); !status.ok()) return status;
+  if (absl::Status status = ReadLoad(*Find(cell, "load"), traces, *spec.mutable_load()); !status.ok()) return status;
   if (const YamlNodePtr sample = Find(cell, "sample")) *spec.mutable_sampling() = ReadSample(*sample);
   const YamlNodePtr hooks = Find(cell, "hooks");
   if (hooks == nullptr) return spec;

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include "assay/v1/scenario.pb.h"
+#include "coordinator/scenario/trace_file.h"
 #include "coordinator/scenario/yaml_node.h"
 
 namespace assay {
@@ -12,7 +13,7 @@ namespace assay {
 // without a bound) is refused here.
 
 // `cell`: trigger, load, sample and hooks, resolved and checked against CellRule. Sets neither target nor key.
-absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell);
+absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, TraceFiles& traces);
 
 // `scenario`: its sweep-wide keys must be checked as resolved. Those of cells are not looked at.
 absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario);

@@ -29,7 +29,7 @@ absl::Status CheckCompany(const YamlNode& node, const YamlNode& what, std::strin
   return NodeError(what, fmt::format("load.open.{} goes only with {}", key, fmt::join(partners, ", ")), "leave it out");
 }
 
-absl::Status ReadOpen(const YamlNode& node, v1::OpenLoop& open) {
+absl::Status ReadOpen(const YamlNode& node, TraceFiles& traces, v1::OpenLoop& open) {
   open.set_deadline_ns(DurationValueNs(Find(node, "deadline"), 0));
   open.set_in_flight(static_cast<uint32_t>(IntegerValue(Find(node, "in_flight"), kDefaultInFlight)));
   if (const YamlNodePtr size = Find(node, "size")) {
@@ -39,6 +39,12 @@ absl::Status ReadOpen(const YamlNode& node, v1::OpenLoop& open) {
   if (arrivals != nullptr) {
     if (absl::Status status = CheckCompany(node, *arrivals, "arrivals", {"rate", "ramp", "steps"}); !status.ok())
       return status;
+  }
+  if (const YamlNodePtr file = Find(node, "trace")) {
+    absl::StatusOr<v1::OpenLoop::Trace> trace = traces.Get(*file);
+    if (!trace.ok()) return trace.status();
+    *open.mutable_trace() = *std::move(trace);
+    return absl::OkStatus();
   }
   if (const YamlNodePtr burst = Find(node, "burst")) {
     open.mutable_waves()->set_size(IntegerValue(burst, 1));
@@ -67,6 +73,12 @@ absl::Status ReadOpen(const YamlNode& node, v1::OpenLoop& open) {
   return absl::OkStatus();
 }
 
+// How many it has if it ends by itself; 0 if it goes on for ever, or if its rates do.
+uint64_t Arriving(const v1::OpenLoop& open) {
+  if (open.has_trace()) return static_cast<uint64_t>(open.trace().gap_ns_size());
+  return open.has_waves() && open.waves().every_ns() == 0 ? open.waves().size() : 0;
+}
+
 // How long the rates last; 0 if for ever, or if they are no rates.
 int64_t LengthNs(const v1::OpenLoop& open) {
   int64_t length_ns = 0;
@@ -78,18 +90,17 @@ int64_t LengthNs(const v1::OpenLoop& open) {
 
 }  // namespace
 
-absl::Status ReadLoad(const YamlNode& node, v1::Load& message) {
+absl::Status ReadLoad(const YamlNode& node, TraceFiles& traces, v1::Load& message) {
   message.set_triggers(IntegerValue(Find(node, "triggers"), 0));
   message.set_duration_ns(DurationValueNs(Find(node, "duration"), 0));
   if (const YamlNodePtr closed = Find(node, "closed")) {
     message.mutable_closed()->set_concurrency(static_cast<uint32_t>(IntegerValue(Find(*closed, "concurrency"), 1)));
   } else {
     v1::OpenLoop& open = *message.mutable_open();
-    if (absl::Status status = ReadOpen(*Find(node, "open"), open); !status.ok()) return status;
+    if (absl::Status status = ReadOpen(*Find(node, "open"), traces, open); !status.ok()) return status;
     // What ends by itself is bounded by that.
-    const bool one_wave = open.has_waves() && open.waves().every_ns() == 0;
-    if (one_wave && (message.triggers() == 0 || message.triggers() > open.waves().size()))
-      message.set_triggers(open.waves().size());
+    const uint64_t arriving = Arriving(open);
+    if (arriving > 0 && (message.triggers() == 0 || message.triggers() > arriving)) message.set_triggers(arriving);
     const int64_t length_ns = LengthNs(open);
     if (length_ns > 0 && (message.duration_ns() == 0 || message.duration_ns() > length_ns))
       message.set_duration_ns(length_ns);

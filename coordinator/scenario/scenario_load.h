@@ -4,12 +4,13 @@
 #include <absl/status/status.h>
 
 #include "assay/v1/scenario.pb.h"
+#include "coordinator/scenario/trace_file.h"
 #include "coordinator/scenario/yaml_node.h"
 
 namespace assay {
 
 // The scenario's `load`, checked and resolved. Refuses what has no bound, and keys that do not go together.
-absl::Status ReadLoad(const YamlNode& node, v1::Load& message);
+absl::Status ReadLoad(const YamlNode& node, TraceFiles& traces, v1::Load& message);
 
 }  // namespace assay
 

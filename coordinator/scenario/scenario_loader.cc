@@ -23,7 +23,7 @@ namespace assay {
 namespace {
 
 // A cell travels in one message, and all of them are held in memory.
-constexpr size_t kMaxCellBytes = 4 << 20;
+constexpr size_t kMaxCellBytes = 8 << 20;
 constexpr size_t kMaxPlanBytes = 256 << 20;
 
 struct TargetGrid {
@@ -89,7 +89,7 @@ absl::Status CheckCellLimit(const YamlNode& scenario, const std::vector<TargetGr
                    countable ? fmt::format("shorten an axis, or set cells: {{limit: {}}}", cells) : "shorten the axes");
 }
 
-absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position, bool named) {
+absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position, bool named, TraceFiles& traces) {
   const auto values = target.grid.At(position);
   Bindings bindings;
   for (const auto& [name, value] : values) bindings[name] = EscapedValue(value);
@@ -102,7 +102,7 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
   absl::StatusOr<YamlNodePtr> resolved = Substitute(target.parts.cell, bindings);
   if (!resolved.ok()) return resolved.status();
   if (absl::Status status = CheckValue(**resolved, CellRule(), "", CheckPhase::kResolved); !status.ok()) return status;
-  absl::StatusOr<v1::CellSpec> spec = ReadCell(**resolved);
+  absl::StatusOr<v1::CellSpec> spec = ReadCell(**resolved, traces);
   if (!spec.ok()) return spec.status();
 
   PlannedCell cell;
@@ -125,7 +125,7 @@ void Warn(const Plan& plan, std::vector<std::string>& warnings) {
   if (no_timeout) warnings.emplace_back("trigger.timeout is not set: one that hangs holds its run for ever");
 }
 
-absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root) {
+absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, TraceFiles& traces) {
   if (!root->IsMap()) return NodeError(*root, "a scenario is a map of keys", "begin with 'name: ...'");
   if (absl::Status status = CheckValue(*root, ScenarioRule(), "", CheckPhase::kAsWritten); !status.ok()) return status;
   if (absl::Status status = CheckSweepWide(*root); !status.ok()) return status;
@@ -141,7 +141,7 @@ absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root) {
   size_t bytes = 0;
   for (const TargetGrid& target : *targets) {
     for (uint64_t position = 0; position < target.grid.Cells(); ++position) {
-      absl::StatusOr<PlannedCell> cell = PlanCell(target, position, named);
+      absl::StatusOr<PlannedCell> cell = PlanCell(target, position, named, traces);
       if (!cell.ok()) return cell.status();
       cell->position = static_cast<uint32_t>(plan.cells.size());
       const size_t cell_bytes = cell->spec.ByteSizeLong() + cell->params_json.size();
@@ -162,7 +162,7 @@ absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root) {
 }  // namespace
 
 absl::StatusOr<Plan> LoadScenario(std::string_view yaml, const std::string& file_name,
-                                  const std::vector<std::string>& sets) {
+                                  const std::vector<std::string>& sets, const FileReader& read) {
   if (yaml.size() > kMaxYamlBytes) {
     return absl::InvalidArgumentError(
         fmt::format("{}:1:1: the file is longer than {}, which no scenario is\nis this the right file?", file_name,
@@ -177,7 +177,8 @@ absl::StatusOr<Plan> LoadScenario(std::string_view yaml, const std::string& file
   if (!root.ok()) return root.status();
   if ((*root)->IsMap()) root = ApplySets(*std::move(root), sets);
   if (!root.ok()) return root.status();
-  return PlanScenario(*root);
+  TraceFiles traces(file_name, read);
+  return PlanScenario(*root, traces);
 }
 
 }  // namespace assay

@@ -141,7 +141,7 @@ const Shape kOpenShape{
                {"steps", &kSteps, "one rate after the other", false, true},
                {"burst", &kTriggers, "so many, all due at T0", false, true},
                {"every", &kWaveEvery, "a wave at T0 and then at this period", false, true},
-               {"trace", nullptr, "", false, true},
+               {"trace", &kText, "a file of instants, one per line, in seconds since T0", false, true},
                {"size", &kTriggers, "of every wave, triggers; default: 1"},
                {"arrivals", &kArrivals, "of rate, ramp and steps: evenly spaced, or at random; default: constant"},
                {"deadline", &kDeadline, "a trigger that waits longer to be started is skipped; default: it waits"},

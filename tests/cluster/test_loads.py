@@ -103,6 +103,63 @@ trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/refuse"}}, timeout:
         self.assertEqual(self.sql("select count(*), min(intended_ns), max(intended_ns), max(status) from trigger where outcome = 'failed'"), [["20", "0", "0", "503"]])
 
 
+class Traces(World):
+    SCENARIO = """
+name: trace
+load: {open: {trace: days/arrivals.csv, in_flight: 500}}
+trigger: {sleep: {for: 1ms}}
+limits: {slip_p99: 10s}
+"""
+
+    def setUp(self):
+        super().setUp()
+        (self.dir / "days").mkdir()
+        self.scenario = self.write("trace.yaml", self.SCENARIO)
+
+    def due(self, read):
+        return [int(row[0]) for row in read("select intended_ns from assay.trigger order by index")]
+
+    def test_triggers_are_due_at_the_instants_of_a_file(self):
+        instants = sorted(n % 7 * 100 + n % 3 for n in range(200))  # milliseconds
+        self.write("days/arrivals.csv", "# ms\n" + "".join(f"{n}ms\n" for n in instants))
+        code, out, err = self.assay("run", self.scenario)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.due(self.sql), [n * 1000000 for n in instants])
+
+    def test_a_restarted_coordinator_needs_neither_the_file_nor_who_sent_it(self):
+        trace = self.write("days/arrivals.csv", "0\n0.1\n0.1\n0.3\n")
+        self.database()
+        coordinator = self.coordinator()
+        sweep = self.start_sweep(coordinator.address, self.scenario)
+        coordinator.kill()
+        os.unlink(trace)
+        coordinator = self.coordinator(name="second")
+        self.agent(coordinator.address)
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertEqual(self.due(self.psql), [0, 100000000, 100000000, 300000000])
+
+    def test_a_million_instants_reach_the_agents(self):
+        """More than fits in a message of the size that gRPC takes by default."""
+        self.write("days/arrivals.csv", "".join(f"{n}ms\n" for n in range(0, 2000, 2)) + "".join(f"{n}.123456789\n" for n in range(3600, 1002600)))
+        code, out, err = self.assay("run", self.scenario, "--set", "load.triggers=1000")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.due(self.sql), [n * 1000000 for n in range(0, 2000, 2)])
+
+    def test_what_is_wrong_with_it_is_told_before_anything_runs(self):
+        code, out, err = self.assay("check", self.scenario)
+        self.assertEqual(code, 2, out + err)
+        self.assertIn(f"trace.yaml:3:22: load.open.trace: '{self.dir}/days/arrivals.csv': cannot read it: No such file or directory", err)
+        self.write("days/arrivals.csv", "5\n4\n")
+        for verb in (["check"], ["run"], ["sweep", "start", "--coordinator", "127.0.0.1:1"]):
+            code, out, err = self.assay(*verb, self.scenario)
+            self.assertEqual(code, 2, out + err)
+            self.assertIn("days/arrivals.csv:2:1: the trace runs backwards: '4' comes after '5' in line 1", err)
+        self.write("days/arrivals.csv", "0\n" * (13 << 20))
+        code, out, err = self.assay("check", self.scenario)
+        self.assertEqual(code, 2, out + err)
+        self.assertIn("it has 26.0 MiB; at most 24.0 MiB of trace files go with a scenario", err)
+
+
 class Containers(World):
     """A real engine: Debian's dockerd with everything of its own, an image of busybox, one container."""
 

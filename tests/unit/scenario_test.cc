@@ -782,7 +782,7 @@ TEST(Sets, ErrorsNameTheArgument) {
       {"blocks.x=1", "there is no place for 'x'", "set the whole value"},
       {"sample..every=1s", "a name is missing here", "key.path=value"},
       {"load.open.rate=5", "load.open.rate cannot be '5': that is not a rate", "500/s"},
-      {"load.open.trace=x", "'trace' in load.open is not supported by this version", "supported here"},
+      {"sample.pods=x", "'pods' in sample is not supported by this version", "supported here"},
       {"seed=\xff", "is not UTF-8", "UTF-8"},
   };
   for (const BadSet& bad : cases) {
