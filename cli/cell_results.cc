@@ -26,6 +26,10 @@ std::string Flags(const CellResult& cell) {
   return text;
 }
 
+bool ResponseIsShown(const std::vector<CellResult>& cells) {
+  return std::any_of(cells.begin(), cells.end(), [](const CellResult& cell) { return !cell.over_planned_us_per_task; });
+}
+
 }  // namespace
 
 std::optional<Spread> SpreadOf(std::vector<double> values) {
@@ -51,7 +55,8 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     std::vector<double> over_planned_us;
   };
   std::map<int64_t, Gathered> cells;
-  const std::vector<std::string> measures = {"triggers", "makespan_s", "throughput_per_s", "overhead_percent",
+  const std::vector<std::string> measures = {"triggers",         "makespan_s",      "throughput_per_s",
+                                             "overhead_percent", "response_p50_ms", "response_p99_ms",
                                              "slip_p99_ms"};
   for (size_t row = 0; row < run_summary.size(); ++row) {
     const int64_t cell_id = static_cast<int64_t>(run_summary.Number(row, "cell_id").value_or(0));
@@ -87,6 +92,8 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     cell.overhead_percent = SpreadOf(gathered.values["overhead_percent"]);
     cell.over_list_us_per_task = SpreadOf(gathered.over_list_us);
     cell.over_planned_us_per_task = SpreadOf(gathered.over_planned_us);
+    cell.response_p50_ms = SpreadOf(gathered.values["response_p50_ms"]);
+    cell.response_p99_ms = SpreadOf(gathered.values["response_p99_ms"]);
     cell.slip_p99_ms = SpreadOf(gathered.values["slip_p99_ms"]);
     list.push_back(std::move(cell));
   }
@@ -95,22 +102,46 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
 
 TextTable CellTable(const std::vector<CellResult>& cells) {
   TextTable table({"cell", "accepted", "triggers", "makespan s", "per s", "overhead %", "us/task over list",
-                   "us/task over nominal", "slip p99 ms", "flags"});
+                   "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms", "flags"});
   const auto median = [](const std::optional<Spread>& spread) {
     return spread ? FormatNumber(spread->median) : std::string("-");
   };
   const auto count = [](const std::optional<Spread>& spread) {
     return spread ? FormatCount(spread->median) : std::string("-");
   };
+  const bool response = ResponseIsShown(cells);
   for (const CellResult& cell : cells) {
     const std::string accepted = cell.left_out == 0
                                      ? std::to_string(cell.accepted)
                                      : fmt::format("{} of {}", cell.accepted, cell.accepted + cell.left_out);
     table.AddRow({cell.label, accepted, count(cell.triggers), FormatSpread(cell.makespan_s),
                   count(cell.throughput_per_s), median(cell.overhead_percent), FormatSpread(cell.over_list_us_per_task),
-                  FormatSpread(cell.over_planned_us_per_task), median(cell.slip_p99_ms), Flags(cell)});
+                  FormatSpread(cell.over_planned_us_per_task), response ? median(cell.response_p50_ms) : "-",
+                  response ? FormatSpread(cell.response_p99_ms) : "-", median(cell.slip_p99_ms), Flags(cell)});
   }
+  table.LeaveOutUnknown();
   return table;
+}
+
+std::string CellTableNote(const std::vector<CellResult>& cells) {
+  const auto any = [&](std::optional<Spread> CellResult::*measure) {
+    return std::any_of(cells.begin(), cells.end(), [&](const CellResult& cell) { return (cell.*measure).has_value(); });
+  };
+  std::string note = "Median [least..most] over the accepted runs.";
+  if (any(&CellResult::overhead_percent)) {
+    note +=
+        " Overhead %: over the sum of the measured tasks divided by the slots.\n"
+        "us/task over list: makespan beyond the list schedule (the measured tasks, each on the slot that is free "
+        "first), per task.";
+  }
+  if (any(&CellResult::over_planned_us_per_task)) {
+    note +=
+        "\nus/task over nominal: beyond the list schedule of the sleeps as asked for: compare other systems by it, as "
+        "it counts late ends too.";
+  }
+  if (ResponseIsShown(cells) && any(&CellResult::response_p99_ms))
+    note += "\np50 ms, p99 ms: of response times, from the instant at which a trigger was due to its end.";
+  return note;
 }
 
 }  // namespace assay

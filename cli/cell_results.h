@@ -42,6 +42,8 @@ struct CellResult {
   // second counts how late each sleep ended too, and is what other systems' figures can be set beside.
   std::optional<Spread> over_list_us_per_task;
   std::optional<Spread> over_planned_us_per_task;
+  std::optional<Spread> response_p50_ms;
+  std::optional<Spread> response_p99_ms;
   std::optional<Spread> slip_p99_ms;
   std::map<std::string, uint32_t> flags;  // code -> runs that carry it, rejected ones too
 };
@@ -49,7 +51,11 @@ struct CellResult {
 // From the rows of run_summary, in order of cell id.
 std::vector<CellResult> CellResults(const ViewRows& run_summary);
 
+// Columns that no cell has a value for are left out; response times too where all triggers are sleeps in a closed loop,
+// whose length the scenario gives.
 TextTable CellTable(const std::vector<CellResult>& cells);
+// What stands under it: what its columns mean.
+std::string CellTableNote(const std::vector<CellResult>& cells);
 
 }  // namespace assay
 

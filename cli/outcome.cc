@@ -27,11 +27,12 @@ std::string CellJson(const CellResult& cell) {
       "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
       "\"makespan_s\":{},"
       "\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_over_list_us_per_task\":{},"
-      "\"overhead_over_planned_us_per_task\":{},\"slip_p99_ms\":{}}}",
+      "\"overhead_over_planned_us_per_task\":{},\"response_p50_ms\":{},\"response_p99_ms\":{},\"slip_p99_ms\":{}}}",
       cell.cell_id, JsonString(cell.label), JsonString(cell.target), cell.params_json.empty() ? "{}" : cell.params_json,
       cell.accepted, cell.left_out, SpreadJson(cell.triggers), SpreadJson(cell.makespan_s),
       SpreadJson(cell.throughput_per_s), SpreadJson(cell.overhead_percent), SpreadJson(cell.over_list_us_per_task),
-      SpreadJson(cell.over_planned_us_per_task), SpreadJson(cell.slip_p99_ms));
+      SpreadJson(cell.over_planned_us_per_task), SpreadJson(cell.response_p50_ms), SpreadJson(cell.response_p99_ms),
+      SpreadJson(cell.slip_p99_ms));
 }
 
 }  // namespace
@@ -75,7 +76,7 @@ std::string OutcomeText(const Outcome& outcome) {
   if (!outcome.unrun.empty()) text += "\n" + UnrunText(outcome.unrun, outcome.blocks);
   text += "\n\n";
   if (outcome.cells.empty()) return text + "No run has ended.\n";
-  text += CellTable(outcome.cells).Plain() + "\n" + kTableNote + "\n\nWhat it means\n";
+  text += CellTable(outcome.cells).Plain() + "\n" + CellTableNote(outcome.cells) + "\n\nWhat it means\n";
   for (const std::string& line : Meaning(outcome)) text += "  " + line + "\n";
   const std::vector<std::string> flags = FlagLines(outcome.results);
   if (!flags.empty()) text += "\nFlags\n";

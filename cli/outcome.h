@@ -29,15 +29,6 @@ struct Outcome {
 
 absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id);
 
-// What stands under the table of cells.
-inline constexpr const char* kTableNote =
-    "Median [least..most] over the accepted runs. Overhead %: over the sum of the measured tasks divided by the "
-    "slots.\n"
-    "us/task over list: makespan beyond the list schedule (the measured tasks, each on the slot that is free first), "
-    "per task.\n"
-    "us/task over nominal: beyond the list schedule of the sleeps as asked for: compare other systems by it, as it "
-    "counts late ends too.";
-
 // Table, meaning and flags, for people.
 std::string OutcomeText(const Outcome& outcome);
 // The "end" line of --json.

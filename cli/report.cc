@@ -50,7 +50,7 @@ std::string ReportMarkdown(const Outcome& outcome, const ReportSource& source) {
   if (!outcome.doing.empty() && outcome.doing != sweep.state()) text += outcome.doing + "\n\n";
   text += "## Results\n\n";
   text += outcome.cells.empty() ? "No run has ended.\n\n"
-                                : CellTable(outcome.cells).Markdown() + "\n" + kTableNote + "\n\n";
+                                : CellTable(outcome.cells).Markdown() + "\n" + CellTableNote(outcome.cells) + "\n\n";
   text += "## What it means\n\n";
   for (const std::string& line : Meaning(outcome)) text += "- " + line + "\n";
   text += "\n## Flags\n\n" + FlagTable(outcome.results);

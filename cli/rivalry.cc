@@ -15,7 +15,8 @@ namespace {
 struct Rivalry {
   std::string target;
   std::string baseline;
-  std::vector<double> faster;  // ratios of throughput where all runs of one lie beyond all of the other
+  bool by_response = false;    // there is an open loop: its throughput is the scenario's and no finding
+  std::vector<double> faster;  // ratios where all runs of one lie beyond all of the other
   std::vector<double> slower;
   size_t unclear = 0;
   size_t without_runs = 0;
@@ -40,7 +41,9 @@ std::string RivalrySentence(const Rivalry& rivalry) {
   tell("slower", rivalry.slower.size(), ratio(rivalry.slower));
   tell("cannot tell", rivalry.unclear, " (their runs overlap, or are single ones)");
   tell("nothing to compare", rivalry.without_runs, " (no accepted run on one side)");
-  return fmt::format("{} beside {}, in triggers per s: {}.", rivalry.target, rivalry.baseline, fmt::join(parts, ", "));
+  return fmt::format("{} beside {}, {}: {}.", rivalry.target, rivalry.baseline,
+                     rivalry.by_response ? "by the p99 of response times" : "in triggers per s",
+                     fmt::join(parts, ", "));
 }
 
 }  // namespace
@@ -51,22 +54,26 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
     if (comparison.Text(row, "differs_in") != "target") continue;
     const std::string target = comparison.Text(row, "target");
     const std::string baseline = comparison.Text(row, "baseline_target");
-    const auto known = std::find_if(rivalries.begin(), rivalries.end(),
-                                    [&](const Rivalry& r) { return r.target == target && r.baseline == baseline; });
+    const bool by_response = comparison.Text(row, "judged_by") == "response_p99";
+    const auto known = std::find_if(rivalries.begin(), rivalries.end(), [&](const Rivalry& r) {
+      return r.target == target && r.baseline == baseline && r.by_response == by_response;
+    });
     Rivalry& rivalry = known == rivalries.end() ? rivalries.emplace_back() : *known;
     rivalry.target = target;
     rivalry.baseline = baseline;
-    const std::optional<double> ratio = comparison.Number(row, "throughput_ratio");
-    const double low = comparison.Number(row, "throughput_ratio_low").value_or(0);
-    const double high = comparison.Number(row, "throughput_ratio_high").value_or(0);
+    rivalry.by_response = by_response;
+    const std::string measure = by_response ? "response_p99_ratio" : "throughput_ratio";
+    const std::optional<double> ratio = comparison.Number(row, measure);
+    const double low = comparison.Number(row, measure + "_low").value_or(0);
+    const double high = comparison.Number(row, measure + "_high").value_or(0);
     const bool repeated = comparison.Number(row, "accepted").value_or(0) >= 2 &&
                           comparison.Number(row, "baseline_accepted").value_or(0) >= 2;
     if (!ratio) {
       ++rivalry.without_runs;
     } else if (repeated && low > 1) {
-      rivalry.faster.push_back(*ratio);
+      (by_response ? rivalry.slower : rivalry.faster).push_back(*ratio);
     } else if (repeated && high < 1) {
-      rivalry.slower.push_back(*ratio);
+      (by_response ? rivalry.faster : rivalry.slower).push_back(*ratio);
     } else {
       ++rivalry.unclear;
     }

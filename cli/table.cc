@@ -21,6 +21,15 @@ void TextTable::AddRow(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
+void TextTable::LeaveOutUnknown() {
+  for (size_t c = titles_.size(); c-- > 0;) {
+    const bool unknown = std::all_of(rows_.begin(), rows_.end(), [c](const auto& row) { return row[c] == "-"; });
+    if (!unknown || rows_.empty()) continue;
+    titles_.erase(titles_.begin() + static_cast<std::ptrdiff_t>(c));
+    for (auto& row : rows_) row.erase(row.begin() + static_cast<std::ptrdiff_t>(c));
+  }
+}
+
 std::vector<bool> TextTable::RightAligned() const {
   std::vector<bool> right(titles_.size(), false);
   for (size_t c = 0; c < titles_.size(); ++c) {

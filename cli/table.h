@@ -18,6 +18,8 @@ class TextTable {
   // Missing cells are blank; surplus ones are dropped.
   void AddRow(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
+  // Takes out the columns in which every row has "-".
+  void LeaveOutUnknown();
 
   // Two blanks between columns, a rule under the titles, no blanks at line ends, a newline after each line.
   std::string Plain() const;

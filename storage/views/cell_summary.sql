@@ -1,5 +1,5 @@
 CREATE VIEW assay.cell_summary AS
-SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params,
+SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c.loop,
        count(r.run_id) AS runs,
        count(*) FILTER (WHERE r.verdict = 'accepted') AS accepted,
        count(*) FILTER (WHERE r.verdict = 'rejected') AS left_out,
@@ -29,6 +29,8 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.goodput_per_s) FILTER (WHERE r.verdict = 'accepted') AS goodput_per_s,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.response_p50_ms) FILTER (WHERE r.verdict = 'accepted') AS response_p50_ms,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.response_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS response_p99_ms,
+       min(r.response_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS response_p99_min_ms,
+       max(r.response_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS response_p99_max_ms,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.service_p50_ms) FILTER (WHERE r.verdict = 'accepted') AS service_p50_ms,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.service_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS service_p99_ms,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.slip_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS slip_p99_ms
@@ -40,6 +42,7 @@ LEFT JOIN LATERAL (
 ) w ON true
 GROUP BY c.cell_id;
 COMMENT ON VIEW assay.cell_summary IS 'Every cell over its accepted runs: medians, with the lowest and highest run as the spread, and how many runs were left out and why';
+COMMENT ON COLUMN assay.cell_summary.loop IS 'closed: a trigger starts when another has ended; open: when it is due';
 COMMENT ON COLUMN assay.cell_summary.runs IS 'Runs of the cell, whatever their verdict';
 COMMENT ON COLUMN assay.cell_summary.accepted IS 'Runs that the figures are taken from';
 COMMENT ON COLUMN assay.cell_summary.left_out IS 'Rejected runs, which the figures leave out';
@@ -68,6 +71,8 @@ COMMENT ON COLUMN assay.cell_summary.throughput_max_per_s IS 'Highest throughput
 COMMENT ON COLUMN assay.cell_summary.goodput_per_s IS 'Median of ok triggers per second of makespan';
 COMMENT ON COLUMN assay.cell_summary.response_p50_ms IS 'Median over runs of the median response time, milliseconds';
 COMMENT ON COLUMN assay.cell_summary.response_p99_ms IS 'Median over runs of the 99th percentile of response times, milliseconds';
+COMMENT ON COLUMN assay.cell_summary.response_p99_min_ms IS 'The lowest of them, milliseconds';
+COMMENT ON COLUMN assay.cell_summary.response_p99_max_ms IS 'The highest of them, milliseconds';
 COMMENT ON COLUMN assay.cell_summary.service_p50_ms IS 'Median over runs of the median service time, milliseconds';
 COMMENT ON COLUMN assay.cell_summary.service_p99_ms IS 'Median over runs of the 99th percentile of service times, milliseconds';
 COMMENT ON COLUMN assay.cell_summary.slip_p99_ms IS 'Median over runs of the 99th percentile of late starts, milliseconds';

@@ -11,6 +11,7 @@ WITH s AS (
 SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
        b.cell_id AS baseline_cell_id, b.cell AS baseline_cell, b.target AS baseline_target,
        CASE WHEN p.has_rival THEN 'target' ELSE 'parameters' END AS differs_in,
+       CASE WHEN 'open' IN (p.loop, b.loop) THEN 'response_p99' ELSE 'throughput' END AS judged_by,
        p.accepted, b.accepted AS baseline_accepted, p.left_out, b.left_out AS baseline_left_out,
        p.makespan_s, b.makespan_s AS baseline_makespan_s,
        p.makespan_s / nullif(b.makespan_s, 0) AS makespan_ratio,
@@ -19,7 +20,9 @@ SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
        p.throughput_per_s / nullif(b.throughput_per_s, 0) AS throughput_ratio,
        p.throughput_min_per_s / nullif(b.throughput_max_per_s, 0) AS throughput_ratio_low,
        p.throughput_max_per_s / nullif(b.throughput_min_per_s, 0) AS throughput_ratio_high,
-       p.response_p99_ms / nullif(b.response_p99_ms, 0) AS response_p99_ratio
+       p.response_p99_ms / nullif(b.response_p99_ms, 0) AS response_p99_ratio,
+       p.response_p99_min_ms / nullif(b.response_p99_max_ms, 0) AS response_p99_ratio_low,
+       p.response_p99_max_ms / nullif(b.response_p99_min_ms, 0) AS response_p99_ratio_high
 FROM paired p JOIN assay.cell_summary b ON b.cell_id = p.baseline_cell_id
 WHERE p.cell_id <> p.baseline_cell_id;
 COMMENT ON VIEW assay.comparison IS
@@ -28,6 +31,7 @@ COMMENT ON COLUMN assay.comparison.baseline_cell_id IS 'Cell it is compared with
 COMMENT ON COLUMN assay.comparison.baseline_cell IS 'Parameters of that cell';
 COMMENT ON COLUMN assay.comparison.baseline_target IS 'Target of that cell';
 COMMENT ON COLUMN assay.comparison.differs_in IS 'target: nothing else differs; parameters: they are different work, read the ratio as scaling';
+COMMENT ON COLUMN assay.comparison.judged_by IS 'Which ratio says who is better: the throughput of closed loops; that of an open loop is what the scenario asks for, so there it is the 99th percentile of response times';
 COMMENT ON COLUMN assay.comparison.accepted IS 'Accepted runs the median is taken of';
 COMMENT ON COLUMN assay.comparison.baseline_accepted IS 'The same of the baseline';
 COMMENT ON COLUMN assay.comparison.left_out IS 'Rejected runs, left out';
@@ -41,3 +45,5 @@ COMMENT ON COLUMN assay.comparison.throughput_ratio IS 'Median throughput over t
 COMMENT ON COLUMN assay.comparison.throughput_ratio_low IS 'Lowest throughput over the baseline''s highest';
 COMMENT ON COLUMN assay.comparison.throughput_ratio_high IS 'Highest throughput over the baseline''s lowest';
 COMMENT ON COLUMN assay.comparison.response_p99_ratio IS '99th percentile of response times over the baseline''s, medians over runs';
+COMMENT ON COLUMN assay.comparison.response_p99_ratio_low IS 'The lowest run''s 99th percentile over the baseline''s highest';
+COMMENT ON COLUMN assay.comparison.response_p99_ratio_high IS 'The highest run''s 99th percentile over the baseline''s lowest';

@@ -198,11 +198,11 @@ TEST_F(ViewsTest, SummariesUseAcceptedRunsAndSayWhatTheyLeftOut) {
   const absl::StatusOr<Table> comparison =
       Query(connection_,
             "SELECT concat_ws('|', target, params->>'tasks', baseline_target, "
-            "differs_in, accepted, baseline_accepted, left_out, "
+            "differs_in, judged_by, accepted, baseline_accepted, left_out, "
             "makespan_ratio, round(throughput_ratio_low::numeric, 4)) FROM comparison ORDER BY cell_id");
   ASSERT_TRUE(comparison.ok()) << comparison.status();
   ASSERT_EQ(comparison->rows.size(), 1u) << "tasks=20 has no rival, and is no baseline for others";
-  EXPECT_EQ(*comparison->rows[0][0], "airflow|10|dask|target|2|3|1|2|0.4167");
+  EXPECT_EQ(*comparison->rows[0][0], "airflow|10|dask|target|throughput|2|3|1|2|0.4167");
 
   EXPECT_EQ(
       Value(
@@ -213,6 +213,13 @@ TEST_F(ViewsTest, SummariesUseAcceptedRunsAndSayWhatTheyLeftOut) {
                   "FROM progress"),
             "small|running|3|3|9|7|6|1|0");
   EXPECT_EQ(Value("SELECT eta_s > 0 AND elapsed_s > 0 FROM progress"), "t");
+}
+
+TEST_F(ViewsTest, AnOpenLoopIsComparedByItsResponseTimes) {
+  MakeSweep(1, {{"closed", "{}"}, {"open", "{}"}});
+  EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "throughput");
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open' WHERE target = 'open'").ok());
+  EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "response_p99");
 }
 
 TEST_F(ViewsTest, CellsOfOneTargetAreComparedWithTheFirst) {

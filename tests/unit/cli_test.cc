@@ -470,6 +470,21 @@ v1::ViewRows RunSummary() {
   return rows;
 }
 
+TEST(CellResultsTest, AnOpenLoopIsShownByItsResponseTimes) {
+  CellResult open;
+  open.label = "rate=200";
+  open.accepted = 2;
+  open.makespan_s = Spread{20, 20, 20};
+  open.response_p50_ms = Spread{10, 10, 10};
+  open.response_p99_ms = Spread{900, 890, 910};
+  EXPECT_EQ("\n" + CellTable({open}).Plain(), R"(
+cell      accepted  makespan s  p50 ms          p99 ms  flags
+--------  --------  ----------  ------  --------------  -----
+rate=200         2        20.0    10.0  900 [890..910]
+)");
+  EXPECT_THAT(CellTableNote({open}), AllOf(HasSubstr("of response times"), Not(HasSubstr("verhead"))));
+}
+
 TEST(ViewRowsTest, ReadsPostgresText) {
   v1::ViewRows proto;
   for (const char* column : {"n", "list", "object"}) proto.add_columns(column);
@@ -622,11 +637,13 @@ TEST(MeaningTest, EveryTargetIsToldInTheOrderAndWordsOfTheTable) {
 TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
   v1::ViewRows rows;
   for (const char* column : {"differs_in", "target", "baseline_target", "accepted", "baseline_accepted",
-                             "throughput_ratio", "throughput_ratio_low", "throughput_ratio_high"})
+                             "throughput_ratio", "throughput_ratio_low", "throughput_ratio_high", "judged_by",
+                             "response_p99_ratio", "response_p99_ratio_low", "response_p99_ratio_high"})
     rows.add_columns(column);
   const auto add = [&](std::initializer_list<const char*> values) {
     v1::ViewRows::Row& row = *rows.add_rows();
     for (const char* value : values) row.add_values(value);
+    while (row.values_size() < rows.columns_size()) row.add_values(row.values_size() == 8 ? "throughput" : "");
   };
   Outcome outcome = Finished();
   add({"target", "airflow", "dask", "3", "3", "0.5", "0.4", "0.6"});
@@ -644,6 +661,14 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
       "airflow beside dask, in triggers per s: slower in 2 of 5 cells (x 0.250..0.500), cannot tell in 2 of 5 cells "
       "(their runs overlap, or are single ones), nothing to compare in 1 of 5 cells (no accepted run on one side).");
   EXPECT_EQ(Meaning(outcome)[1], "gust beside dask, in triggers per s: faster (x 1.50).");
+
+  // The scenario sets an open loop's throughput; and of response times less is better.
+  rows.clear_rows();
+  add({"target", "open", "closed", "2", "2", "0.01", "0.01", "0.01", "response_p99", "40", "35", "45"});
+  add({"target", "new", "closed", "2", "2", "1", "1", "1", "response_p99", "0.5", "0.4", "0.6"});
+  outcome.comparison = ViewRows(rows);
+  EXPECT_EQ(Meaning(outcome)[0], "open beside closed, by the p99 of response times: slower (x 40.0).");
+  EXPECT_EQ(Meaning(outcome)[1], "new beside closed, by the p99 of response times: faster (x 0.500).");
 }
 
 TEST(MeaningTest, OneSizeAndNoSleeps) {
