@@ -15,6 +15,7 @@ namespace {
 struct Rivalry {
   std::string target;
   std::string baseline;
+  bool loops_differ = false;
   bool by_response = false;    // there is an open loop: its throughput is the scenario's and no finding
   std::vector<double> faster;  // ratios where all runs of one lie beyond all of the other
   std::vector<double> slower;
@@ -23,6 +24,12 @@ struct Rivalry {
 };
 
 std::string RivalrySentence(const Rivalry& rivalry) {
+  if (rivalry.loops_differ) {
+    return fmt::format(
+        "{} beside {}: not compared, for one is an open loop and the other a closed one, which waits a stall of its "
+        "target out, so that its response times do not show it.",
+        rivalry.target, rivalry.baseline);
+  }
   const size_t cells = rivalry.faster.size() + rivalry.slower.size() + rivalry.unclear + rivalry.without_runs;
   std::vector<std::string> parts;
   const auto tell = [&](const char* what, size_t count, const std::string& why) {
@@ -55,13 +62,16 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
     const std::string target = comparison.Text(row, "target");
     const std::string baseline = comparison.Text(row, "baseline_target");
     const bool by_response = comparison.Text(row, "judged_by") == "response_p99";
+    const bool loops_differ = comparison.Text(row, "loop") != comparison.Text(row, "baseline_loop");
     const auto known = std::find_if(rivalries.begin(), rivalries.end(), [&](const Rivalry& r) {
-      return r.target == target && r.baseline == baseline && r.by_response == by_response;
+      return r.target == target && r.baseline == baseline && r.by_response == by_response &&
+             r.loops_differ == loops_differ;
     });
     Rivalry& rivalry = known == rivalries.end() ? rivalries.emplace_back() : *known;
     rivalry.target = target;
     rivalry.baseline = baseline;
     rivalry.by_response = by_response;
+    rivalry.loops_differ = loops_differ;
     const std::string measure = by_response ? "response_p99_ratio" : "throughput_ratio";
     const std::optional<double> ratio = comparison.Number(row, measure);
     const double low = comparison.Number(row, measure + "_low").value_or(0);

@@ -664,11 +664,15 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
 
   // The scenario sets an open loop's throughput; and of response times less is better.
   rows.clear_rows();
-  add({"target", "open", "closed", "2", "2", "0.01", "0.01", "0.01", "response_p99", "40", "35", "45"});
+  add({"target", "old", "closed", "2", "2", "0.01", "0.01", "0.01", "response_p99", "40", "35", "45"});
   add({"target", "new", "closed", "2", "2", "1", "1", "1", "response_p99", "0.5", "0.4", "0.6"});
   outcome.comparison = ViewRows(rows);
-  EXPECT_EQ(Meaning(outcome)[0], "open beside closed, by the p99 of response times: slower (x 40.0).");
+  EXPECT_EQ(Meaning(outcome)[0], "old beside closed, by the p99 of response times: slower (x 40.0).");
   EXPECT_EQ(Meaning(outcome)[1], "new beside closed, by the p99 of response times: faster (x 0.500).");
+  rows.clear_rows();
+  add({"target", "open", "closed", "2", "2", "1", "1", "1", "response_p99", "40", "35", "45", "open", "closed"});
+  outcome.comparison = ViewRows(rows);
+  EXPECT_THAT(Meaning(outcome)[0], StartsWith("open beside closed: not compared, for one is an open loop"));
 }
 
 TEST(MeaningTest, OneSizeAndNoSleeps) {
