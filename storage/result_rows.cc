@@ -105,13 +105,13 @@ void AppendReading(CopyText& rows, int64_t run_id, int64_t agent_id, const Sampl
 
 // Whether it got as far as bytes or a connection: only then are the columns of requests not null.
 bool IsRequest(const v1::TriggerRecord& trigger) {
-  return trigger.status() != 0 || trigger.has_connected_ns() || trigger.sent_bytes() != 0 ||
+  return trigger.has_status() || trigger.has_connected_ns() || trigger.sent_bytes() != 0 ||
          trigger.received_bytes() != 0;
 }
 
 void AppendRequest(CopyText& rows, const v1::TriggerRecord& trigger) {
   const auto number = [&rows](bool known, int64_t value) { known ? rows.Integer(value) : rows.Null(); };
-  number(trigger.status() != 0, trigger.status());
+  number(trigger.has_status(), trigger.status());
   number(trigger.has_connected_ns(), trigger.connected_ns());
   number(trigger.has_secured_ns(), trigger.secured_ns());
   number(trigger.has_first_byte_ns(), trigger.first_byte_ns());

@@ -84,7 +84,7 @@ class HttpTrigger final : public TriggerKind {
     record.set_cpu_ns(-1);
     record.set_started_ns(response.started_ns);
     record.set_finished_ns(response.finished_ns);
-    record.set_status(response.status);
+    if (response.status != 0) record.set_status(response.status);
     if (response.connected_ns >= 0) record.set_connected_ns(response.connected_ns);
     if (response.secured_ns >= 0) record.set_secured_ns(response.secured_ns);
     if (response.first_byte_ns >= 0) record.set_first_byte_ns(response.first_byte_ns);

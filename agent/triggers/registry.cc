@@ -3,11 +3,12 @@
 #include <utility>
 
 // Every kind of trigger, one line each: its case in scenario.proto, and the factory that its file defines.
-#define ASSAY_TRIGGER_KINDS(KIND) \
-  KIND(kSleep, MakeSleepTrigger)  \
-  KIND(kExec, MakeExecTrigger)    \
-  KIND(kHttp, MakeHttpTrigger)    \
-  KIND(kContainer, MakeContainerTrigger)
+#define ASSAY_TRIGGER_KINDS(KIND)        \
+  KIND(kSleep, MakeSleepTrigger)         \
+  KIND(kExec, MakeExecTrigger)           \
+  KIND(kHttp, MakeHttpTrigger)           \
+  KIND(kContainer, MakeContainerTrigger) \
+  KIND(kGrpc, MakeGrpcTrigger)
 
 namespace assay {
 

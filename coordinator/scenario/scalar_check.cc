@@ -38,10 +38,11 @@ absl::Status CheckRuntimeNames(const YamlNode& node, uint32_t allowed, std::stri
     std::string_view where;
   };
   constexpr std::array<Known, 5> kKnown{
-      {{"agent", kNameAgent, "in trigger.exec, trigger.container, trigger.http and hooks"},
-       {"run", kNameRun, "in trigger.exec, trigger.container, trigger.http and hooks around a run"},
-       {"block", kNameBlock, "in trigger.exec, trigger.container, trigger.http and hooks around a run"},
-       {"index", kNameIndex, "in trigger.exec, trigger.container and trigger.http: it differs from trigger to trigger"},
+      {{"agent", kNameAgent, "in trigger.exec, .container, .http and .grpc and in hooks"},
+       {"run", kNameRun, "in trigger.exec, .container, .http and .grpc and in hooks around a run"},
+       {"block", kNameBlock, "in trigger.exec, .container, .http and .grpc and in hooks around a run"},
+       {"index", kNameIndex,
+        "in trigger.exec, .container, .http and .grpc (not its target): it differs from trigger to trigger"},
        {"target", 0, "in the parts that make a cell: trigger, load, sample, hooks around a run"}}};
   for (const std::string& name : TemplateNames(node.text)) {
     const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.name == name; });

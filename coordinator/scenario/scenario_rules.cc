@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/grpc_words.h"
+
 namespace assay {
 namespace {
 
@@ -90,6 +92,24 @@ const Shape kHttpShape{
                {"first_byte_timeout", &kTimeout, "until the answer begins; default: the trigger's timeout"}}};
 const Rule kHttp = MapOf(kHttpShape);
 
+// gRPC calls.
+const Rule kGrpcTarget = Template(kNameAgent | kNameRun | kNameBlock);
+const Rule kGrpcCode{.kind = ValueKind::kWord, .words = {kGrpcCodeNames.begin(), kGrpcCodeNames.end()}};
+const Shape kGrpcExpectShape{.fields = {{"status", &kGrpcCode, "the code that is ok; default: OK"}}};
+const Rule kGrpcExpect = MapOf(kGrpcExpectShape);
+const Rule kGrpcConnections = Integer(1, 1'000);
+const Shape kGrpcShape{
+    .fields = {{"target", &kGrpcTarget, "HOST:PORT or unix:PATH; connected to before T0", true},
+               {"method", &kText, "of unary calls: pkg.Service/Call", true},
+               {"json", &kJson, "the request, encoded by what the server or descriptors say", false, true},
+               {"bytes", &kText, "the encoded request, in base64", false, true},
+               {"descriptors", &kText, "FileDescriptorSet on the agent's host; default: the server's reflection"},
+               {"metadata", &kHttpHeaders, "sent with every call; names are in lower case"},
+               {"expect", &kGrpcExpect, "what counts as ok"},
+               {"tls", &kTls, "absent: no TLS; {}: the system's certificates"},
+               {"connections", &kGrpcConnections, "of one agent; default: 1"}}};
+const Rule kGrpc = MapOf(kGrpcShape);
+
 // Processes in containers.
 const Rule kEngineInFlight = Integer(1, 10'000);
 const Shape kContainerShape{
@@ -106,7 +126,7 @@ const Shape kTriggerShape{.fields = {{"sleep", &kSleep, "waits, and does nothing
                                      {"exec", &kExec, "a process", false, true},
                                      {"container", &kContainer, "a process in a container", false, true},
                                      {"http", &kHttp, "a request", false, true},
-                                     {"grpc", nullptr, "", false, true},
+                                     {"grpc", &kGrpc, "a gRPC call", false, true},
                                      {"driver", nullptr, "", false, true},
                                      {"sql", nullptr, "", false, true},
                                      {"timeout", &kTimeout, "a trigger that takes longer is ended; default: none"}},

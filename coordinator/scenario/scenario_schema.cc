@@ -46,7 +46,8 @@ std::string MapSchema(const Rule& rule, const Rule* in_cell) {
     std::vector<std::string> alone;
     alone.reserve(choices.size() + 1);
     for (const std::string& choice : choices) alone.push_back(fmt::format(R"({{"required": [{}]}})", choice));
-    if (merged) alone.push_back(fmt::format(R"({{"not": {{"anyOf": [{}]}}}})", Joined(alone)));
+    if (merged || !shape.choice_required)
+      alone.push_back(fmt::format(R"({{"not": {{"anyOf": [{}]}}}})", Joined(alone)));
     schema += fmt::format(R"(, "oneOf": [{}])", Joined(alone));
   }
   return "{" + schema + "}";

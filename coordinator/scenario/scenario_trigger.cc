@@ -1,11 +1,14 @@
 #include "coordinator/scenario/scenario_trigger.h"
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/str_replace.h>
 #include <fmt/format.h>
 
 #include <memory>
 #include <string>
 
+#include "common/grpc_words.h"
+#include "common/host_port.h"
 #include "coordinator/scenario/scalar_value.h"
 #include "coordinator/scenario/scenario_process.h"
 #include "coordinator/scenario/yaml_json.h"
@@ -54,6 +57,14 @@ void AddStatuses(const YamlNode& node, v1::HttpTrigger& message) {
   added.set_to(range.second);
 }
 
+// Of an HttpTrigger or a GrpcTrigger.
+template <typename Message>
+void ReadTls(const YamlNode& tls, Message& message) {
+  const YamlNodePtr verify = Find(tls, "verify");
+  message.set_insecure(verify != nullptr && verify->text == "false");
+  if (const YamlNodePtr ca = Find(tls, "ca")) message.set_ca_file(TextValue(*ca));
+}
+
 absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
   const YamlNodePtr url = Find(node, "url");
   message.set_url(url->text);
@@ -83,13 +94,55 @@ absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
     if (version->text == "1.1") message.set_version(v1::HttpTrigger::HTTP1);
     if (version->text == "2") message.set_version(v1::HttpTrigger::HTTP2);
   }
-  if (const YamlNodePtr tls = Find(node, "tls")) {
-    const YamlNodePtr verify = Find(*tls, "verify");
-    message.set_insecure(verify != nullptr && verify->text == "false");
-    if (const YamlNodePtr ca = Find(*tls, "ca")) message.set_ca_file(TextValue(*ca));
-  }
+  if (const YamlNodePtr tls = Find(node, "tls")) ReadTls(*tls, message);
   message.set_connect_timeout_ns(DurationValueNs(Find(node, "connect_timeout"), 0));
   message.set_first_byte_timeout_ns(DurationValueNs(Find(node, "first_byte_timeout"), 0));
+  return absl::OkStatus();
+}
+
+absl::Status ReadGrpcPayload(const YamlNode& node, v1::GrpcTrigger& message) {
+  if (const YamlNodePtr json = Find(node, "json")) {
+    message.set_json(JsonTemplate(*json));
+  } else if (const YamlNodePtr raw = Find(node, "bytes")) {
+    if (!absl::Base64Unescape(TextValue(*raw), message.mutable_raw())) {
+      return NodeError(*raw, fmt::format("trigger.grpc.bytes is not base64: {}", FlowText(*raw)),
+                       "write the encoded request as 'base64 FILE' prints it");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadGrpc(const YamlNode& node, v1::GrpcTrigger& message) {
+  const YamlNodePtr target = Find(node, "target");
+  message.set_target(target->text);
+  if (!target->text.starts_with("unix:") && target->text.find("$(") == std::string::npos) {
+    if (const absl::Status valid = CheckHostPort(target->text); !valid.ok())
+      return NodeError(*target, fmt::format("trigger.grpc.target: {}", std::string(valid.message())),
+                       "write HOST:PORT or unix:PATH");
+  }
+  const YamlNodePtr method = Find(node, "method");
+  message.set_method(TextValue(*method));
+  if (!IsGrpcMethod(message.method())) {
+    return NodeError(*method, fmt::format("trigger.grpc.method cannot be {}", FlowText(*method)),
+                     "write package.Service/Call");
+  }
+  if (absl::Status status = ReadGrpcPayload(node, message); !status.ok()) return status;
+  if (const YamlNodePtr descriptors = Find(node, "descriptors")) message.set_descriptors(TextValue(*descriptors));
+  if (const YamlNodePtr metadata = Find(node, "metadata")) {
+    for (const YamlEntry& entry : metadata->entries) {
+      if (const std::string wrong = WrongGrpcMetadata(entry.key->text, entry.value->text); !wrong.empty())
+        return NodeError(*entry.key, "trigger.grpc.metadata: " + wrong, "write {name-in-lower-case: text}");
+      (*message.mutable_metadata())[entry.key->text] = entry.value->text;
+    }
+  }
+  if (const YamlNodePtr tls = Find(node, "tls")) {
+    message.set_tls(true);
+    ReadTls(*tls, message);
+  }
+  const YamlNodePtr expect = Find(node, "expect");
+  const YamlNodePtr code = expect == nullptr ? nullptr : Find(*expect, "status");
+  if (code != nullptr) message.set_expect_code(GrpcCodeOf(code->text).value_or(0));
+  message.set_connections(static_cast<uint32_t>(IntegerValue(Find(node, "connections"), 1)));
   return absl::OkStatus();
 }
 
@@ -110,6 +163,7 @@ absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
   if (const YamlNodePtr sleep = Find(node, "sleep"))
     return ReadSleep(*Find(*sleep, "for"), *message.mutable_sleep()->mutable_length());
   if (const YamlNodePtr http = Find(node, "http")) return ReadHttp(*http, *message.mutable_http());
+  if (const YamlNodePtr grpc = Find(node, "grpc")) return ReadGrpc(*grpc, *message.mutable_grpc());
   if (const YamlNodePtr container = Find(node, "container"))
     return ReadContainer(*container, *message.mutable_container());
   const YamlNodePtr exec = Find(node, "exec");

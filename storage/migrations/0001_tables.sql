@@ -258,7 +258,7 @@ COMMENT ON COLUMN assay.trigger.cpu_ns IS 'User and system time of the process, 
 COMMENT ON COLUMN assay.trigger.output IS 'First and last 4 KiB of stdout and stderr; of a request''s answer if its status was not expected';
 COMMENT ON COLUMN assay.trigger.output_bytes IS 'All that it wrote, bytes';
 COMMENT ON COLUMN assay.trigger.error IS 'Why it is not ok, in words';
-COMMENT ON COLUMN assay.trigger.status IS 'Status of the answer to a request; null if none came, or if it is no request';
+COMMENT ON COLUMN assay.trigger.status IS 'Status of the answer to a request, null if none came; of a gRPC call its code (0 OK, 4 deadline, 14 unavailable, ...), whoever gave it; null if it is no request';
 COMMENT ON COLUMN assay.trigger.connected_ns IS 'When its connection was made, nanoseconds since T0; null where one was kept alive';
 COMMENT ON COLUMN assay.trigger.secured_ns IS 'When TLS was agreed on, nanoseconds since T0; null without TLS, and where a connection was kept alive';
 COMMENT ON COLUMN assay.trigger.first_byte_ns IS 'When the answer''s first byte came, nanoseconds since T0; null if none came';

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from world import World, wait_for
+from world import BUILD, World, wait_for
 
 
 class StallingServer:
@@ -158,6 +158,54 @@ limits: {slip_p99: 10s}
         code, out, err = self.assay("check", self.scenario)
         self.assertEqual(code, 2, out + err)
         self.assertIn("it has 26.0 MiB; at most 24.0 MiB of trace files go with a scenario", err)
+
+
+class Calls(World):
+    """gRPC, with the echo service of the unit tests as a process of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = subprocess.Popen([BUILD / "tests" / "targets" / "grpc_echo_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(self.stop_server)
+        self.port = int(self.server.stdout.readline())
+
+    def stop_server(self):
+        self.server.stdin.close()
+        self.server.wait(60)
+        self.server.stdout.close()
+
+    def test_calls_by_the_name_of_their_method(self):
+        code, out, err = self.assay("run", self.write("g.yaml", f"""
+name: calls
+agents: {{count: 2}}
+load: {{closed: {{concurrency: 8}}, triggers: 200}}
+trigger: {{grpc: {{target: "127.0.0.1:{self.port}", method: assay.test.Echo/Call, metadata: {{x-agent: "$(agent)"}}}}, timeout: 60s}}
+targets:
+  json: {{trigger: {{grpc: {{json: {{text: "t $(index)", number: "$(index)"}}}}}}}}
+  bytes: {{trigger: {{grpc: {{bytes: CgNyYXc=}}}}}}
+  errors: {{trigger: {{grpc: {{json: {{code: 5, text: "no such cow"}}}}}}}}
+  expected: {{trigger: {{grpc: {{json: {{code: 5}}, expect: {{status: NOT_FOUND}}}}}}}}
+  silent: {{load: {{triggers: 10}}, trigger: {{grpc: {{json: {{never_answer: true}}}}, timeout: 200ms}}}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        rows = {r[0]: r[1:] for r in self.sql(
+            "select c.target, count(*), string_agg(distinct t.outcome::text, ' '), string_agg(distinct t.status::text, ' '), max(t.error), "
+            "bool_and(t.sent_bytes > 0 and t.connected_ns is null) from trigger t join run r using (run_id) join cell c using (cell_id) group by 1")}
+        self.assertEqual(rows["json"], ["200", "ok", "0", "", "t"])
+        self.assertEqual(rows["bytes"], ["200", "ok", "0", "", "t"])
+        self.assertEqual(rows["errors"], ["200", "failed", "5", "NOT_FOUND: no such cow", "t"])
+        self.assertEqual(rows["expected"], ["200", "ok", "5", "", "t"])
+        self.assertEqual(rows["silent"], ["10", "timeout", "4", "took longer than 200 ms", "t"])
+
+    def test_a_method_that_is_not_there_fires_nothing(self):
+        code, out, err = self.assay("run", self.write("g.yaml", f"""
+name: calls
+load: {{closed: {{concurrency: 2}}, triggers: 10}}
+trigger: {{grpc: {{target: "127.0.0.1:{self.port}", method: assay.test.Echo/Cal, json: {{}}}}, timeout: 60s}}
+"""))
+        self.assertNotEqual(code, 0, out + err)
+        self.assertIn("did you mean assay.test.Echo/Call?", out + err)
+        self.assertEqual(self.sql("select count(*) from trigger"), [["0"]])
 
 
 class Containers(World):

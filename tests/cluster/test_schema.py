@@ -28,6 +28,8 @@ VALID = {
                           "targets: {a: {load: {closed: {}}, trigger: {exec: {env: {A: b}}}, hooks: {before_run: {timeout: 5s}}}, b: , c: {}}\n",
     "other kind of trigger": BASE + "targets: {a: {trigger: {exec: {argv: [x], cwd: /}}}}\n",
     "durations": BASE + "limits: {slip_p99: 0, start_skew: 1.5ms, failures: 1%}\nsample: {every: .5s, cooldown: 2 s}\n",
+    "call": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {grpc: {target: \"h:1\", method: p.S/C}}\n"
+            "targets: {a: {trigger: {grpc: {json: {a: [1]}, expect: {status: NOT_FOUND}}}}, b: {trigger: {grpc: {bytes: AA==, tls: {}}}}}\n",
     "loss": BASE + "on_agent_loss: {repeat: 3}\nagents: {select: {role: load, n: 3}, count: 2}\n",
 }
 INVALID = {
@@ -50,6 +52,8 @@ INVALID = {
     "map of the sweep from the grid": BASE + "grid: {a: [{count: 2}]}\nagents: $(a)\n",
     "number of the sweep from the grid": BASE + "grid: {n: [2]}\nblocks: $(n)\n",
     "loss": BASE + "on_agent_loss: {}\n",
+    "two payloads": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {grpc: {target: \"h:1\", method: p.S/C, json: {}, bytes: AA==}}\n",
+    "code": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {grpc: {target: \"h:1\", method: p.S/C, expect: {status: FOUND}}}\n",
     "word": BASE + "on_agent_loss: ignore\n",
 }
 

@@ -83,12 +83,14 @@ TEST_F(ResultWriterTest, StoresWhatIsKnownOfARequest) {
   batch.mutable_triggers(1)->set_status(204);
   AddTrigger(batch, 2, 0, 1, 9, v1::FAILED);
   batch.mutable_triggers(2)->set_error("could not connect");
-  EXPECT_EQ(WriteOk({batch}).rows, 3u);
+  AddTrigger(batch, 3, 0, 1, 9);
+  batch.mutable_triggers(3)->set_status(0);  // OK of a gRPC call, with empty messages
+  EXPECT_EQ(WriteOk({batch}).rows, 4u);
   EXPECT_EQ(
       Value("SELECT string_agg(concat_ws('|', coalesce(status::text, '-'), coalesce(connected_ns::text, '-'), "
             "coalesce(secured_ns::text, '-'), coalesce(first_byte_ns::text, '-'), coalesce(sent_bytes::text, '-'), "
             "coalesce(received_bytes::text, '-')), ' ' ORDER BY index) FROM trigger"),
-      "200|2|3|0|5|0 204|-|-|-|0|0 -|-|-|-|-|-");
+      "200|2|3|0|5|0 204|-|-|-|0|0 -|-|-|-|-|- 0|-|-|-|0|0");
 }
 
 TEST_F(ResultWriterTest, StoresSamplesWithNullForWhatTheKernelHasNot) {

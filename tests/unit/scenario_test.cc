@@ -232,6 +232,41 @@ TEST(Scenario, HttpTriggers) {
   EXPECT_EQ(http("url: \"http://h\", method: PUT, body: {text: \"x $(index)\"}").body(), "x $(index)");
 }
 
+TEST(Scenario, GrpcTriggers) {
+  const auto grpc = [](const std::string& keys) {
+    return MustLoad("name: t\ngrid: {n: [7]}\nload: {closed: {concurrency: 1}, triggers: 1}\ntrigger: {grpc: {" + keys +
+                    "}, timeout: 1s}\n")
+        .cells.at(0)
+        .spec.trigger()
+        .grpc();
+  };
+  const v1::GrpcTrigger bare = grpc("target: \"h:50051\", method: pkg.Service/Call");
+  EXPECT_EQ(bare.target(), "h:50051");
+  EXPECT_EQ(bare.method(), "pkg.Service/Call");
+  EXPECT_EQ(bare.payload_case(), v1::GrpcTrigger::PAYLOAD_NOT_SET);
+  EXPECT_FALSE(bare.tls());
+  EXPECT_EQ(bare.expect_code(), 0);
+  EXPECT_EQ(bare.connections(), 1);
+  const v1::GrpcTrigger full = grpc(
+      "target: \"h$(n)-$(agent):50051\", method: S/Call, descriptors: /srv/x.pb, metadata: {x-a: \"$(index)\"}, "
+      "tls: {ca: /x.pem}, expect: {status: NOT_FOUND}, connections: 4, json: {n: $(n), i: \"$(index)\", t: \"a "
+      "$(run)\"}");
+  EXPECT_EQ(full.target(), "h7-$(agent):50051");
+  EXPECT_EQ(full.json(), R"json({"n": 7, "i": $(index), "t": "a $(run)"})json");
+  EXPECT_EQ(full.descriptors(), "/srv/x.pb");
+  EXPECT_EQ(full.metadata().at("x-a"), "$(index)");
+  EXPECT_TRUE(full.tls());
+  EXPECT_FALSE(full.insecure());
+  EXPECT_EQ(full.ca_file(), "/x.pem");
+  EXPECT_EQ(full.expect_code(), 5);
+  EXPECT_EQ(full.connections(), 4);
+  const v1::GrpcTrigger raw =
+      grpc("target: \"unix:/run/x.sock\", method: S/Call, bytes: \"CgF4AA==\", tls: {verify: false}");
+  EXPECT_EQ(raw.raw(), std::string("\x0a\x01x\0", 4));
+  EXPECT_TRUE(raw.insecure());
+  EXPECT_TRUE(grpc("target: \"h:1\", method: S/Call, tls: {}").tls());
+}
+
 TEST(Scenario, ContainerTriggers) {
   const v1::ContainerTrigger container =
       MustLoad(
@@ -431,8 +466,30 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"far", kBase + "zzzzzz: 3\n", "4:1", "unknown key 'zzzzzz'", "known here: name, about, seed"},
         BadCase{"open_and_closed", "name: t\nload: {open: {rate: 5/s}, closed: {concurrency: 1}}\n", "2:27",
                 "load has both 'open' and 'closed'", "keep one of them"},
-        BadCase{"grpc", "name: t\ntrigger: {grpc: {target: x}}\n", "2:11",
-                "'grpc' in trigger is not supported by this version", "sleep, exec, container, http"},
+        BadCase{"driver", "name: t\ntrigger: {driver: {argv: [x]}}\n", "2:11",
+                "'driver' in trigger is not supported by this version", "sleep, exec, container, http, grpc"},
+        BadCase{"grpc_key", kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S/C, metdata: {a: b}}}\n", "3:48",
+                "unknown key 'metdata' in trigger.grpc", "did you mean 'metadata'?"},
+        BadCase{"grpc_no_method", kProcess + "trigger: {grpc: {target: \"h:1\"}}\n", "3:17",
+                "trigger.grpc lacks 'method'", "add method"},
+        BadCase{"grpc_target", kProcess + "trigger: {grpc: {target: h, method: p.S/C}}\n", "3:26",
+                "trigger.grpc.target: ", "write HOST:PORT or unix:PATH"},
+        BadCase{"grpc_target_index", kProcess + "trigger: {grpc: {target: \"h$(index):1\", method: p.S/C}}\n", "3:26",
+                "trigger.grpc.target cannot refer to $(index)", "not its target"},
+        BadCase{"grpc_method", kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S.C}}\n", "3:41",
+                "trigger.grpc.method cannot be p.S.C", "write package.Service/Call"},
+        BadCase{"grpc_both", kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S/C, json: {}, bytes: AA==}}\n",
+                "3:58", "trigger.grpc has both 'json' and 'bytes'", "keep one of them"},
+        BadCase{"grpc_bytes", kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S/C, bytes: \"@@\"}}\n", "3:55",
+                "trigger.grpc.bytes is not base64", "as 'base64 FILE' prints it"},
+        BadCase{"grpc_code",
+                kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S/C, expect: {status: NOT_FOUN}}}\n", "3:65",
+                "trigger.grpc.expect.status cannot be", "did you mean 'NOT_FOUND'?"},
+        BadCase{"grpc_metadata", kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S/C, metadata: {X-A: b}}}\n",
+                "3:59", "trigger.grpc.metadata: 'X-A' cannot be a name", "lower-case"},
+        BadCase{"grpc_reserved",
+                kProcess + "trigger: {grpc: {target: \"h:1\", method: p.S/C, metadata: {grpc-timeout: 1S}}}\n", "3:59",
+                "'grpc-timeout' is set by gRPC itself", ""},
         BadCase{"http_scheme", kProcess + "trigger: {http: {url: \"db:80/x\"}}\n", "3:23",
                 "trigger.http.url has no scheme: db:80/x", "write http://db:80/x or https://db:80/x"},
         BadCase{"http_status", kProcess + "trigger: {http: {url: \"http://h\", expect: {status: 2x}}}\n", "3:52",
