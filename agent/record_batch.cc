@@ -37,6 +37,12 @@ void RecordBatch::Add(v1::HostSample&& sample) {
   Added(kRecordBytes);
 }
 
+void RecordBatch::Add(v1::CgroupSeries&& series) {
+  const size_t bytes = kRecordBytes + series.ByteSizeLong();
+  *batch_.add_cgroup_series() = std::move(series);
+  Added(bytes);
+}
+
 void RecordBatch::Close(v1::ShareEnd&& end) {
   *batch_.mutable_share_end() = std::move(end);
   ++records_;

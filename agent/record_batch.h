@@ -20,6 +20,7 @@ class RecordBatch {
   void Add(v1::TriggerRecord&& record);
   void Add(v1::CgroupSample&& sample);
   void Add(v1::HostSample&& sample);
+  void Add(v1::CgroupSeries&& series);
   // With the records before it, at once.
   void Close(v1::ShareEnd&& end);
   void Flush();

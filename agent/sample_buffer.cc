@@ -18,12 +18,15 @@ void DropOldest(Samples& samples) {
 
 }  // namespace
 
-void SampleBuffer::Add(std::vector<v1::CgroupSample>&& cgroups, std::vector<v1::HostSample>&& hosts) {
-  std::move(cgroups.begin(), cgroups.end(), std::back_inserter(cgroups_));
-  std::move(hosts.begin(), hosts.end(), std::back_inserter(hosts_));
+// What the series are of is never dropped: it is told once.
+void SampleBuffer::Add(Readings&& readings) {
+  const auto append = [](auto&& from, auto& to) { std::move(from.begin(), from.end(), std::back_inserter(to)); };
+  append(std::move(readings.cgroups), held_.cgroups);
+  append(std::move(readings.hosts), held_.hosts);
+  append(std::move(readings.series), held_.series);
   if (t0_ns_) return PassOn();
-  DropOldest(cgroups_);
-  DropOldest(hosts_);
+  DropOldest(held_.cgroups);
+  DropOldest(held_.hosts);
 }
 
 void SampleBuffer::SetT0(int64_t monotonic_ns) {
@@ -37,10 +40,13 @@ void SampleBuffer::PassOn() {
     sample.set_read_end_ns(sample.read_end_ns() - *t0_ns_);
     batch_.Add(std::move(sample));
   };
-  for (v1::CgroupSample& sample : cgroups_) pass_on(sample);
-  for (v1::HostSample& sample : hosts_) pass_on(sample);
-  cgroups_.clear();
-  hosts_.clear();
+  for (v1::CgroupSeries& series : held_.series) {
+    if (series.has_started_ns()) series.set_started_ns(series.started_ns() - *t0_ns_);
+    batch_.Add(std::move(series));
+  }
+  for (v1::CgroupSample& sample : held_.cgroups) pass_on(sample);
+  for (v1::HostSample& sample : held_.hosts) pass_on(sample);
+  held_ = {};
 }
 
 }  // namespace assay

@@ -3,10 +3,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "agent/record_batch.h"
-#include "assay/v1/record.pb.h"
+#include "agent/sampler/sampler.h"
 
 namespace assay {
 
@@ -17,7 +16,7 @@ class SampleBuffer {
   explicit SampleBuffer(RecordBatch& batch) : batch_(batch) {}
 
   // Instants are monotonic.
-  void Add(std::vector<v1::CgroupSample>&& cgroups, std::vector<v1::HostSample>&& hosts);
+  void Add(Readings&& readings);
   void SetT0(int64_t monotonic_ns);
 
  private:
@@ -25,8 +24,7 @@ class SampleBuffer {
 
   RecordBatch& batch_;
   std::optional<int64_t> t0_ns_;
-  std::vector<v1::CgroupSample> cgroups_;
-  std::vector<v1::HostSample> hosts_;
+  Readings held_;
 };
 
 }  // namespace assay

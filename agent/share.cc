@@ -76,10 +76,9 @@ void Share::Refuse(const absl::Status& why) {
 // was one.
 void Share::Begin() {
   if (spec_.has_sampling()) {
-    auto sink = [&loop = context_.loop, weak = weak_from_this()](std::vector<v1::CgroupSample>&& cgroups,
-                                                                 std::vector<v1::HostSample>&& hosts) {
-      loop.Post([weak, cgroups = std::move(cgroups), hosts = std::move(hosts)]() mutable {
-        if (const std::shared_ptr<Share> self = weak.lock()) self->samples_.Add(std::move(cgroups), std::move(hosts));
+    auto sink = [&loop = context_.loop, weak = weak_from_this()](Readings&& readings) {
+      loop.Post([weak, readings = std::move(readings)]() mutable {
+        if (const std::shared_ptr<Share> self = weak.lock()) self->samples_.Add(std::move(readings));
       });
     };
     sampler_ = std::make_shared<Sampler>(context_.sampler, spec_.sampling(), std::move(sink));

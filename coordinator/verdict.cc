@@ -163,12 +163,15 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
                                 FormatDuration(due - s.sampled_until_ns)));
     }
     for (const std::string& pattern : s.unmatched_cgroups) {
+      // "containers: web; why that may be".
+      const size_t why = pattern.find("; ");
+      const std::string reason = why == std::string::npos ? "" : pattern.substr(why);
       judgement.Add(
           "cgroup_missing", "warning",
           pattern.starts_with("@")
               ? fmt::format("agent {} has no cgroup of the name '{}', or it is gone; start it with --cgroup {}=PATH",
                             s.agent, pattern, pattern.substr(1))
-              : fmt::format("agent {}: no cgroup matched '{}'", s.agent, pattern));
+              : fmt::format("agent {}: no cgroup matched '{}'{}", s.agent, pattern.substr(0, why), reason));
     }
   }
 }

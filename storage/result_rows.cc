@@ -65,6 +65,10 @@ constexpr Counter<v1::CgroupSample> kCgroupCounters[] = {
     {"memory_full_us", [](const v1::CgroupSample& s) -> int64_t { return s.memory_full_us(); }},
     {"io_some_us", [](const v1::CgroupSample& s) -> int64_t { return s.io_some_us(); }},
     {"io_full_us", [](const v1::CgroupSample& s) -> int64_t { return s.io_full_us(); }},
+    {"net_rx_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.net_rx_bytes(); }},
+    {"net_tx_bytes", [](const v1::CgroupSample& s) -> int64_t { return s.net_tx_bytes(); }},
+    {"net_rx_packets", [](const v1::CgroupSample& s) -> int64_t { return s.net_rx_packets(); }},
+    {"net_tx_packets", [](const v1::CgroupSample& s) -> int64_t { return s.net_tx_packets(); }},
 };
 
 constexpr Counter<v1::HostSample> kHostCounters[] = {

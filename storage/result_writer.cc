@@ -10,6 +10,7 @@
 
 #include "common/delivery.h"
 #include "storage/result_copy.h"
+#include "storage/series_store.h"
 #include "storage/text_values.h"
 
 namespace assay {
@@ -227,7 +228,10 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
       const int64_t sweep_id = runs.at(run_id).sweep_id;
       DeleteLostRows(transaction, sweep_id, run_id, of_sweep[sweep_id]);
     }
-    for (const auto& [sweep_id, of_this_sweep] : of_sweep) CopySweep(transaction, sweep_id, of_this_sweep);
+    for (const auto& [sweep_id, of_this_sweep] : of_sweep) {
+      CopySweep(transaction, sweep_id, of_this_sweep);
+      WriteSeries(transaction, sweep_id, of_this_sweep);
+    }
     for (const auto& [sweep_id, of_this_sweep] : of_sweep) {
       for (const BatchOfAgent& one : of_this_sweep) {
         if (one.batch->has_share_start()) BeginShare(transaction, one.batch->run_id(), one.agent_id);

@@ -11,7 +11,8 @@ namespace assay {
 namespace {
 
 constexpr int64_t kCallTimeoutNs = 60'000'000'000;
-constexpr size_t kMaxAnswer = 1 << 20;
+constexpr size_t kMaxAnswer = 64 << 20;  // a list of thousands of containers, with all their labels
+constexpr size_t kMaxEvent = 1 << 20;
 
 absl::StatusOr<google::protobuf::Struct> ParseJson(const std::string& text) {
   google::protobuf::Struct parsed;
@@ -23,6 +24,52 @@ absl::StatusOr<google::protobuf::Struct> ParseJson(const std::string& text) {
 const google::protobuf::Value* Field(const google::protobuf::Struct& parsed, const std::string& name) {
   const auto found = parsed.fields().find(name);
   return found == parsed.fields().end() ? nullptr : &found->second;
+}
+
+std::string TextField(const google::protobuf::Struct& parsed, const std::string& name) {
+  const auto* field = Field(parsed, name);
+  return field == nullptr ? "" : field->string_value();
+}
+
+std::string WithoutSlash(std::string name) {
+  if (name.starts_with('/')) name.erase(0, 1);
+  return name;
+}
+
+DockerEngine::Container ContainerOf(const google::protobuf::Struct& listed) {
+  DockerEngine::Container container{
+      .id = TextField(listed, "Id"), .name = "", .image = TextField(listed, "Image"), .labels = {}};
+  // Links between containers are names too, and have a second slash.
+  if (const auto* names = Field(listed, "Names")) {
+    for (const auto& name : names->list_value().values()) {
+      const std::string text = WithoutSlash(name.string_value());
+      if (container.name.empty() || text.find('/') == std::string::npos) container.name = text;
+    }
+  }
+  if (const auto* labels = Field(listed, "Labels")) {
+    for (const auto& [key, value] : labels->struct_value().fields()) container.labels[key] = value.string_value();
+  }
+  return container;
+}
+
+// In an event the labels stand among the attributes.
+DockerEngine::Event EventOf(const google::protobuf::Struct& parsed) {
+  DockerEngine::Event event{.action = TextField(parsed, "Action"), .container = {}};
+  const auto* actor = Field(parsed, "Actor");
+  if (actor == nullptr) return event;
+  event.container.id = TextField(actor->struct_value(), "ID");
+  const auto* attributes = Field(actor->struct_value(), "Attributes");
+  if (attributes == nullptr) return event;
+  for (const auto& [key, value] : attributes->struct_value().fields()) {
+    if (key == "name") {
+      event.container.name = WithoutSlash(value.string_value());
+    } else if (key == "image") {
+      event.container.image = value.string_value();
+    } else if (key != "exitCode" && key != "oldName" && key != "execDuration") {
+      event.container.labels[key] = value.string_value();
+    }
+  }
+  return event;
 }
 
 // Standard output and error come in frames: a byte that says which, three zeros, the length (big endian), the bytes.
@@ -160,6 +207,48 @@ void DockerEngine::InspectExec(const std::string& exec, std::function<void(absl:
          if (const auto* pid = Field(*parsed, "Pid")) state.pid = static_cast<int64_t>(pid->number_value());
          done(state);
        });
+}
+
+void DockerEngine::List(std::function<void(absl::StatusOr<std::vector<Container>>)> done) {
+  Call("GET", "/containers/json", "",
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
+         if (!answer.ok()) return done(answer.status());
+         google::protobuf::ListValue parsed;
+         if (!google::protobuf::util::JsonStringToMessage(*answer, &parsed).ok())
+           return done(absl::InternalError(fmt::format("the engine answered with no list: {:.200}", *answer)));
+         std::vector<Container> containers;
+         containers.reserve(static_cast<size_t>(parsed.values_size()));
+         for (const auto& listed : parsed.values()) containers.push_back(ContainerOf(listed.struct_value()));
+         done(std::move(containers));
+       });
+}
+
+HttpClient::Id DockerEngine::Follow(int64_t since_s, std::function<void(const Event&)> receive,
+                                    std::function<void(absl::Status)> ended) {
+  // filters: {"type":["container"],"event":["start","die","rename"]}
+  HttpRequest request =
+      Request("GET",
+              fmt::format("/events?since={}&filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22start%"
+                          "22%2C%22die%22%2C%22rename%22%5D%7D",
+                          since_s),
+              "");
+  // A line each; pieces end where they like.
+  const auto text = std::make_shared<std::string>();
+  request.receive = [text, receive = std::move(receive)](int status, std::string_view bytes) {
+    text->append(bytes);
+    if (status != 200) return;
+    size_t begin = 0;
+    for (size_t end = text->find('\n'); end != std::string::npos; end = text->find('\n', begin)) {
+      if (const auto parsed = ParseJson(text->substr(begin, end - begin)); parsed.ok()) receive(EventOf(*parsed));
+      begin = end + 1;
+    }
+    text->erase(0, begin);
+    if (text->size() > kMaxEvent) text->clear();
+  };
+  return client_.Start(std::move(request), [this, text, ended = std::move(ended)](HttpResponse&& response) {
+    const bool good = response.end == HttpResponse::End::kAnswered && response.status == 200;
+    ended(good ? absl::OkStatus() : Failure(response, *text));
+  });
 }
 
 }  // namespace assay

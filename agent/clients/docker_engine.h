@@ -6,16 +6,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/clients/http_client.h"
 
 namespace assay {
 
-// The calls of the Docker Engine API (version 1.41; Podman serves the same ones) that triggers need, over the engine's
-// unix socket. Source: docs.docker.com/engine/api. Everything happens on the loop's thread; errors are in the engine's
-// own words, with the mend where the socket is at fault.
+// The calls of the Docker Engine API (version 1.41; Podman serves the same ones) that triggers and the sampler need,
+// over the engine's unix socket. Source: docs.docker.com/engine/api. Everything happens on the loop's thread; errors
+// are in the engine's own words, with the mend where the socket is at fault.
 class DockerEngine {
  public:
   DockerEngine(EventLoop& loop, std::string socket, size_t connections);
@@ -24,6 +26,17 @@ class DockerEngine {
     bool running = false;
     int exit_code = 0;
     int64_t pid = 0;  // in the engine's own PID namespace; 0: none yet
+  };
+
+  struct Container {
+    std::string id;
+    std::string name;  // without the slash before it
+    std::string image;
+    std::map<std::string, std::string> labels;
+  };
+  struct Event {
+    std::string action;  // start, die or rename
+    Container container;
   };
 
   // Whether the engine answers. Unavailable: no socket, no rights, nobody there.
@@ -37,6 +50,12 @@ class DockerEngine {
   HttpClient::Id StartExec(const std::string& exec, std::function<void(std::string_view)> receive,
                            std::function<void(absl::Status, int64_t running_ns, int64_t ended_ns)> done);
   void InspectExec(const std::string& exec, std::function<void(absl::StatusOr<ExecState>)> done);
+
+  // All that run.
+  void List(std::function<void(absl::StatusOr<std::vector<Container>>)> done);
+  // What becomes of containers, from an instant of the wall clock (Unix s) on, until the engine ends or is cancelled.
+  HttpClient::Id Follow(int64_t since_s, std::function<void(const Event&)> receive,
+                        std::function<void(absl::Status)> ended);
 
   void Cancel(HttpClient::Id id) { client_.Cancel(id); }
 

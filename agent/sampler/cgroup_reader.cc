@@ -35,6 +35,10 @@ v1::CgroupSample NothingOffered() {
   sample.set_memory_full_us(kNotOffered);
   sample.set_io_some_us(kNotOffered);
   sample.set_io_full_us(kNotOffered);
+  sample.set_net_rx_bytes(kNotOffered);
+  sample.set_net_tx_bytes(kNotOffered);
+  sample.set_net_rx_packets(kNotOffered);
+  sample.set_net_tx_packets(kNotOffered);
   return sample;
 }
 
@@ -103,6 +107,13 @@ bool CgroupReader::OpenAll() {
 void CgroupReader::CloseAll() {
   for (File& file : files_) file.fd.Close();
   for (Directory& directory : directories_) directory.fd.Close();
+}
+
+std::vector<std::string> CgroupReader::DirectoryPaths() const {
+  std::vector<std::string> paths;
+  paths.reserve(directories_.size());
+  for (const Directory& directory : directories_) paths.push_back(directory.path);
+  return paths;
 }
 
 void CgroupReader::OpenMissing() {

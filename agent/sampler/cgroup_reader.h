@@ -48,6 +48,9 @@ class CgroupReader {
   void OpenMissing();
 
   const std::string& path() const { return path_; }
+  uint64_t inode() const { return inode_; }
+  // The cgroup's directories, one per hierarchy, whether they are there or not.
+  std::vector<std::string> DirectoryPaths() const;
 
  private:
   struct Directory {

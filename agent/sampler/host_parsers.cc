@@ -81,4 +81,26 @@ std::optional<int64_t> ParseResidentPages(std::string_view text) {
   return ParseCount(TakeField(*line));
 }
 
+std::optional<NetworkTotals> ParseNetDev(std::string_view text) {
+  // Two lines of headings; then "eth0:" with eight columns of what was received and eight of what was sent.
+  if (!TakeLine(text) || !TakeLine(text)) return std::nullopt;
+  NetworkTotals totals;
+  while (auto line = TakeLine(text)) {
+    // Old kernels leave no blank behind the colon.
+    const size_t colon = line->rfind(':');
+    if (colon == std::string_view::npos) continue;
+    std::string_view name = line->substr(0, colon);
+    std::string_view fields = line->substr(colon + 1);
+    if (TakeField(name) == "lo") continue;
+    std::array<std::optional<int64_t>, 10> counts;
+    for (auto& count : counts) count = ParseCount(TakeField(fields));
+    if (!counts[0] || !counts[1] || !counts[8] || !counts[9]) continue;
+    totals.rx_bytes = SaturatingSum(totals.rx_bytes, *counts[0]);
+    totals.rx_packets = SaturatingSum(totals.rx_packets, *counts[1]);
+    totals.tx_bytes = SaturatingSum(totals.tx_bytes, *counts[8]);
+    totals.tx_packets = SaturatingSum(totals.tx_packets, *counts[9]);
+  }
+  return totals;
+}
+
 }  // namespace assay

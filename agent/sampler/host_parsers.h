@@ -32,6 +32,15 @@ std::optional<int64_t> ParseLoadMilli(std::string_view text);
 // /proc/PID/statm: the resident pages.
 std::optional<int64_t> ParseResidentPages(std::string_view text);
 
+// /proc/PID/net/dev, summed over all interfaces but lo. nullopt: the text is none.
+struct NetworkTotals {
+  int64_t rx_bytes = 0;
+  int64_t rx_packets = 0;
+  int64_t tx_bytes = 0;
+  int64_t tx_packets = 0;
+};
+std::optional<NetworkTotals> ParseNetDev(std::string_view text);
+
 }  // namespace assay
 
 #endif  // ASSAY_AGENT_SAMPLER_HOST_PARSERS_H_

@@ -1,14 +1,16 @@
 #include "agent/sampler/sampler.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
+#include <ctime>
 #include <thread>
 #include <utility>
 
+#include "agent/sampler/descriptor.h"
 #include "agent/sampler/registry.h"
 #include "common/clock.h"
 #include "common/start_thread.h"
@@ -16,35 +18,50 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kDefaultEveryNs = 1'000'000'000;
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kDefaultEveryNs = kSecond;
 constexpr int64_t kMinEveryNs = 1'000'000;
 
 }  // namespace
 
 struct Sampler::State {
+  enum class Wake { kDue, kStop, kBetween };
+
   SamplerOptions options;
   v1::Sampling sampling;
   Sink sink;
   int64_t every_ns = kDefaultEveryNs;
-  int64_t start_ns = 0;
+  int64_t start_ns = 0;  // the thread's
+  bool started = false;
   std::thread thread;
-
-  std::mutex mutex;
-  std::condition_variable wake;
-  bool stopping = false;  // guarded by mutex
-  Summary summary;        // the thread's until it is joined
+  Descriptor stop;  // an eventfd
+  Summary summary;  // the thread's until it is joined
 
   void Run();
-  bool WaitUntil(int64_t due_ns);
+  Wake WaitUntil(int64_t due_ns, std::vector<pollfd>& fds) const;
   void Tick(uint64_t tick, std::vector<std::unique_ptr<Source>>& sources);
+  void Deliver(Readings&& readings, const std::vector<std::unique_ptr<Source>>& sources) const;
 };
 
-// Whether to stop.
-bool Sampler::State::WaitUntil(int64_t due_ns) {
-  // libstdc++'s steady clock is CLOCK_MONOTONIC, as is MonotonicNs().
-  const std::chrono::steady_clock::time_point due{std::chrono::nanoseconds(due_ns)};
-  std::unique_lock lock(mutex);
-  return wake.wait_until(lock, due, [this] { return stopping; });
+// The first of `fds` is stop's, the others the sources'.
+Sampler::State::Wake Sampler::State::WaitUntil(int64_t due_ns, std::vector<pollfd>& fds) const {
+  while (true) {
+    const int64_t rest_ns = std::max<int64_t>(due_ns - MonotonicNs(), 0);
+    const timespec rest{rest_ns / kSecond, rest_ns % kSecond};
+    const int ready = ppoll(fds.data(), fds.size(), &rest, nullptr);
+    if (ready > 0 && fds[0].revents != 0) return Wake::kStop;
+    // A tick that is due goes first: something that never ends to happen must not hold it up.
+    if (MonotonicNs() >= due_ns) return Wake::kDue;
+    if (ready > 0) return Wake::kBetween;
+  }
+}
+
+void Sampler::State::Deliver(Readings&& readings, const std::vector<std::unique_ptr<Source>>& sources) const {
+  if (readings.empty()) return;
+  for (v1::HostSample& host : readings.hosts) {
+    for (const auto& source : sources) host.set_sampler_cpu_ns(host.sampler_cpu_ns() + source->OtherThreadsCpuNs());
+  }
+  sink(std::move(readings));
 }
 
 void Sampler::State::Tick(uint64_t tick, std::vector<std::unique_ptr<Source>>& sources) {
@@ -52,20 +69,31 @@ void Sampler::State::Tick(uint64_t tick, std::vector<std::unique_ptr<Source>>& s
   summary.last_tick_ns = MonotonicNs();
   for (const auto& source : sources) source->Read(tick, readings);
   ++summary.ticks;
-  if (!readings.cgroups.empty() || !readings.hosts.empty())
-    sink(std::move(readings.cgroups), std::move(readings.hosts));
+  Deliver(std::move(readings), sources);
 }
 
 void Sampler::State::Run() {
   pthread_setname_np(pthread_self(), "assay-sampler");
-  // Made here, so that opening many files does not hold up the caller of Start.
+  // Made here, so that opening many files and asking a container engine does not hold up the caller of Start.
   std::vector<std::unique_ptr<Source>> sources = MakeSources(options, sampling);
+  std::vector<pollfd> fds{{stop.get(), POLLIN, 0}};
+  for (const auto& source : sources) {
+    if (source->WakeFd() >= 0) fds.push_back({source->WakeFd(), POLLIN, 0});
+  }
+  start_ns = MonotonicNs();
   // Tick k is due at start + k * every. Positions of the schedule that passed by unused are missed, and a late tick
   // moves none after it.
   uint64_t next = 0;
   bool last = sources.empty();
   while (!last) {
-    last = WaitUntil(start_ns + static_cast<int64_t>(next) * every_ns);
+    const Wake wake = WaitUntil(start_ns + static_cast<int64_t>(next) * every_ns, fds);
+    if (wake == Wake::kBetween) {
+      Readings readings;
+      for (const auto& source : sources) source->ReadBetween(next == 0 ? 0 : next - 1, readings);
+      Deliver(std::move(readings), sources);
+      continue;
+    }
+    last = wake == Wake::kStop;
     const auto position = static_cast<uint64_t>((MonotonicNs() - start_ns) / every_ns);
     if (position > next) {
       summary.missed_ticks += position - next;
@@ -87,17 +115,15 @@ Sampler::Sampler(SamplerOptions options, const v1::Sampling& sampling, Sink sink
 Sampler::~Sampler() { Stop(); }
 
 absl::Status Sampler::Start() {
-  if (state_->start_ns != 0) return absl::OkStatus();
-  state_->start_ns = MonotonicNs();
+  if (std::exchange(state_->started, true)) return absl::OkStatus();
+  state_->stop = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!state_->stop.ok()) return absl::ResourceExhaustedError("no file descriptor left");
   return StartThread(state_->thread, [state = state_.get()] { state->Run(); });
 }
 
 Sampler::Summary Sampler::Stop() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->wake.notify_all();
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t told = write(state_->stop.get(), &one, sizeof(one));
   if (state_->thread.joinable()) state_->thread.join();
   return state_->summary;
 }

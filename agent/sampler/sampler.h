@@ -20,28 +20,43 @@ struct SamplerOptions {
   std::string proc_root = "/proc";
   std::string sys_root = "/sys";               // which block devices are stacked on others
   std::map<std::string, std::string> aliases;  // "@postgres" in a scenario -> path below the cgroup root
+  std::string engine_socket = "/var/run/docker.sock";
+  int64_t engine_patience_ns = 5'000'000'000;   // for its first answer; what comes later is sampled from then on
+  std::string docker_root = "/var/lib/docker";  // where container engines keep what they know,
+  std::string podman_root = "/var/lib/containers/storage";  // for names that no engine tells
+  std::string log_root = "/var/log";                        // with the kubelet's pods/ and containers/
+};
+
+// What was read at one time. Instants are absolute monotonic ns; the share rebases them to T0.
+struct Readings {
+  std::vector<v1::CgroupSample> cgroups;
+  std::vector<v1::HostSample> hosts;
+  std::vector<v1::CgroupSeries> series;  // each with its first samples, or soon after
+
+  bool empty() const { return cgroups.empty() && hosts.empty() && series.empty(); }
 };
 
 // Reads cgroups and the host on a fixed-rate schedule, on a thread of its own, from Start to Stop. Ticks that could not
 // be begun before the next one was due are counted as missed, never made up.
 class Sampler {
  public:
-  // One tick's readings, on the sampler's thread. read_begin_ns and read_end_ns are absolute monotonic ns here; the
-  // share rebases them to T0. Not called for a tick that found nothing to read.
-  using Sink = std::function<void(std::vector<v1::CgroupSample>&&, std::vector<v1::HostSample>&&)>;
+  // One tick's readings, or those of something that happened between two, on the sampler's thread. Not called where
+  // nothing was found to read.
+  using Sink = std::function<void(Readings&&)>;
 
   // A period that is not set is 1 s; the shortest is 1 ms.
   Sampler(SamplerOptions options, const v1::Sampling& sampling, Sink sink);
   ~Sampler();  // stops
 
-  // Once; the first tick is due now. ResourceExhausted: there is no room for its thread.
+  // Once; the first tick is due as soon as its thread knows what to read. ResourceExhausted: there is no room for its
+  // thread.
   absl::Status Start();
 
   struct Summary {
     uint64_t ticks = 0;
     uint64_t missed_ticks = 0;
     int64_t last_tick_ns = 0;                    // monotonic begin of the last tick, 0 if none
-    std::vector<std::string> unmatched_cgroups;  // patterns that never matched
+    std::vector<std::string> unmatched_cgroups;  // entries of the scenario that never matched
   };
   // Takes one last reading, joins the thread. Idempotent.
   Summary Stop();

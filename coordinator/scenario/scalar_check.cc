@@ -58,6 +58,11 @@ absl::Status CheckRuntimeNames(const YamlNode& node, uint32_t allowed, std::stri
   return absl::OkStatus();
 }
 
+bool IsGlob(std::string_view text, int64_t max_parts) {
+  return !text.empty() && text.front() != '/' && text.back() != '/' && text.find("//") == std::string_view::npos &&
+         std::count(text.begin(), text.end(), '/') < max_parts;
+}
+
 absl::Status CheckInteger(const YamlNode& node, const Rule& rule, std::string_view path) {
   int64_t value = 0;
   const char* end = node.text.data() + node.text.size();
@@ -116,6 +121,8 @@ absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_vie
     case ValueKind::kCgroup:
       return text.size() > 1 && (text.front() == '/' || text.front() == '@') ? absl::OkStatus()
                                                                              : WrongType(node, rule, path);
+    case ValueKind::kGlob:
+      return IsGlob(text, rule.max) ? absl::OkStatus() : WrongType(node, rule, path);
     case ValueKind::kWord: {
       if (std::find(rule.words.begin(), rule.words.end(), text) != rule.words.end()) return absl::OkStatus();
       const auto nearest = NearestName(text, {rule.words.begin(), rule.words.end()});

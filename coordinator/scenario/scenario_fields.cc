@@ -44,6 +44,17 @@ v1::Sampling ReadSample(const YamlNode& node) {
   if (const YamlNodePtr cgroups = Find(node, "cgroups")) {
     for (const YamlNodePtr& glob : cgroups->items) message.add_cgroups(TextValue(*glob));
   }
+  const auto read = [&node](std::string_view key, auto* into) {
+    const YamlNodePtr globs = Find(node, key);
+    if (globs == nullptr) return;
+    for (const YamlNodePtr& glob : globs->items) into->Add(TextValue(*glob));
+  };
+  read("containers", message.mutable_containers());
+  read("compose", message.mutable_compose());
+  read("units", message.mutable_units());
+  read("pods", message.mutable_pods());
+  if (const YamlNodePtr labels = Find(node, "labels")) *message.mutable_labels() = Labels(*labels).labels();
+  if (const YamlNodePtr socket = Find(node, "socket")) message.set_socket(TextValue(*socket));
   return message;
 }
 

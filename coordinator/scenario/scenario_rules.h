@@ -16,6 +16,7 @@ enum class ValueKind {
   kName,      // a letter or digit, then letters, digits, '.', '_', '-'; at most 64
   kTemplate,  // text in which the agent's names may stay
   kCgroup,    // "/path/glob" or "@alias"
+  kGlob,      // a name in which *, ? and [...] stand for others; of at most `max` parts with '/' between them
   kWord,      // one of `words`
   kInteger,
   kDuration,

@@ -59,6 +59,9 @@ std::string ScalarSchema(const Rule& rule) {
       return fmt::format(R"({{"type": "string", "pattern": "{}"}})", kNamePattern);
     case ValueKind::kCgroup:
       return R"({"type": "string", "pattern": "^[/@]."})";
+    case ValueKind::kGlob:
+      return rule.max == 1 ? R"({"type": ["string", "number"], "pattern": "^[^/]+$"})"
+                           : R"({"type": ["string", "number"], "pattern": "^[^/]+(/[^/]+)?$"})";
     case ValueKind::kWord: {
       std::vector<std::string> words;
       words.reserve(rule.words.size());

@@ -44,6 +44,10 @@ std::string Wanted(const Rule& rule) {
       return "a name: letters, digits, '.', '_' and '-', at most 64, a letter or digit first";
     case ValueKind::kCgroup:
       return "a path glob such as \"/system.slice/postgresql*\", or an alias such as \"@postgres\"";
+    case ValueKind::kGlob:
+      return rule.max == 1
+                 ? "a name without '/', such as web-1, or a glob such as \"web-*\""
+                 : "a name or two with '/' between them, such as shop or shop/db, or a glob such as \"shop/*\"";
     case ValueKind::kWord:
       return fmt::format("{}", fmt::join(rule.words, " or "));
     case ValueKind::kInteger:

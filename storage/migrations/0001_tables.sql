@@ -213,7 +213,7 @@ COMMENT ON COLUMN assay.share.first_dispatch_ns IS 'First dispatch since T0, nan
 COMMENT ON COLUMN assay.share.sampled_until_ns IS 'Last sampling tick since T0, nanoseconds';
 COMMENT ON COLUMN assay.share.t0_wall_ns IS 'The agent''s wall clock at T0, Unix nanoseconds';
 COMMENT ON COLUMN assay.share.error IS 'Why it did not do all it was asked; empty if it did';
-COMMENT ON COLUMN assay.share.unmatched_cgroups IS 'Cgroup patterns that matched nothing on its host';
+COMMENT ON COLUMN assay.share.unmatched_cgroups IS 'Entries of sample (cgroups, containers, ...) that matched nothing on its host, and why if that is known';
 
 CREATE TABLE assay.trigger (
   sweep_id bigint NOT NULL,
@@ -295,13 +295,17 @@ CREATE TABLE assay.sample (
   memory_some_us bigint,
   memory_full_us bigint,
   io_some_us bigint,
-  io_full_us bigint
+  io_full_us bigint,
+  net_rx_bytes bigint,
+  net_tx_bytes bigint,
+  net_rx_packets bigint,
+  net_tx_packets bigint
 ) PARTITION BY LIST (sweep_id);
 COMMENT ON TABLE assay.sample IS 'One reading of one cgroup: raw cumulative counters, null where this kernel or hierarchy has none; partitioned by sweep';
 COMMENT ON COLUMN assay.sample.sweep_id IS 'Sweep it belongs to';
 COMMENT ON COLUMN assay.sample.run_id IS 'Run it belongs to';
 COMMENT ON COLUMN assay.sample.agent_id IS 'Agent that read it';
-COMMENT ON COLUMN assay.sample.tick IS 'Number of the sampling tick, from 0';
+COMMENT ON COLUMN assay.sample.tick IS 'Number of the sampling tick, from 0; a reading between two ticks (a container was started, or died) has that of the first';
 COMMENT ON COLUMN assay.sample.read_begin_ns IS 'Before the read, nanoseconds since T0';
 COMMENT ON COLUMN assay.sample.read_end_ns IS 'After the read, nanoseconds since T0';
 COMMENT ON COLUMN assay.sample.cgroup IS 'Path below the cgroup root';
@@ -326,6 +330,46 @@ COMMENT ON COLUMN assay.sample.memory_some_us IS 'Time in which some task waited
 COMMENT ON COLUMN assay.sample.memory_full_us IS 'Time in which all tasks waited for memory, microseconds (PSI)';
 COMMENT ON COLUMN assay.sample.io_some_us IS 'Time in which some task waited for I/O, microseconds (PSI)';
 COMMENT ON COLUMN assay.sample.io_full_us IS 'Time in which all tasks waited for I/O, microseconds (PSI)';
+COMMENT ON COLUMN assay.sample.net_rx_bytes IS 'Received in the container''s network namespace on all interfaces but lo, bytes; null if it is no container, uses the host''s network, or shares a namespace that another series counts';
+COMMENT ON COLUMN assay.sample.net_tx_bytes IS 'Sent likewise, bytes';
+COMMENT ON COLUMN assay.sample.net_rx_packets IS 'Received likewise, packets';
+COMMENT ON COLUMN assay.sample.net_tx_packets IS 'Sent likewise, packets';
+
+CREATE TABLE assay.series (
+  sweep_id bigint NOT NULL,
+  run_id bigint NOT NULL,
+  agent_id bigint NOT NULL REFERENCES assay.agent,
+  cgroup text NOT NULL,
+  inode bigint NOT NULL,
+  started_ns bigint,
+  container text,
+  container_id text,
+  image text,
+  labels jsonb,
+  compose_project text,
+  compose_service text,
+  pod text,
+  pod_namespace text,
+  unit text,
+  PRIMARY KEY (run_id, agent_id, cgroup, inode),
+  FOREIGN KEY (sweep_id, run_id) REFERENCES assay.run (sweep_id, run_id) ON DELETE CASCADE
+);
+COMMENT ON TABLE assay.series IS 'What the samples of one cgroup are of: one row per run, agent, cgroup and inode. A restarted container has the same name and a new row';
+COMMENT ON COLUMN assay.series.sweep_id IS 'Sweep it belongs to';
+COMMENT ON COLUMN assay.series.run_id IS 'Run it belongs to';
+COMMENT ON COLUMN assay.series.agent_id IS 'Agent that sampled it';
+COMMENT ON COLUMN assay.series.cgroup IS 'Path below the cgroup root';
+COMMENT ON COLUMN assay.series.inode IS 'Identity of the cgroup''s directory: a new one is a new series';
+COMMENT ON COLUMN assay.series.started_ns IS 'When the container''s first process was started, nanoseconds since T0, to the kernel''s 10 ms; null if it is no container, or its processes cannot be seen';
+COMMENT ON COLUMN assay.series.container IS 'Name of the container, or the first 12 digits of its id where nothing on the host tells a name; null if it is none';
+COMMENT ON COLUMN assay.series.container_id IS 'Id of the container, 64 hexadecimal digits';
+COMMENT ON COLUMN assay.series.image IS 'Image of the container, as its engine calls it; null where that is not known';
+COMMENT ON COLUMN assay.series.labels IS 'Labels of the container; null where there are none or they are not known';
+COMMENT ON COLUMN assay.series.compose_project IS 'Compose project of the container';
+COMMENT ON COLUMN assay.series.compose_service IS 'Compose service of the container';
+COMMENT ON COLUMN assay.series.pod IS 'Kubernetes pod of the container';
+COMMENT ON COLUMN assay.series.pod_namespace IS 'Kubernetes namespace of that pod';
+COMMENT ON COLUMN assay.series.unit IS 'systemd unit whose cgroup this is, or that it lies in';
 
 CREATE TABLE assay.host_sample (
   sweep_id bigint NOT NULL,

@@ -30,6 +30,7 @@ VALID = {
     "durations": BASE + "limits: {slip_p99: 0, start_skew: 1.5ms, failures: 1%}\nsample: {every: .5s, cooldown: 2 s}\n",
     "call": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {grpc: {target: \"h:1\", method: p.S/C}}\n"
             "targets: {a: {trigger: {grpc: {json: {a: [1]}, expect: {status: NOT_FOUND}}}}, b: {trigger: {grpc: {bytes: AA==, tls: {}}}}}\n",
+    "containers": BASE + "sample: {containers: [web, 4], compose: [a, a/b], labels: {role: db}, units: [x.service], pods: [n/p], socket: /x}\n",
     "loss": BASE + "on_agent_loss: {repeat: 3}\nagents: {select: {role: load, n: 3}, count: 2}\n",
 }
 INVALID = {
@@ -43,6 +44,8 @@ INVALID = {
     "text for a number": BASE + "blocks: \"5\"\n",
     "unit": BASE + "sample: {every: 5 parsecs}\n",
     "list": BASE + "sample: {cgroups: /a}\n",
+    "container with a slash": BASE + "sample: {containers: [/web]}\n",
+    "three parts": BASE + "sample: {compose: [a/b/c]}\n",
     "two lengths": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {sleep: {for: {uniform: [1ms, 2ms], exponential: 1ms}}}\n",
     "pair of three": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {sleep: {for: {uniform: [1ms, 2ms, 3ms]}}}\n",
     "axis without values": BASE + "grid: {tasks: []}\n",

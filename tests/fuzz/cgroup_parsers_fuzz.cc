@@ -7,6 +7,8 @@
 
 #include "agent/sampler/cgroup_glob.h"
 #include "agent/sampler/cgroup_parsers.h"
+#include "agent/sampler/container_path.h"
+#include "agent/sampler/container_process.h"
 #include "agent/sampler/host_parsers.h"
 
 namespace {
@@ -64,6 +66,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto bytes : {memory.total_bytes, memory.available_bytes, memory.swap_used_bytes}) Check(bytes);
   Check(ParseLoadMilli(text));
   Check(ParseResidentPages(text));
+  Check(ParseStartTicks(text));
+  if (const auto network = ParseNetDev(text)) {
+    for (const int64_t count : {network->rx_bytes, network->rx_packets, network->tx_bytes, network->tx_packets})
+      Check(count);
+  }
+
+  // The id becomes part of a path of Docker's.
+  if (const auto container = ContainerPath::Parse(text)) {
+    if (container->id.find_first_not_of("0123456789abcdef") != std::string::npos) abort();
+  }
+  UnitOfCgroup(text);
 
   // A pattern comes out of a scenario: it must not lead out of the cgroup root.
   const auto glob = CgroupGlob::Parse(text.substr(0, 64));

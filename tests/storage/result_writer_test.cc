@@ -118,6 +118,37 @@ TEST_F(ResultWriterTest, StoresSamplesWithNullForWhatTheKernelHasNot) {
       "4|2|null|9");
 }
 
+TEST_F(ResultWriterTest, StoresOncePerSeriesWhatItsSamplesAreOf) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  v1::CgroupSeries* series = batch.add_cgroup_series();
+  series->set_cgroup("/docker/a");
+  series->set_inode(77);
+  series->set_container("w\"eb\xfe");
+  series->set_container_id("aa");
+  series->set_image("redis:7");
+  (*series->mutable_labels())["role\n"] = "d\"b\xff";
+  (*series->mutable_labels())["x"] = "";
+  series->set_compose_project("shop");
+  series->set_compose_service("db");
+  v1::CgroupSeries* plain = batch.add_cgroup_series();
+  plain->set_cgroup("/system.slice/x.service");
+  plain->set_inode(1);
+  plain->set_unit("x.service");
+  WriteOk({batch});
+  v1::Batch again = NextBatch("s", run_.run_id);
+  *again.add_cgroup_series() = *series;
+  again.mutable_cgroup_series(0)->set_started_ns(-5);
+  WriteOk({again});
+  const std::string mark = "\xef\xbf\xbd";
+  EXPECT_EQ(Value("SELECT concat_ws('|', sweep_id = (SELECT sweep_id FROM run), inode, container, container_id, image, "
+                  "labels->>E'role\\n', compose_project, compose_service, coalesce(pod, 'null'), "
+                  "coalesce(unit, 'null'), started_ns) FROM series WHERE cgroup = '/docker/a'"),
+            "t|77|w\"eb" + mark + "|aa|redis:7|d\"b" + mark + "|shop|db|null|null|-5");
+  EXPECT_EQ(Value("SELECT concat_ws('|', coalesce(container, 'null'), coalesce(labels::text, 'null'), unit, "
+                  "coalesce(started_ns::text, 'null')) FROM series WHERE inode = 1"),
+            "null|null|x.service|null");
+}
+
 TEST_F(ResultWriterTest, DuplicatesAreSkippedAndGapsReported) {
   const v1::Batch one = Triggers(0, 2);
   const v1::Batch two = Triggers(2, 2);

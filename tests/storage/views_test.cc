@@ -286,6 +286,62 @@ TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
   EXPECT_NEAR(Number("io_read_bytes_per_s", "container_usage"), 5500 / 5.1, 1e-9);
 }
 
+TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  const auto add = [&](const std::string& cgroup, uint64_t tick, int64_t at_ms, uint64_t inode, int64_t cpu_ms,
+                       int64_t received) {
+    v1::CgroupSample* sample = batch.add_cgroup_samples();
+    sample->set_cgroup(cgroup);
+    sample->set_tick(tick);
+    sample->set_read_begin_ns(at_ms * kMs);
+    sample->set_read_end_ns(at_ms * kMs);
+    sample->set_inode(inode);
+    sample->set_cpu_usage_ns(cpu_ms * kMs);
+    sample->set_net_rx_bytes(received);
+    sample->set_net_tx_bytes(-1);
+  };
+  const auto name = [&](const std::string& cgroup, uint64_t inode) {
+    v1::CgroupSeries* series = batch.add_cgroup_series();
+    series->set_cgroup(cgroup);
+    series->set_inode(inode);
+    series->set_container("web");
+    series->set_pod("p");
+  };
+  // Restarted: the last read on its death and the first of its next life have the tick before them.
+  add("/docker/a", 0, 0, 7, 0, 100);
+  add("/docker/a", 1, 1000, 7, 500, 1100);
+  add("/docker/a", 1, 1500, 7, 600, 1100);
+  add("/docker/a", 1, 1700, 8, 0, 0);
+  add("/docker/a", 2, 2000, 8, 30, 50);
+  name("/docker/a", 7);
+  name("/docker/a", 8);
+  // Counters that ran backwards, and no name.
+  add("/b", 0, 0, 1, 100, 500);
+  add("/b", 1, 1000, 1, 300, 200);
+  add("/b", 2, 2000, 1, 200, 300);
+  WriteOk({batch});
+  const absl::StatusOr<Table> rates =
+      Query(connection_,
+            "SELECT concat_ws('|', coalesce(container, 'null'), coalesce(pod, 'null'), inode, tick, gap, interval_s, "
+            "coalesce(cores::text, 'null'), coalesce(net_rx_bytes_per_s::text, 'null'), net_tx_bytes_per_s IS NULL, "
+            "backwards) FROM container_rate ORDER BY cgroup DESC, at");
+  ASSERT_TRUE(rates.ok()) << rates.status();
+  std::vector<std::string> rows;
+  for (const auto& row : rates->rows) rows.push_back(*row[0]);
+  EXPECT_THAT(rows, ElementsAre("web|p|7|1|f|1|0.5|1000|t|f", "web|p|7|1|f|0.5|0.2|0|t|f",
+                                "web|p|8|2|f|0.3|0.1|" + Value("SELECT 50 * 1e9::float8 / 300000000") + "|t|f",
+                                "null|null|1|1|f|1|0.2|null|t|t", "null|null|1|2|f|1|null|100|t|t"));
+  EXPECT_EQ(Value("SELECT concat_ws('|', samples, series, gaps, backwards, cpu_s, net_rx_bytes, net_tx_bytes IS NULL, "
+                  "round(net_rx_bytes_per_s::numeric, 3)) FROM container_usage WHERE container = 'web'"),
+            "5|2|0|0|0.63|1050|t|583.333");
+  EXPECT_EQ(Value("SELECT concat_ws('|', samples, series, backwards, cpu_s, net_rx_bytes) FROM container_usage WHERE "
+                  "container IS NULL"),
+            "3|1|2|0.2|100");
+}
+
 TEST_F(ViewsTest, WhatWasNotMeasuredIsNullAndCoarseCountersMakeNoMaximum) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);

@@ -74,7 +74,8 @@ hooks:
   after_sweep: {argv: [./done], where: coordinator}
   before_run: {argv: [./reset, "$(run)", "$(tasks)"], env: {A: "$(block)"}, cwd: /tmp, where: coordinator}
   after_run: {argv: [./tidy, "$(run)"], where: coordinator}
-sample: {every: 250ms, cooldown: 2s, host: false, where: {role: target}, cgroups: ["/system.slice/*", "@postgres"]}
+sample: {every: 250ms, cooldown: 2s, host: false, where: {role: target}, cgroups: ["/system.slice/*", "@postgres"],
+  containers: [web, "db-*", 4], compose: [shop, shop/db], labels: {com.example.role: db}, units: ["user@*.service"], pods: [prod/api-*], socket: /run/podman.sock}
 on_agent_loss: {repeat: 3}
 limits: {failures: 1%, slip_p99: 5ms, start_skew: 20ms}
 )yaml");
@@ -115,6 +116,12 @@ limits: {failures: 1%, slip_p99: 5ms, start_skew: 20ms}
   EXPECT_FALSE(cell.sampling().host());
   EXPECT_EQ(cell.sampling().where().labels().at("role"), "target");
   EXPECT_THAT(cell.sampling().cgroups(), ElementsAre("/system.slice/*", "@postgres"));
+  EXPECT_THAT(cell.sampling().containers(), ElementsAre("web", "db-*", "4"));
+  EXPECT_THAT(cell.sampling().compose(), ElementsAre("shop", "shop/db"));
+  EXPECT_EQ(cell.sampling().labels().at("com.example.role"), "db");
+  EXPECT_THAT(cell.sampling().units(), ElementsAre("user@*.service"));
+  EXPECT_THAT(cell.sampling().pods(), ElementsAre("prod/api-*"));
+  EXPECT_EQ(cell.sampling().socket(), "/run/podman.sock");
   EXPECT_THAT(plan.warnings, IsEmpty());
 }
 
@@ -561,6 +568,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "a duration from 0s"},
         BadCase{"boolean", kBase + "sample: {host: yes}\n", "4:16", "sample.host cannot be 'yes'",
                 "write true or false"},
+        BadCase{"container_path", kBase + "sample: {containers: [/web]}\n", "4:23",
+                "sample.containers[0] cannot be '/web'", "a name without '/'"},
+        BadCase{"container_empty", kBase + "sample: {containers: [\"\"]}\n", "4:23",
+                "sample.containers[0] cannot be ''", "a glob such as"},
+        BadCase{"compose_parts", kBase + "sample: {compose: [a/b/c]}\n", "4:20", "sample.compose[0] cannot be 'a/b/c'",
+                "shop or shop/db"},
+        BadCase{"container_key", kBase + "sample: {contaners: [web]}\n", "4:10", "unknown key 'contaners' in sample",
+                "did you mean 'containers'?"},
+        BadCase{"container_text", kBase + "sample: {containers: web}\n", "4:22", "sample.containers cannot be 'web'",
+                "a list of"},
         BadCase{"glob", kBase + "sample: {cgroups: [system.slice]}\n", "4:20",
                 "sample.cgroups[0] cannot be 'system.slice'", "a path glob such as"},
         BadCase{"fraction", kBase + "limits: {failures: 200%}\n", "4:20", "limits.failures cannot be '200%'",

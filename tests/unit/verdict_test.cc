@@ -176,6 +176,9 @@ TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
   EXPECT_EQ(f.Flags(), Codes{"cgroup_missing:warning"});
   f.facts.shares[1].unmatched_cgroups = {"@postgres"};
   EXPECT_NE(f.Judged().flags[0].detail.find("start it with --cgroup postgres=PATH"), std::string::npos);
+  f.facts.shares[1].unmatched_cgroups = {"containers: web; no engine answers"};
+  EXPECT_NE(f.Judged().flags[0].detail.find("no cgroup matched 'containers: web'; no engine answers"),
+            std::string::npos);
   for (RunFacts::Share& share : f.facts.shares) share.samples = false;
   EXPECT_EQ(f.Flags(), Codes{"not_sampled:warning"});
 }

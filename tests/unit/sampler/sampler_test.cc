@@ -5,16 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <fstream>
-#include <functional>
-#include <mutex>
 #include <set>
 
 #include "agent/sampler/cgroup_layout.h"
 #include "agent/sampler/host_reader.h"
 #include "common/clock.h"
 #include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/sampler/received.h"
 
 namespace assay {
 namespace {
@@ -23,38 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr int64_t kMs = 1'000'000;
-
-// Keeps what a sampler delivers, and lets the test wait for it.
-class Readings {
- public:
-  Sampler::Sink Sink() {
-    return [this](std::vector<v1::CgroupSample>&& cgroups, std::vector<v1::HostSample>&& hosts) {
-      std::unique_lock lock(mutex_);
-      for (auto& sample : cgroups) this->cgroups.push_back(std::move(sample));
-      for (auto& sample : hosts) this->hosts.push_back(std::move(sample));
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return !blocked_; });
-    };
-  }
-  // Until `condition` holds, checked after each delivery; a generous limit ends a test that would hang.
-  bool Wait(const std::function<bool()>& condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(60), condition);
-  }
-  void Block(bool blocked) {
-    const std::lock_guard lock(mutex_);
-    blocked_ = blocked;
-    changed_.notify_all();
-  }
-
-  std::vector<v1::CgroupSample> cgroups;  // within Wait's condition, and after Stop
-  std::vector<v1::HostSample> hosts;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool blocked_ = false;
-};
 
 v1::Sampling HostEvery(int64_t every_ns) {
   v1::Sampling sampling;
@@ -71,7 +37,7 @@ v1::Sampling CgroupsEvery(int64_t every_ns, const std::vector<std::string>& patt
 }
 
 TEST(SamplerSchedule, FirstAtOnceAndLastAtTheEnd) {
-  Readings readings;
+  Received readings;
   Sampler sampler({}, HostEvery(3'600'000 * kMs), readings.Sink());
   const int64_t before_ns = MonotonicNs();
   ASSERT_TRUE(sampler.Start().ok());
@@ -92,7 +58,7 @@ TEST(SamplerSchedule, FirstAtOnceAndLastAtTheEnd) {
 }
 
 TEST(SamplerSchedule, TicksAreDueAtWholePeriods) {
-  Readings readings;
+  Received readings;
   constexpr int64_t every_ns = 5 * kMs;
   const int64_t before_ns = MonotonicNs();
   Sampler sampler({}, HostEvery(every_ns), readings.Sink());
@@ -113,7 +79,7 @@ TEST(SamplerSchedule, TicksAreDueAtWholePeriods) {
 }
 
 TEST(SamplerSchedule, MissedTicksAreCountedAndNotMadeUp) {
-  Readings readings;
+  Received readings;
   readings.Block(true);
   constexpr int64_t every_ns = 2 * kMs;
   Sampler sampler({}, HostEvery(every_ns), readings.Sink());
@@ -131,7 +97,7 @@ TEST(SamplerSchedule, MissedTicksAreCountedAndNotMadeUp) {
 }
 
 TEST(SamplerSchedule, NothingAskedNothingDone) {
-  Readings readings;
+  Received readings;
   Sampler sampler({}, v1::Sampling(), readings.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   const Sampler::Summary summary = sampler.Stop();
@@ -141,13 +107,13 @@ TEST(SamplerSchedule, NothingAskedNothingDone) {
 }
 
 TEST(SamplerSchedule, StopsWithoutStart) {
-  Readings readings;
+  Received readings;
   Sampler sampler({}, HostEvery(kMs), readings.Sink());
   EXPECT_EQ(sampler.Stop().ticks, 0U);
 }
 
 TEST(SamplerHost, ReadsThisHostAndItself) {
-  Readings readings;
+  Received readings;
   Sampler sampler({}, HostEvery(3'600'000 * kMs), readings.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings.Wait([&] { return !readings.hosts.empty(); }));
@@ -210,7 +176,7 @@ class SamplerCgroups : public ::testing::Test {
   bool Saw(const std::string& path) { return Paths().contains(path); }
 
   CgroupTree tree_;
-  Readings readings_;
+  Received readings_;
 };
 
 TEST_F(SamplerCgroups, GlobsAliasesAndWhatNeverMatched) {
@@ -310,7 +276,7 @@ TEST(SamplerReal, CpuUsageOfThisProcessGrows) {
   const std::string own = OwnCgroup(layout);
   if (own.empty() || !std::filesystem::exists(layout.Hierarchies().front() + own))
     GTEST_SKIP() << "no cgroup counts CPU time here";
-  Readings readings;
+  Received readings;
   Sampler sampler({}, CgroupsEvery(3'600'000 * kMs, {own}), readings.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   ASSERT_TRUE(readings.Wait([&] { return !readings.cgroups.empty(); }));
@@ -358,7 +324,7 @@ TEST(SamplerReal, ACgroupMayEndAndComeBack) {
   const CgroupLayout layout = DetectCgroupLayout("/sys/fs/cgroup");
   const RealCgroup cgroup(layout);
   if (layout.kind == CgroupLayout::Kind::kNone || !cgroup.Make()) GTEST_SKIP() << "cannot make cgroups here";
-  Readings readings;
+  Received readings;
   Sampler sampler({}, CgroupsEvery(5 * kMs, {cgroup.path()}), readings.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   uint64_t first_inode = 0;
