@@ -146,10 +146,10 @@ void AppendPlainTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const 
 
 const std::vector<std::string>& TriggerColumns() {
   static const auto& columns = *new std::vector<std::string>{
-      "run_id",        "agent_id",     "index",          "intended_ns", "dispatched_ns", "started_ns",
-      "finished_ns",   "planned_ns",   "outcome",        "exit_code",   "signal",        "cpu_ns",
-      "output",        "output_bytes", "error",          "status",      "connected_ns",  "secured_ns",
-      "first_byte_ns", "sent_bytes",   "received_bytes", "created_ns",  "running_ns"};
+      "run_id",        "agent_id",      "index",        "intended_ns",    "dispatched_ns", "started_ns",
+      "finished_ns",   "planned_ns",    "outcome",      "exit_code",      "signal",        "cpu_ns",
+      "max_rss_bytes", "output",        "output_bytes", "error",          "status",        "connected_ns",
+      "secured_ns",    "first_byte_ns", "sent_bytes",   "received_bytes", "created_ns",    "running_ns"};
   return columns;
 }
 
@@ -167,6 +167,7 @@ void AppendTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::T
   }
   // 0 without a process means that nobody has set it.
   rows.IntegerOrNull(!trigger.has_exit() && trigger.cpu_ns() == 0 ? -1 : trigger.cpu_ns());
+  rows.IntegerOrNull(trigger.max_rss_bytes() == 0 ? -1 : static_cast<int64_t>(trigger.max_rss_bytes()));
   if (trigger.output().empty()) {
     rows.Null();
   } else {

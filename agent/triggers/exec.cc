@@ -85,6 +85,7 @@ class ExecTrigger final : public TriggerKind {
     record.set_started_ns(end.started_ns);
     record.set_finished_ns(end.finished_ns);
     record.set_cpu_ns(end.cpu_ns);
+    record.set_max_rss_bytes(end.max_rss_bytes);
     record.set_output(std::move(end.output));
     record.set_output_bytes(end.output_bytes);
     record.set_has_exit(end.status_known);

@@ -30,6 +30,16 @@ constexpr int kReadsAfterExit = 16;
 
 int64_t Ns(const timeval& t) { return int64_t{t.tv_sec} * 1'000'000'000 + int64_t{t.tv_usec} * 1'000; }
 
+uint64_t MaxRssBytes(const rusage& usage) { return static_cast<uint64_t>(usage.ru_maxrss) * 1024; }
+
+// What lies above our own peak, by more than the kernel's counters of pages may be off.
+uint64_t OwnMemory(const rusage& usage) {
+  constexpr uint64_t kDoubtBytes = 1 << 20;
+  rusage ours{};
+  getrusage(RUSAGE_SELF, &ours);
+  return MaxRssBytes(usage) > MaxRssBytes(ours) + kDoubtBytes ? MaxRssBytes(usage) : 0;
+}
+
 void Close(int& fd) {
   if (fd >= 0) close(fd);
   fd = -1;
@@ -180,6 +190,7 @@ void Process::Exited() {
     if (WIFEXITED(status)) end_.exit_code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) end_.signal = WTERMSIG(status);
     end_.cpu_ns = Ns(usage.ru_utime) + Ns(usage.ru_stime);
+    end_.max_rss_bytes = OwnMemory(usage);
   }
   if (pipe_fd_ < 0) {
     Finish();

@@ -28,6 +28,9 @@ struct ProcessEnd {
   bool timed_out = false;
   bool killed = false;  // Kill was called before it had ended
   int64_t cpu_ns = -1;  // user + system, with the children it waited for
+  // Most resident memory of the largest of these; 0 if that is not more than this process has had itself. The kernel
+  // counts ours as the child's until the program is loaded, so what is below cannot be told.
+  uint64_t max_rss_bytes = 0;
   std::string output;
   uint64_t output_bytes = 0;
 };

@@ -229,6 +229,7 @@ CREATE TABLE assay.trigger (
   exit_code integer,
   signal integer,
   cpu_ns bigint,
+  max_rss_bytes bigint,
   output bytea,
   output_bytes bigint,
   error text,
@@ -254,7 +255,8 @@ COMMENT ON COLUMN assay.trigger.planned_ns IS 'Nominal length of a sleep, nanose
 COMMENT ON COLUMN assay.trigger.outcome IS 'ok, failed, timeout, cancelled, skipped (never started: its deadline was past) or lost (its agent died)';
 COMMENT ON COLUMN assay.trigger.exit_code IS 'Exit code of a process that exited by itself';
 COMMENT ON COLUMN assay.trigger.signal IS 'Signal that ended the process';
-COMMENT ON COLUMN assay.trigger.cpu_ns IS 'User and system time of the process, nanoseconds';
+COMMENT ON COLUMN assay.trigger.cpu_ns IS 'User and system time of the process and of the children it waited for, nanoseconds';
+COMMENT ON COLUMN assay.trigger.max_rss_bytes IS 'Most resident memory of the largest among the process and the children it waited for; null where that is not more than the agent''s own peak, which the kernel counts in';
 COMMENT ON COLUMN assay.trigger.output IS 'First and last 4 KiB of stdout and stderr; of a request''s answer if its status was not expected';
 COMMENT ON COLUMN assay.trigger.output_bytes IS 'All that it wrote, bytes';
 COMMENT ON COLUMN assay.trigger.error IS 'Why it is not ok, in words';

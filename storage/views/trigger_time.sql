@@ -9,7 +9,7 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        (t.finished_ns - t.started_ns) / 1e6::double precision AS service_ms,
        (t.started_ns - t.intended_ns) / 1e6::double precision AS slip_ms,
        t.planned_ns / 1e6::double precision AS planned_ms,
-       t.outcome, t.exit_code, t.signal, t.cpu_ns / 1e6::double precision AS cpu_ms,
+       t.outcome, t.exit_code, t.signal, t.cpu_ns / 1e6::double precision AS cpu_ms, t.max_rss_bytes,
        t.output, t.output_bytes, t.error,
        t.status, (t.connected_ns - t.started_ns) / 1e6::double precision AS connected_ms,
        (t.secured_ns - t.started_ns) / 1e6::double precision AS secured_ms,
@@ -32,6 +32,7 @@ COMMENT ON COLUMN assay.trigger_time.outcome IS 'ok, failed, timeout, cancelled,
 COMMENT ON COLUMN assay.trigger_time.exit_code IS 'Exit code of a process that exited by itself';
 COMMENT ON COLUMN assay.trigger_time.signal IS 'Signal that ended the process';
 COMMENT ON COLUMN assay.trigger_time.cpu_ms IS 'User and system time of the process, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.max_rss_bytes IS 'Most resident memory of the largest among the process and the children it waited for; null where that is not more than the agent''s own peak';
 COMMENT ON COLUMN assay.trigger_time.output IS 'First and last 4 KiB of stdout and stderr';
 COMMENT ON COLUMN assay.trigger_time.output_bytes IS 'All that it wrote, bytes';
 COMMENT ON COLUMN assay.trigger_time.error IS 'Why it is not ok, in words';

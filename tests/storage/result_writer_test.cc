@@ -39,6 +39,7 @@ TEST_F(ResultWriterTest, StoresEveryFieldOfATrigger) {
   process->set_has_exit(true);
   process->set_exit_code(3);
   process->set_cpu_ns(1234);
+  process->set_max_rss_bytes(64 << 20);
   process->set_output(std::string("\0\\\n\t\xff", 5));
   process->set_output_bytes(99999);
   process->set_error("exited with 3\tand \\N\r\n");
@@ -54,14 +55,16 @@ TEST_F(ResultWriterTest, StoresEveryFieldOfATrigger) {
       "SELECT concat_ws('|', index, intended_ns, coalesce(started_ns::text, 'null'), coalesce(finished_ns::text, "
       "'null'), "
       "coalesce(planned_ns::text, 'null'), outcome, coalesce(exit_code::text, 'null'), coalesce(signal::text, 'null'), "
-      "coalesce(cpu_ns::text, 'null'), coalesce(output_bytes::text, 'null')) FROM trigger ORDER BY index");
+      "coalesce(cpu_ns::text, 'null'), coalesce(max_rss_bytes::text, 'null'), coalesce(output_bytes::text, 'null')) "
+      "FROM trigger ORDER BY index");
   ASSERT_TRUE(table.ok()) << table.status();
   std::vector<std::string> rows;
   for (const auto& row : table->rows) rows.push_back(*row[0]);
-  EXPECT_THAT(rows,
-              ElementsAre("0|-5|3|7|0|ok|null|null|null|null", "1|10|11|12|null|failed|3|null|1234|99999",
-                          "2|20|null|null|null|skipped|null|null|null|null", "3|30|31|32|null|timeout|null|9|null|0",
-                          "4|40|41|42|null|cancelled|null|null|null|null"));
+  EXPECT_THAT(
+      rows,
+      ElementsAre("0|-5|3|7|0|ok|null|null|null|null|null", "1|10|11|12|null|failed|3|null|1234|67108864|99999",
+                  "2|20|null|null|null|skipped|null|null|null|null|null", "3|30|31|32|null|timeout|null|9|null|null|0",
+                  "4|40|41|42|null|cancelled|null|null|null|null|null"));
   EXPECT_EQ(Value("SELECT encode(output, 'hex') FROM trigger WHERE index = 1"), "005c0a09ff");
   EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 1"), "exited with 3\tand \\N\r\n");
   EXPECT_EQ(Value("SELECT error FROM trigger WHERE index = 0"), "null");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -125,6 +126,19 @@ TEST_F(ExecTest, AProcessTakesAtLeastItsCpuTime) {
     EXPECT_GT(record.cpu_ns(), 0);
     EXPECT_GE(record.finished_ns() - record.started_ns(), record.cpu_ns());
   }
+}
+
+// The kernel counts our own peak as the child's until it has loaded its program: what is below that is not told.
+TEST_F(ExecTest, PeakMemoryIsThatOfTheLargestProcess) {
+  const v1::TriggerRecord record = Shell("head -c 400000000 /dev/zero | tail -c 400000000 | wc -c");
+  EXPECT_EQ(record.output(), "400000000\n");
+  rusage ours{};
+  getrusage(RUSAGE_SELF, &ours);
+  if (ours.ru_maxrss < 380'000) {  // a sanitizer takes more
+    EXPECT_GT(record.max_rss_bytes(), 380'000'000U) << "tail keeps it all";
+    EXPECT_LT(record.max_rss_bytes(), 500'000'000U);
+  }
+  EXPECT_EQ(One(ExecSpec(2, 1, 1, {"true"})).max_rss_bytes(), 0U);
 }
 
 TEST_F(ExecTest, DeathByASignal) {
@@ -312,21 +326,55 @@ TEST_F(ExecTest, TheExecutorsEndKillsWhatIsInFlight) {
   EXPECT_EQ(Children(), 0U) << "orphaned sleeps included";
 }
 
-// Two thousand, or as many as this user's limit on descriptors has room for, three each.
+// The limit on descriptors as high as this user may have it, for as long as it lives.
+class ManyDescriptors {
+ public:
+  ManyDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit raised = before_;
+    raised.rlim_cur = raised.rlim_max;
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &raised), 0);
+    constexpr size_t kSpare = 100;
+    room_ = (raised.rlim_cur - OpenDescriptors() - kSpare) / 3;
+    EXPECT_GE(room_, 200U) << "the hard limit on open files leaves nothing to test with";
+  }
+  ~ManyDescriptors() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+  // So many processes, or as many as there is room for, three each.
+  size_t Processes(size_t wanted) const { return std::min(wanted, room_); }
+
+ private:
+  rlimit before_{};
+  size_t room_ = 0;
+};
+
 TEST_F(ExecTest, ThousandsAtOnce) {
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-  rlimit raised = before;
-  raised.rlim_cur = raised.rlim_max;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &raised), 0);
-  constexpr size_t kSpare = 100;
-  const size_t count = std::min<size_t>(2000, (raised.rlim_cur - OpenDescriptors() - kSpare) / 3);
-  ASSERT_GE(count, 200U) << "the hard limit on open files leaves nothing to test with";
+  const ManyDescriptors descriptors;
+  const size_t count = descriptors.Processes(2000);
   const Written written = Execute(ExecSpec(1, count, static_cast<uint32_t>(count), {"sleep", "5"}));
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(written.triggers.size(), count);
   for (const auto& record : written.triggers) EXPECT_EQ(record.outcome(), v1::OK) << record.error();
   EXPECT_GE(MostInFlight(written), count / 4);
+}
+
+TEST_F(ExecTest, AThousandThatWaitAreKilledWithTheirGroupsAndNothingIsLeft) {
+  const ManyDescriptors descriptors;
+  const size_t count = descriptors.Processes(1000);
+  const v1::ShareSpec spec =
+      ExecSpec(1, count, static_cast<uint32_t>(count), {"sh", "-c", "trap '' TERM; sleep 1000 & wait; wait"});
+  Begin(spec);
+  const auto children = [](const auto& enough) {
+    const int64_t deadline_ns = MonotonicNs() + kPatience;
+    while (!enough(Children()) && MonotonicNs() < deadline_ns)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return Children();
+  };
+  EXPECT_EQ(children([&](size_t n) { return n == count; }), count);
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(1, v1::ENDED);
+  EXPECT_EQ(sink_.Of(1).triggers.size(), count);
+  EXPECT_EQ(children([](size_t n) { return n == 0; }), 0U) << "their sleeps included, which come to us as orphans";
 }
 
 TEST_F(ExecTest, WithoutDescriptorsTriggersFailAsRows) {
