@@ -636,9 +636,10 @@ TEST(MeaningTest, EveryTargetIsToldInTheOrderAndWordsOfTheTable) {
 
 TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
   v1::ViewRows rows;
-  for (const char* column : {"differs_in", "target", "baseline_target", "accepted", "baseline_accepted",
-                             "throughput_ratio", "throughput_ratio_low", "throughput_ratio_high", "judged_by",
-                             "response_p99_ratio", "response_p99_ratio_low", "response_p99_ratio_high"})
+  for (const char* column :
+       {"differs_in", "target", "baseline_target", "accepted", "baseline_accepted", "throughput_ratio",
+        "throughput_ratio_low", "throughput_ratio_high", "judged_by", "response_p99_ratio", "response_p99_ratio_low",
+        "response_p99_ratio_high", "loop", "baseline_loop"})
     rows.add_columns(column);
   const auto add = [&](std::initializer_list<const char*> values) {
     v1::ViewRows::Row& row = *rows.add_rows();

@@ -856,7 +856,8 @@ TEST(Sets, ErrorsNameTheArgument) {
       {"blocks.x=1", "there is no place for 'x'", "set the whole value"},
       {"sample..every=1s", "a name is missing here", "key.path=value"},
       {"load.open.rate=5", "load.open.rate cannot be '5': that is not a rate", "500/s"},
-      {"sample.pods=x", "'pods' in sample is not supported by this version", "supported here"},
+      {"sample.pods=x", "sample.pods cannot be 'x'", "write a list of 0 to 1000 values"},
+      {"compare.margin=5%", "'compare' in the scenario is not supported by this version", "supported here"},
       {"seed=\xff", "is not UTF-8", "UTF-8"},
   };
   for (const BadSet& bad : cases) {
