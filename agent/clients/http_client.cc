@@ -38,6 +38,9 @@ struct HttpClient::State {
     curl_slist* headers = nullptr;
     size_t body_sent = 0;
     int64_t started_ns = 0;
+    int64_t attempt_ns = 0;         // libcurl counts from here
+    bool own_connection = false;    // of cleartext HTTP/2, see Prepare
+    bool lacks_connection = false;  // likewise: there was none to be used
     char error[CURL_ERROR_SIZE] = {};
     bool first_byte_late = false;
     EventLoop::TimerId first_byte_timer = 0;
@@ -142,14 +145,19 @@ struct HttpClient::State {
       Transfer* transfer = nullptr;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
       const CURLcode result = message->data.result;
-      End(*transfer, result, false);
+      if (std::exchange(transfer->lacks_connection, false)) {
+        transfer->own_connection = true;
+        Begin(*transfer);
+      } else {
+        End(*transfer, result, false);
+      }
     }
   }
 
   static int64_t At(const Transfer& transfer, CURLINFO which) {
     curl_off_t since_start_us = 0;
     curl_easy_getinfo(transfer.easy, which, &since_start_us);
-    return since_start_us > 0 ? transfer.started_ns + since_start_us * 1000 : -1;
+    return since_start_us > 0 ? transfer.attempt_ns + since_start_us * 1000 : -1;
   }
 
   void End(Transfer& transfer, CURLcode result, bool cancelled) {
@@ -193,6 +201,16 @@ struct HttpClient::State {
     ended(std::move(response));
   }
 
+  void Begin(Transfer& transfer) {
+    curl_multi_remove_handle(multi, transfer.easy);  // of no effect unless it is begun again
+    curl_slist_free_all(std::exchange(transfer.headers, nullptr));
+    transfer.error[0] = '\0';
+    transfer.attempt_ns = MonotonicNs();
+    Prepare(transfer);
+    curl_multi_add_handle(multi, transfer.easy);
+    due = true;
+  }
+
   // In words of the limit and not of the time it took, so that the same cause has the same text.
   static std::string TimedOut(const Transfer& transfer, bool connecting) {
     const HttpRequest& request = transfer.request;
@@ -218,6 +236,12 @@ struct HttpClient::State {
     auto* const transfer = static_cast<Transfer*>(of);
     transfer->client->loop.Cancel(std::exchange(transfer->first_byte_timer, 0));
     return count;
+  }
+
+  // Before a connection is made for a transfer that must not make one.
+  static int RefuseConnection(void* of, curl_socket_t /*fd*/, curlsocktype /*purpose*/) {
+    static_cast<Transfer*>(of)->lacks_connection = true;
+    return CURL_SOCKOPT_ERROR;
   }
 
   Transfer& Take() {
@@ -270,16 +294,26 @@ struct HttpClient::State {
                      request.unix_socket.empty() ? nullptr : request.unix_socket.c_str());
     const bool secure = request.url.starts_with("https:");
     const bool two = request.version == HttpRequest::Version::kHttp2;
+    // libcurl 7.88 breaks a cleartext HTTP/2 connection when it uses it again with prior knowledge (curl#10634).
+    // Without it a request goes onto such a connection as well, but would make one of HTTP/1.1: so it may make none,
+    // and is begun anew with a connection of its own where there was none to be used.
+    const bool prior = two && !secure && transfer.own_connection;
+    const bool uses = two && !secure && !transfer.own_connection;
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      request.version == HttpRequest::Version::kHttp1 ? static_cast<long>(CURL_HTTP_VERSION_1_1)
-                     : two && !secure ? static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
-                                      : static_cast<long>(CURL_HTTP_VERSION_2TLS));
+                     : prior ? static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+                             : static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, prior ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, uses ? &State::RefuseConnection : nullptr);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, &transfer);
     // With HTTP/2 further requests go onto the connection that is being made instead of each making its own.
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, two ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);
     if (!request.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_file.c_str());
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, CeilMs(request.timeout_ns));
+    const int64_t spent_ns = transfer.attempt_ns - transfer.started_ns;
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                     request.timeout_ns == 0 ? 0L : CeilMs(std::max(kMsNs, request.timeout_ns - spent_ns)));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CeilMs(request.connect_timeout_ns));
   }
 
@@ -305,9 +339,9 @@ HttpClient::Id HttpClient::Start(HttpRequest request, std::function<void(HttpRes
   ++state_->in_flight;
   transfer.request = std::move(request);
   transfer.ended = std::move(ended);
-  transfer.error[0] = '\0';
+  transfer.own_connection = false;
+  transfer.lacks_connection = false;
   transfer.first_byte_late = false;
-  state_->Prepare(transfer);
   transfer.started_ns = MonotonicNs();
   if (transfer.request.first_byte_timeout_ns > 0) {
     transfer.first_byte_timer = state_->loop.At(transfer.started_ns + transfer.request.first_byte_timeout_ns,
@@ -317,8 +351,7 @@ HttpClient::Id HttpClient::Start(HttpRequest request, std::function<void(HttpRes
                                                   state->End(transfer, CURLE_OPERATION_TIMEDOUT, false);
                                                 });
   }
-  curl_multi_add_handle(state_->multi, transfer.easy);
-  state_->due = true;
+  state_->Begin(transfer);
   state_->Drive(CURL_SOCKET_TIMEOUT, 0);
   return id;
 }

@@ -82,6 +82,7 @@ EchoServer::EchoServer(Options options) : state_(std::make_unique<State>(std::mo
     credentials = grpc::SslServerCredentials(tls);
   }
   if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
+  if (options.streams > 0) builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.streams);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddListeningPort("127.0.0.1:" + std::to_string(options.port), credentials, &state_->port);
   builder.RegisterService(&state_->service);

@@ -16,6 +16,7 @@ class EchoServer {
   struct Options {
     int port = 0;  // 0: any free one
     bool reflection = true;
+    int streams = 0;          // of one connection at once; 0: any number
     std::string certificate;  // PEM; empty: no TLS
     std::string key;
     std::function<void(const test::EchoAnswer&)> seen = nullptr;  // every call, on threads of the server's

@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "../temp_dir.h"
 #include "grpc_fixture.h"
@@ -184,6 +187,21 @@ TEST_F(GrpcTest, HundredsAreInFlightOnOneConnectionAndEndTogether) {
   spec = JsonSpec(server.Address(), R"({"number": $(index)})", 2000, 300);
   spec.mutable_trigger()->mutable_grpc()->set_connections(4);
   for (const v1::TriggerRecord& record : Execute(spec).triggers) EXPECT_EQ(record.error(), "");
+}
+
+// One connection carries what the server lets it, the other calls wait here for their turn; more of them carry more.
+TEST_F(GrpcTest, ConnectionsMultiplyWhatAServerAllowsOnOne) {
+  std::atomic<int> seen = 0;
+  EchoServer server({.streams = 5, .seen = [&](const test::EchoAnswer&) { ++seen; }});
+  v1::ShareSpec spec = JsonSpec(server.Address(), R"({"never_answer": true})", 20, 20);
+  spec.mutable_trigger()->mutable_grpc()->set_connections(4);
+  Begin(spec);
+  const int64_t until_ns = MonotonicNs() + kPatience;
+  while (seen < 20 && MonotonicNs() < until_ns) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_EQ(seen, 20);
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(spec.run_id(), v1::ENDED);
 }
 
 TEST_F(GrpcTest, CancelEndsWhatIsInFlight) {
