@@ -149,7 +149,7 @@ void Executor::Reconcile(const v1::Desired& desired, std::optional<ClockOffset::
   for (const auto& [run_id, share] : state.shares) {
     if (!state.listed.contains(run_id)) share->Cancel("the coordinator no longer asks for it", /*interrupted=*/false);
   }
-  state.hooks.Reconcile(desired.hooks());
+  state.hooks.Reconcile(desired.hooks(), clock);
 }
 
 void Executor::Fill(v1::Report& report) const {

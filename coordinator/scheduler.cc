@@ -566,7 +566,7 @@ std::optional<std::vector<Scheduler::Hook>> Scheduler::HooksOf(HookStage& stage,
                                                                const v1::Hook& hook, const Run* run,
                                                                int64_t now_ns) const {
   stage.failure.clear();
-  if (hook.argv().empty()) return std::vector<Hook>();
+  if (hook.argv().empty() && !hook.has_containers()) return std::vector<Hook>();
   std::map<std::string, std::string> places;  // with the incarnation
   if (hook.on_coordinator()) {
     places[kCoordinator];
@@ -637,6 +637,8 @@ void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_
       row.elapsed_ns = status->second.elapsed_ns();
       row.error = status->second.error();
       row.interrupted = status->second.interrupted();
+      for (const v1::HookStep& step : status->second.steps())
+        row.steps.push_back({step.container(), step.action(), step.begun_ns(), step.ended_ns(), step.error()});
     } else if (!give_up.empty()) {
       row.error = give_up;
     } else if (agent.session != 0 && agent.hello.incarnation() != row.incarnation) {

@@ -39,6 +39,16 @@ absl::Status SweepStore::EndHook(const HookRow& hook) {
         hook.hook_id, hook.state, hook.exit_code, ValidText(hook.error),
         pqxx::binarystring(hook.output.data(), hook.output.size()), hook.elapsed_ns, hook.interrupted);
     if (updated.affected_rows() != 1) return absl::NotFoundError("there is no hook " + std::to_string(hook.hook_id));
+    // Of a commit whose answer was lost.
+    transaction.exec_params("DELETE FROM hook_step WHERE hook_id = $1", hook.hook_id);
+    for (size_t i = 0; i < hook.steps.size(); ++i) {
+      const HookStepRow& step = hook.steps[i];
+      transaction.exec_params(
+          "INSERT INTO hook_step (hook_id, step, container, action, begun_at, ended_at, error) VALUES ($1, $2, $3, $4, "
+          "assay.instant($5), assay.instant($6), $7)",
+          hook.hook_id, i + 1, ValidText(step.container), step.action, step.begun_ns, step.ended_ns,
+          ValidText(step.error));
+    }
     return absl::OkStatus();
   });
 }

@@ -63,6 +63,15 @@ struct RunRow {
   std::vector<ShareRow> shares;
 };
 
+// One action on one container, of a hook that has them. Coordinator time.
+struct HookStepRow {
+  std::string container;
+  std::string action;  // stop start wait
+  int64_t begun_ns = 0;
+  int64_t ended_ns = 0;
+  std::string error;
+};
+
 struct HookRow {
   int64_t hook_id = 0;
   int64_t sweep_id = 0;
@@ -76,6 +85,7 @@ struct HookRow {
   std::string error;
   std::string output;
   int64_t elapsed_ns = 0;
+  std::vector<HookStepRow> steps;  // stored with its end, not read back
 };
 
 }  // namespace assay

@@ -4,18 +4,31 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <cctype>
 #include <memory>
 #include <utility>
+
+#include "common/json_text.h"
 
 namespace assay {
 namespace {
 
-constexpr int64_t kCallTimeoutNs = 60'000'000'000;
 constexpr size_t kMaxAnswer = 64 << 20;  // a list of thousands of containers, with all their labels
 constexpr size_t kMaxEvent = 1 << 20;
 
-absl::StatusOr<google::protobuf::Struct> ParseJson(const std::string& text) {
-  google::protobuf::Struct parsed;
+// In a path or a query; names come from scenarios.
+std::string Escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_' || c == '~';
+    escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return escaped;
+}
+
+template <typename Parsed = google::protobuf::Struct>
+absl::StatusOr<Parsed> ParseJson(const std::string& text) {
+  Parsed parsed;
   if (!google::protobuf::util::JsonStringToMessage(text, &parsed).ok())
     return absl::InternalError(fmt::format("the engine answered with something that is not JSON: {:.200}", text));
   return parsed;
@@ -37,8 +50,11 @@ std::string WithoutSlash(std::string name) {
 }
 
 DockerEngine::Container ContainerOf(const google::protobuf::Struct& listed) {
-  DockerEngine::Container container{
-      .id = TextField(listed, "Id"), .name = "", .image = TextField(listed, "Image"), .labels = {}};
+  DockerEngine::Container container{.id = TextField(listed, "Id"),
+                                    .name = "",
+                                    .image = TextField(listed, "Image"),
+                                    .running = TextField(listed, "State") == "running",
+                                    .labels = {}};
   // Links between containers are names too, and have a second slash.
   if (const auto* names = Field(listed, "Names")) {
     for (const auto& name : names->list_value().values()) {
@@ -46,6 +62,7 @@ DockerEngine::Container ContainerOf(const google::protobuf::Struct& listed) {
       if (container.name.empty() || text.find('/') == std::string::npos) container.name = text;
     }
   }
+  if (container.name.empty()) container.name = container.id;
   if (const auto* labels = Field(listed, "Labels")) {
     for (const auto& [key, value] : labels->struct_value().fields()) container.labels[key] = value.string_value();
   }
@@ -146,15 +163,15 @@ absl::Status DockerEngine::Failure(const HttpResponse& response, const std::stri
 }
 
 void DockerEngine::Call(const std::string& method, const std::string& path, std::string body,
-                        std::function<void(absl::StatusOr<std::string>, int64_t)> done) {
+                        std::function<void(absl::StatusOr<std::string>, int64_t)> done, int64_t timeout_ns) {
   HttpRequest request = Request(method, path, std::move(body));
-  request.timeout_ns = kCallTimeoutNs;
+  request.timeout_ns = timeout_ns;
   const auto answer = std::make_shared<std::string>();
   request.receive = [answer](int /*status*/, std::string_view bytes) {
     if (answer->size() + bytes.size() <= kMaxAnswer) answer->append(bytes);
   };
   client_.Start(std::move(request), [this, answer, done = std::move(done)](HttpResponse&& response) {
-    const bool good = response.end == HttpResponse::End::kAnswered && response.status >= 200 && response.status < 300;
+    const bool good = response.end == HttpResponse::End::kAnswered && response.status >= 200 && response.status < 400;
     done(good ? absl::StatusOr<std::string>(std::move(*answer)) : Failure(response, *answer), response.finished_ns);
   });
 }
@@ -166,7 +183,7 @@ void DockerEngine::Ping(std::function<void(absl::Status)> done) {
 
 void DockerEngine::CreateExec(const std::string& container, const std::string& request,
                               std::function<void(absl::StatusOr<std::string>, int64_t)> done) {
-  Call("POST", fmt::format("/containers/{}/exec", container), request,
+  Call("POST", fmt::format("/containers/{}/exec", Escaped(container)), request,
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t answered_ns) {
          if (!answer.ok()) return done(answer.status(), answered_ns);
          const auto parsed = ParseJson(*answer);
@@ -209,17 +226,56 @@ void DockerEngine::InspectExec(const std::string& exec, std::function<void(absl:
        });
 }
 
-void DockerEngine::List(std::function<void(absl::StatusOr<std::vector<Container>>)> done) {
-  Call("GET", "/containers/json", "",
+void DockerEngine::ListContainers(const std::string& label,
+                                  std::function<void(absl::StatusOr<std::vector<Container>>)> done) {
+  const std::string all_with_it =
+      fmt::format("?all=true&filters={}", Escaped(fmt::format(R"({{"label": [{}]}})", JsonString(label))));
+  Call("GET", "/containers/json" + (label.empty() ? "" : all_with_it), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
          if (!answer.ok()) return done(answer.status());
-         google::protobuf::ListValue parsed;
-         if (!google::protobuf::util::JsonStringToMessage(*answer, &parsed).ok())
-           return done(absl::InternalError(fmt::format("the engine answered with no list: {:.200}", *answer)));
+         const auto parsed = ParseJson<google::protobuf::ListValue>(*answer);
+         if (!parsed.ok()) return done(parsed.status());
          std::vector<Container> containers;
-         containers.reserve(static_cast<size_t>(parsed.values_size()));
-         for (const auto& listed : parsed.values()) containers.push_back(ContainerOf(listed.struct_value()));
+         containers.reserve(static_cast<size_t>(parsed->values_size()));
+         for (const auto& listed : parsed->values()) containers.push_back(ContainerOf(listed.struct_value()));
          done(std::move(containers));
+       });
+}
+
+void DockerEngine::StartContainer(const std::string& container, int64_t timeout_ns,
+                                  std::function<void(absl::Status)> done) {
+  Call(
+      "POST", fmt::format("/containers/{}/start", Escaped(container)), "",
+      [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); },
+      timeout_ns);
+}
+
+void DockerEngine::StopContainer(const std::string& container, int64_t timeout_ns,
+                                 std::function<void(absl::Status)> done) {
+  Call(
+      "POST", fmt::format("/containers/{}/stop", Escaped(container)), "",
+      [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); },
+      timeout_ns);
+}
+
+void DockerEngine::InspectContainer(const std::string& container,
+                                    std::function<void(absl::StatusOr<ContainerState>)> done) {
+  Call("GET", fmt::format("/containers/{}/json", Escaped(container)), "",
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
+         if (!answer.ok()) return done(answer.status());
+         const auto parsed = ParseJson(*answer);
+         if (!parsed.ok()) return done(parsed.status());
+         ContainerState state;
+         const auto* told = Field(*parsed, "State");
+         if (told == nullptr) return done(absl::InternalError("the engine did not tell the container's state"));
+         const google::protobuf::Struct& fields = told->struct_value();
+         if (const auto* running = Field(fields, "Running")) state.running = running->bool_value();
+         if (const auto* restarting = Field(fields, "Restarting")) state.restarting = restarting->bool_value();
+         if (const auto* code = Field(fields, "ExitCode")) state.exit_code = static_cast<int>(code->number_value());
+         if (const auto* health = Field(fields, "Health")) {
+           if (const auto* status = Field(health->struct_value(), "Status")) state.health = status->string_value();
+         }
+         done(state);
        });
 }
 

@@ -15,9 +15,9 @@
 
 namespace assay {
 
-// The calls of the Docker Engine API (version 1.41; Podman serves the same ones) that triggers and the sampler need,
-// over the engine's unix socket. Source: docs.docker.com/engine/api. Everything happens on the loop's thread; errors
-// are in the engine's own words, with the mend where the socket is at fault.
+// The calls of the Docker Engine API (version 1.41; Podman serves the same ones) that triggers, hooks and the sampler
+// need, over the engine's unix socket. Source: docs.docker.com/engine/api. Everything happens on the loop's thread;
+// errors are in the engine's own words, with the mend where the socket is at fault.
 class DockerEngine {
  public:
   DockerEngine(EventLoop& loop, std::string socket, size_t connections);
@@ -32,7 +32,14 @@ class DockerEngine {
     std::string id;
     std::string name;  // without the slash before it
     std::string image;
+    bool running = false;
     std::map<std::string, std::string> labels;
+  };
+  struct ContainerState {
+    bool running = false;
+    bool restarting = false;  // it ended, and its restart policy has it start again
+    int exit_code = 0;        // of the last end
+    std::string health;       // starting, healthy, unhealthy; none or empty: it has no health check
   };
   struct Event {
     std::string action;  // start, die or rename
@@ -51,8 +58,12 @@ class DockerEngine {
                            std::function<void(absl::Status, int64_t running_ns, int64_t ended_ns)> done);
   void InspectExec(const std::string& exec, std::function<void(absl::StatusOr<ExecState>)> done);
 
-  // All that run.
-  void List(std::function<void(absl::StatusOr<std::vector<Container>>)> done);
+  // Those with a label, "key" or "key=value", also those that do not run; without one all that run.
+  void ListContainers(const std::string& label, std::function<void(absl::StatusOr<std::vector<Container>>)> done);
+  // Fine for one that is in that state already. Stop returns when it has ended: the engine kills it after its grace.
+  void StartContainer(const std::string& container, int64_t timeout_ns, std::function<void(absl::Status)> done);
+  void StopContainer(const std::string& container, int64_t timeout_ns, std::function<void(absl::Status)> done);
+  void InspectContainer(const std::string& container, std::function<void(absl::StatusOr<ContainerState>)> done);
   // What becomes of containers, from an instant of the wall clock (Unix s) on, until the engine ends or is cancelled.
   HttpClient::Id Follow(int64_t since_s, std::function<void(const Event&)> receive,
                         std::function<void(absl::Status)> ended);
@@ -60,8 +71,10 @@ class DockerEngine {
   void Cancel(HttpClient::Id id) { client_.Cancel(id); }
 
  private:
+  static constexpr int64_t kCallTimeoutNs = 60'000'000'000;
   void Call(const std::string& method, const std::string& path, std::string body,
-            std::function<void(absl::StatusOr<std::string>, int64_t answered_ns)> done);
+            std::function<void(absl::StatusOr<std::string>, int64_t answered_ns)> done,
+            int64_t timeout_ns = kCallTimeoutNs);
   HttpRequest Request(const std::string& method, const std::string& path, std::string body) const;
   absl::Status Failure(const HttpResponse& response, const std::string& body) const;
 

@@ -86,7 +86,7 @@ void ContainerWatch::State::Connect() {
         if (mine != attempt) return;
         Lost(status.ok() ? absl::UnavailableError("the container engine ended its stream of events") : status);
       });
-  engine->List([this, mine](const auto& containers) {
+  engine->ListContainers("", [this, mine](const auto& containers) {
     if (mine == attempt) Listed(containers);
   });
 }

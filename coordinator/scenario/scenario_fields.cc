@@ -23,6 +23,21 @@ v1::Selector Labels(const YamlNode& node) {
   return selector;
 }
 
+void ReadAction(const YamlNode& node, bool compose, v1::ContainerAction& message) {
+  for (const auto& [key, action] :
+       {std::pair{"restart", v1::ContainerAction::RESTART}, std::pair{"stop", v1::ContainerAction::STOP},
+        std::pair{"start", v1::ContainerAction::START}}) {
+    const YamlNodePtr name = Find(node, key);
+    if (name == nullptr) continue;
+    message.set_action(action);
+    compose ? message.set_compose_project(name->text) : message.set_container(name->text);
+  }
+  const YamlNodePtr socket = Find(node, "socket");
+  message.set_socket(socket == nullptr ? kDockerSocket : TextValue(*socket));
+  if (const YamlNodePtr wait = Find(node, "wait"))
+    message.set_wait(wait->text == "healthy" ? v1::ContainerAction::HEALTHY : v1::ContainerAction::RUNNING);
+}
+
 absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
   message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), kDefaultHookTimeoutNs));
   const YamlNodePtr where = Find(node, "where");
@@ -31,7 +46,19 @@ absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
   } else if (where != nullptr) {
     *message.mutable_where() = Labels(*where);
   }
-  return ReadProcess(node, message);
+  const YamlNodePtr container = Find(node, "container");
+  const YamlNodePtr compose = Find(node, "compose");
+  if (container == nullptr && compose == nullptr) return ReadProcess(node, message);
+  if (message.on_coordinator()) {
+    return NodeError(*where, "a hook on containers runs on an agent, not on the coordinator",
+                     "name the agent by its labels, where: {role: target}");
+  }
+  for (const char* key : {"env", "cwd"}) {
+    if (const YamlNodePtr given = Find(node, key))
+      return NodeError(*given, fmt::format("{} in a hook goes only with argv", key), "leave it out");
+  }
+  ReadAction(compose != nullptr ? *compose : *container, compose != nullptr, *message.mutable_containers());
+  return absl::OkStatus();
 }
 
 v1::Sampling ReadSample(const YamlNode& node) {

@@ -7,6 +7,8 @@
 
 namespace assay {
 
+inline constexpr const char* kDockerSocket = "/var/run/docker.sock";
+
 // What exec triggers and hooks have in common: argv, env and cwd of a process, as checked. `message` is an ExecTrigger,
 // a ContainerTrigger or a Hook.
 template <typename Message>

@@ -177,23 +177,40 @@ const Shape kLoadShape{
 const Rule kLoad = MapOf(kLoadShape);
 
 // Hooks.
-Shape HookShape(const Rule& text, const Rule& argv, const Rule& env) {
-  return {.fields = {{"argv", &argv, "program and arguments, started without a shell; it must exit 0", true},
+const Rule kWaitFor{.kind = ValueKind::kWord, .words = {"running", "healthy"}};
+Shape ActionShape(const Rule& name) {
+  return {.fields = {{"restart", &name, "stopped and started again: those that run, or all if none does", false, true},
+                     {"stop", &name, "until it has ended", false, true},
+                     {"start", &name, "", false, true},
+                     {"wait", &kWaitFor, "for each that is started, before the next one is; default: no wait"},
+                     {"socket", &kText, "the engine's unix socket on the agent's host; default: /var/run/docker.sock"}},
+          .atomic = true,
+          .choice_required = true};
+}
+Shape HookShape(const Rule& text, const Rule& argv, const Rule& env, const Rule& action) {
+  return {.fields = {{"argv", &argv, "program and arguments, started without a shell; it must exit 0", false, true},
+                     {"container", &action, "stops and starts a container, by its name or id", false, true},
+                     {"compose", &action, "stops and starts the containers of a Compose project", false, true},
                      {"env", &env, "added to the environment"},
                      {"cwd", &text, "directory to start in"},
                      {"timeout", &kTimeout, "it fails when it takes longer; default: 60s"},
                      {"where", &kHookWhere,
-                      "coordinator, or labels: on every agent that has them (default: every agent that fires)"}}};
+                      "coordinator, or labels: on every agent that has them (default: every agent that fires)"}},
+          .choice_required = true};
 }
 const Rule kSweepHookText = Template(kNameAgent);
 const Rule kSweepHookArgv = ListOf(kSweepHookText, 1, 1'000);
 const Rule kSweepHookEnv = TextMapOf(kSweepHookText);
-const Shape kSweepHookShape = HookShape(kSweepHookText, kSweepHookArgv, kSweepHookEnv);
+const Shape kSweepActionShape = ActionShape(kSweepHookText);
+const Rule kSweepAction = MapOf(kSweepActionShape);
+const Shape kSweepHookShape = HookShape(kSweepHookText, kSweepHookArgv, kSweepHookEnv, kSweepAction);
 const Rule kSweepHook = MapOf(kSweepHookShape);
 const Rule kRunHookText = Template(kNameAgent | kNameRun | kNameBlock);
 const Rule kRunHookArgv = ListOf(kRunHookText, 1, 1'000);
 const Rule kRunHookEnv = TextMapOf(kRunHookText);
-const Shape kRunHookShape = HookShape(kRunHookText, kRunHookArgv, kRunHookEnv);
+const Shape kRunActionShape = ActionShape(kRunHookText);
+const Rule kRunAction = MapOf(kRunActionShape);
+const Shape kRunHookShape = HookShape(kRunHookText, kRunHookArgv, kRunHookEnv, kRunAction);
 const Rule kRunHook = MapOf(kRunHookShape);
 const Field kBeforeRun{"before_run", &kRunHook, "before every run, when its agents are chosen"};
 const Field kAfterRun{"after_run", &kRunHook, "after every run"};

@@ -16,7 +16,6 @@
 namespace assay {
 namespace {
 
-constexpr const char* kDockerSocket = "/var/run/docker.sock";
 constexpr uint32_t kDefaultEngineInFlight = 100;
 
 absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {

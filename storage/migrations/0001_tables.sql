@@ -488,6 +488,25 @@ COMMENT ON COLUMN assay.hook.output IS 'First and last 4 KiB of stdout and stder
 COMMENT ON COLUMN assay.hook.elapsed_ns IS 'How long it took, nanoseconds';
 COMMENT ON COLUMN assay.hook.begun_at IS 'When it was begun';
 
+CREATE TABLE assay.hook_step (
+  hook_id bigint NOT NULL REFERENCES assay.hook ON DELETE CASCADE,
+  step integer NOT NULL CHECK (step >= 1),
+  container text NOT NULL,
+  action text NOT NULL CHECK (action IN ('stop', 'start', 'wait')),
+  begun_at timestamptz NOT NULL,
+  ended_at timestamptz NOT NULL,
+  error text NOT NULL DEFAULT '',
+  PRIMARY KEY (hook_id, step)
+);
+COMMENT ON TABLE assay.hook_step IS 'What hooks on containers did, one action on one container after the other';
+COMMENT ON COLUMN assay.hook_step.hook_id IS 'Hook it belongs to';
+COMMENT ON COLUMN assay.hook_step.step IS 'Its place among the hook''s steps, from 1';
+COMMENT ON COLUMN assay.hook_step.container IS 'Name of the container';
+COMMENT ON COLUMN assay.hook_step.action IS 'stop (until it has ended), start, or wait (until it runs or is healthy)';
+COMMENT ON COLUMN assay.hook_step.begun_at IS 'When the engine was asked, by the coordinator''s clock, as T0 is';
+COMMENT ON COLUMN assay.hook_step.ended_at IS 'When it was done, or given up, by the same clock';
+COMMENT ON COLUMN assay.hook_step.error IS 'Why it did not do what was asked, else empty';
+
 CREATE TABLE assay.run_result (
   run_id bigint PRIMARY KEY REFERENCES assay.run ON DELETE CASCADE,
   agents bigint NOT NULL,

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from world import BUILD, World, wait_for
+from world import ASSAY, BUILD, World, wait_for
 
 
 class StallingServer:
@@ -278,6 +278,64 @@ trigger: {{timeout: 60s}}
         self.assertIn("took longer than 500 ms and was killed", rows["hanging"][3])
         left = self.docker("top", "box").stdout.decode()
         self.assertNotIn("sleep 1000\n", left)
+
+
+    def test_a_project_is_restarted_before_every_run(self):
+        project = ["--network", "none", "--stop-timeout", "0", "--label", "com.docker.compose.project=stack", "--detach"]
+        for name, needs in (("db", ""), ("app", "db:service_healthy:false")):
+            self.docker("run", *project, "--name", f"stack-{name}-1", "--label", f"com.docker.compose.service={name}",
+                        "--label", f"com.docker.compose.depends_on={needs}", "--health-cmd", "/bin/true", "--health-interval", "1s",
+                        "assay-test", "/bin/sleep", "100000")
+        self.addCleanup(self.docker, "rm", "--force", "stack-db-1", "stack-app-1", check=False)
+
+        def started(name):
+            return self.docker("inspect", "--format", "{{.State.StartedAt}}", name).stdout
+
+        at_first = {name: started(name) for name in ("stack-db-1", "stack-app-1", "box")}
+        code, out, err = self.assay("run", "--agents", "1", self.write("h.yaml", f"""
+name: restarts
+blocks: 2
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 2}}
+trigger: {{container: {{name: stack-app-1, argv: ["true"], socket: {self.socket}}}, timeout: 60s}}
+hooks:
+  before_run: {{compose: {{restart: stack, wait: healthy, socket: {self.socket}}}, timeout: 2m}}
+"""))
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select h.run_id = r.run_id, string_agg(s.action || ' ' || s.container, ', ' order by step), "
+                                  "bool_and(s.begun_at < s.ended_at and s.error = ''), max(s.ended_at) < assay.instant(max(r.t0_ns)), "
+                                  "min(s.begun_at) > min(r.created_at) - interval '1 s' "
+                                  "from hook h join hook_step s using (hook_id) join run r on r.run_id = h.run_id where h.state = 'ok' group by 1, r.run_id"),
+                         [["t", "stop stack-app-1, stop stack-db-1, start stack-db-1, wait stack-db-1, start stack-app-1, wait stack-app-1", "t", "t", "t"]] * 2)
+        for name, at in at_first.items():
+            (self.assertEqual if name == "box" else self.assertNotEqual)(started(name), at, name)
+
+    def test_a_hook_on_a_container_that_is_not_there_fails_with_its_name(self):
+        code, out, err = self.assay("run", "--agents", "1", self.write("h.yaml", f"""
+name: nobody
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 1}}
+trigger: {{sleep: {{for: 1ms}}}}
+hooks: {{before_run: {{container: {{restart: nobody, socket: {self.socket}}}}}}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        self.assertIn("stop container 'nobody': No such container: nobody", out + err)
+
+    def test_a_container_that_dies_in_mid_exec_is_rows(self):
+        self.docker("run", "--detach", "--network", "none", "--name", "dying", "assay-test", "/bin/sleep", "100000")
+        self.addCleanup(self.docker, "rm", "--force", "dying", check=False)
+        scenario = self.write("d.yaml", f"""
+name: dying
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 3}}, triggers: 3}}
+trigger: {{container: {{name: dying, argv: [sh, -c, "echo begun; sleep 1000"], socket: {self.socket}}}, timeout: 300s}}
+""")
+        run = self.start([ASSAY, "run", "--agents", "1", scenario], "assay", env={"ASSAY_DATA": str(self.dir / "data")})
+        wait_for(lambda: self.docker("top", "dying").stdout.count(b"sleep 1000") >= 3, "the execs run")
+        self.docker("kill", "dying")
+        self.assertEqual(run.wait(), 3, run.text())
+        rows = self.sql("select outcome, exit_code, trim(E'\\n' from convert_from(output, 'UTF8')), error from trigger")
+        self.assertEqual([row[:3] for row in rows], [["failed", "137", "begun"]] * 3, rows)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,12 @@ TEST_F(SweepStoreTest, KeepsHooks) {
   hook.error = std::string("bad\0text\xff", 9);
   hook.output = std::string("\0\x01\xff", 3);
   hook.elapsed_ns = 5 * kMs;
+  hook.steps = {{"db", "stop", 1'000'000'500, 3'000'000'000, ""}, {"db", "start", 3'000'000'000, 4'000'000'000, "no"}};
   ASSERT_EQ(store_.EndHook(hook), absl::OkStatus());
+  ASSERT_EQ(store_.EndHook(hook), absl::OkStatus()) << "again, after a commit whose answer was lost";
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', step, container, action, extract(epoch FROM begun_at)::float8, "
+                  "ended_at - begun_at, error), ' ' ORDER BY step) FROM hook_step"),
+            "1|db|stop|1|00:00:02| 2|db|start|3|00:00:01|no");
   const HookRow read = store_.HooksOfSweep(sweep.sweep_id)->at(0);
   EXPECT_EQ(read.state, "failed");
   EXPECT_EQ(read.run_id, run.run_id);

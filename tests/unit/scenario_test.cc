@@ -166,6 +166,30 @@ TEST(Scenario, SleepLengths) {
   EXPECT_EQ(length("{uniform: [5ms, 5ms]}").uniform().max_ns(), 5'000'000);
 }
 
+TEST(Scenario, HooksOnContainers) {
+  const Plan plan = MustLoad(kBase + R"yaml(
+hooks:
+  before_sweep: {container: {stop: box, socket: /run/podman.sock}, where: {role: target}}
+  before_run: {compose: {restart: "stack-$(target)", wait: healthy}, timeout: 5m}
+  after_run: {container: {start: "$(agent)-$(run)", wait: running}}
+)yaml");
+  const v1::ContainerAction& stop = plan.spec.before_sweep().containers();
+  EXPECT_EQ(stop.action(), v1::ContainerAction::STOP);
+  EXPECT_EQ(stop.container(), "box");
+  EXPECT_EQ(stop.socket(), "/run/podman.sock");
+  EXPECT_EQ(stop.wait(), v1::ContainerAction::NONE);
+  EXPECT_EQ(plan.spec.before_sweep().where().labels().at("role"), "target");
+  const v1::Hook& before = plan.cells.at(0).spec.before_run();
+  EXPECT_EQ(before.containers().action(), v1::ContainerAction::RESTART);
+  EXPECT_EQ(before.containers().compose_project(), "stack-t");
+  EXPECT_EQ(before.containers().container(), "");
+  EXPECT_EQ(before.containers().socket(), "/var/run/docker.sock");
+  EXPECT_EQ(before.containers().wait(), v1::ContainerAction::HEALTHY);
+  EXPECT_EQ(before.timeout_ns(), 300'000'000'000);
+  EXPECT_EQ(plan.cells.at(0).spec.after_run().containers().container(), "$(agent)-$(run)");
+  EXPECT_EQ(plan.cells.at(0).spec.after_run().containers().wait(), v1::ContainerAction::RUNNING);
+}
+
 TEST(Scenario, OpenLoops) {
   const auto load = [](const std::string& open, const std::string& bounds) {
     return MustLoad("name: t\nload: {open: {" + open + "}" + bounds + "}\ntrigger: {sleep: {for: 1ms}}\n")
@@ -586,6 +610,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "did you mean 'fail'?"},
         BadCase{"loss_far", kBase + "on_agent_loss: whatever\n", "4:16", "on_agent_loss cannot be 'whatever'",
                 "fail or accept, or a map with repeat"},
+        BadCase{"container_on_coordinator", kBase + "hooks: {before_run: {container: {stop: b}, where: coordinator}}\n",
+                "4:51", "a hook on containers runs on an agent", "where: {role: target}"},
+        BadCase{"container_env", kBase + "hooks: {before_run: {compose: {stop: b}, env: {A: b}}}\n", "4:47",
+                "env in a hook goes only with argv", "leave it out"},
+        BadCase{"argv_and_container", kBase + "hooks: {before_run: {argv: [a], container: {stop: b}}}\n", "4:33",
+                "hooks.before_run has both 'argv' and 'container'", "keep one of them"},
+        BadCase{"nothing_to_do", kBase + "hooks: {before_run: {container: {wait: healthy}}}\n", "4:33",
+                "hooks.before_run.container does not say which kind it is", "restart or stop or start"},
         BadCase{"where", kBase + "hooks: {after_run: {argv: [x], where: coordinater}}\n", "4:39",
                 "hooks.after_run.where cannot be", "did you mean 'coordinator'?"},
         BadCase{"sleep", kProcess + "trigger: {sleep: {for: long}}\n", "3:24", "trigger.sleep.for cannot be 'long'",

@@ -1,5 +1,6 @@
 // The container trigger against an engine of this test, good days and bad ones. A real engine is met in tests/cluster.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +136,17 @@ TEST_F(ContainerTest, WithoutAnEngineTheShareIsRefusedWithTheMend) {
   const std::string error = WaitForPhase(1, v1::REFUSED).error();
   EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_));
   EXPECT_THAT(error, HasSubstr("is it running, and may this user open the socket"));
+}
+
+TEST_F(ContainerTest, WithoutRightsToTheSocketTheShareIsRefusedWithTheMend) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may open every socket";
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  ASSERT_EQ(chmod(socket_.c_str(), 0), 0);
+  Want(Spec("web"), v1::PREPARE);
+  Exchange();
+  const std::string error = WaitForPhase(1, v1::REFUSED).error();
+  EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_));
+  EXPECT_THAT(error, HasSubstr("may this user open the socket (root, or the group of the socket)"));
 }
 
 TEST_F(ContainerTest, AnEngineThatDiesInMidExecIsARow) {
