@@ -1,8 +1,10 @@
 """Loads and kinds of trigger through the command line, with a target of this test."""
 import asyncio
+import glob
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -268,6 +270,13 @@ class Engine:
                 self.docker("rm", "--force", *self.made, check=False)
             self.engine.terminate()
             self.engine.wait()
+        # Podman has a process stay for five minutes with each exec that has ended.
+        for cmdline in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                if str(self.dir).encode() in pathlib.Path(cmdline).read_bytes():
+                    os.kill(int(cmdline.split("/")[2]), signal.SIGKILL)
+            except OSError:
+                pass
 
     def test_processes_in_a_container(self):
         code, out, err = self.assay("run", self.write("c.yaml", f"""
