@@ -66,14 +66,16 @@ HostFinding Pressure(const std::string& proc_root) {
           there ? "boot with psi=1" : "needs Linux 4.20 with CONFIG_PSI; pressure columns will be empty"};
 }
 
-// Told, not asked for: this version finds containers by the path of their cgroup, and needs no Docker for it.
+// Told, not asked for: without it containers are named by what files of the host tell.
 HostFinding Docker(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const auto finding = [&path](std::string_view what) {
-    return HostFinding{"Docker", State::kGood,
-                       fmt::format("{}: {}; not needed, containers are sampled by their cgroups' paths", path, what),
-                       ""};
+    return HostFinding{
+        "Docker", State::kGood,
+        fmt::format("{}: {}; only asked for the names and labels of containers, and for container triggers", path,
+                    what),
+        ""};
   };
   if (path.size() >= sizeof(address.sun_path) || !fs::exists(path)) return finding("no socket");
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);

@@ -98,7 +98,8 @@ class StatsRows {
     if (reader_.emplace(series, *row[10]).first->second != *row[10]) return "";
     const int64_t at_ns = Integer(row[0]);
     std::string cpu = "--";
-    if (const auto last = before_.find(series); row[3] && last != before_.end() && at_ns > last->second.first) {
+    if (const auto last = before_.find(series);
+        row[3] && last != before_.end() && at_ns > last->second.first && Integer(row[3]) >= last->second.second) {
       cpu = fmt::format("{:.2f}%", 100.0 * static_cast<double>(Integer(row[3]) - last->second.second) /
                                        static_cast<double>(at_ns - last->second.first));
     }
@@ -114,10 +115,13 @@ class StatsRows {
     const std::string block = row[6] && row[7] ? fmt::format("{} / {}", DockerDecimalSize(Integer(row[6])),
                                                              DockerDecimalSize(Integer(row[7])))
                                                : "--";
+    const std::string network = row[12] && row[13] ? fmt::format("{} / {}", DockerDecimalSize(Integer(row[12])),
+                                                                 DockerDecimalSize(Integer(row[13])))
+                                                   : "--";
     const ContainerName container = NameOfCgroup(*row[1], static_cast<uint64_t>(Integer(row[2])));
-    return fmt::format("{},{},{},{},{},{},{},{},--,{},{}\r\n", CsvField(run_.name), CsvField(run_.target),
-                       UtcText(run_.t0_ns + at_ns, ' '), container.id, CsvField(container.name), cpu, memory, share,
-                       block, row[8].value_or("--"));
+    return fmt::format("{},{},{},{},{},{},{},{},{},{},{}\r\n", CsvField(run_.name), CsvField(run_.target),
+                       UtcText(run_.t0_ns + at_ns, ' '), container.id, CsvField(row[11].value_or(container.name)), cpu,
+                       memory, share, network, block, row[8].value_or("--"));
   }
 
  private:
@@ -143,8 +147,10 @@ absl::Status ExportStats(Connection& connection, const GustRun& run, const Expor
   absl::Status status = StreamQuery(
       connection,
       "SELECT s.read_end_ns, s.cgroup, s.inode, s.cpu_usage_ns, s.memory_current_bytes, s.memory_inactive_file_bytes, "
-      "s.io_read_bytes, s.io_write_bytes, s.pids, a.host, s.agent_id FROM assay.sample s JOIN assay.agent a "
-      "USING (agent_id) WHERE s.sweep_id = $1 AND s.run_id = $2 ORDER BY s.tick, s.agent_id, s.cgroup",
+      "s.io_read_bytes, s.io_write_bytes, s.pids, a.host, s.agent_id, n.container, s.net_rx_bytes, s.net_tx_bytes "
+      "FROM assay.sample s JOIN assay.agent a USING (agent_id) "
+      "LEFT JOIN assay.series n USING (run_id, agent_id, cgroup, inode) WHERE s.sweep_id = $1 AND s.run_id = $2 "
+      "ORDER BY s.tick, s.agent_id, s.cgroup, s.read_begin_ns",
       {run.sweep_id, run.run_id}, [&](const std::vector<std::string>&, const Row& row) {
         const std::string line = stats.Next(row);
         stopped = !line.empty() && !sink(file, line);

@@ -136,7 +136,7 @@ TEST_F(AgentProcessTest, CheckSaysWhatThisHostCanMeasure) {
   EXPECT_THAT(json.output, HasSubstr(R"("can_run": false)"));
   EXPECT_THAT(json.output, HasSubstr(R"({"what": "cgroups", "state": "less", "detail": "none below )" + directory_));
   EXPECT_THAT(json.output, HasSubstr(R"("what": "spool", "state": "missing")"));
-  // Nothing asks Docker yet: its absence takes nothing away.
+  // Only scenarios that name containers ask for Docker: its absence is nothing to mend.
   EXPECT_THAT(json.output, HasSubstr(R"({"what": "Docker", "state": "good", "detail": "/var/run/docker.sock: )"));
 }
 

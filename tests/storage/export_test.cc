@@ -137,17 +137,23 @@ TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
     Open(stream, agent);
     v1::Batch batch = NextBatch(stream, run.run_id);
     batch.add_host_samples()->set_memory_total_bytes(int64_t{4} << 30);
-    for (int64_t tick = 0; tick < 2; ++tick) {
+    v1::CgroupSeries* series = batch.add_cgroup_series();
+    series->set_cgroup("/system.slice/docker-" + id + ".scope");
+    series->set_inode(7);
+    series->set_container("db, the first");
+    for (int64_t tick = 0; tick < 3; ++tick) {
       v1::CgroupSample* sample = batch.add_cgroup_samples();
       sample->set_tick(static_cast<uint64_t>(tick));
       sample->set_read_end_ns(tick * 1000 * kMs);
       sample->set_cgroup("/system.slice/docker-" + id + ".scope");
       sample->set_inode(7);
-      sample->set_cpu_usage_ns(tick * 1234 * kMs);
+      sample->set_cpu_usage_ns(tick == 2 ? 0 : tick * 1234 * kMs);  // the last ran backwards
       sample->set_memory_current_bytes(3 << 20);
       sample->set_memory_inactive_file_bytes(1 << 20);
       sample->set_io_read_bytes(12'345 * tick);
       sample->set_io_write_bytes(tick == 0 ? -1 : 0);
+      sample->set_net_rx_bytes(tick == 0 ? -1 : 2000);
+      sample->set_net_tx_bytes(tick == 0 ? -1 : 10);
       sample->set_pids(-1);
     }
     WriteOk({batch});
@@ -157,11 +163,13 @@ TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
   EXPECT_EQ(files_["gust_2023-11-14T22-13-20-000000Z_docker_stats.csv"],
             fmt::format("run_id,target,captured_at,container_id,container_name,cpu_perc,mem_usage,mem_perc,net_io,"
                         "block_io,pids\r\n"
-                        "{0},gust,2023-11-14 22:13:20.000000Z,{1},docker-{2}.scope,--,2MiB / 4GiB,0.05%,--,--,--"
+                        "{0},gust,2023-11-14 22:13:20.000000Z,{1},\"db, the first\",--,2MiB / 4GiB,0.05%,--,--,--"
                         "\r\n"
-                        "{0},gust,2023-11-14 22:13:21.000000Z,{1},docker-{2}.scope,123.40%,2MiB / 4GiB,0.05%,--,"
-                        "12.35kB / 0B,--\r\n",
-                        "gust_2023-11-14T22-13-20-000000Z", id.substr(0, 12), id))
+                        "{0},gust,2023-11-14 22:13:21.000000Z,{1},\"db, the first\",123.40%,2MiB / 4GiB,0.05%,"
+                        "2kB / 10B,12.35kB / 0B,--\r\n"
+                        "{0},gust,2023-11-14 22:13:22.000000Z,{1},\"db, the first\",--,2MiB / 4GiB,0.05%,"
+                        "2kB / 10B,24.69kB / 0B,--\r\n",
+                        "gust_2023-11-14T22-13-20-000000Z", id.substr(0, 12)))
       << "two agents of one host: each reading once";
 }
 
