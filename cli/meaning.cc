@@ -11,6 +11,7 @@
 #include "cli/rivalry.h"
 #include "cli/scaling.h"
 #include "cli/table.h"
+#include "cli/usage_table.h"
 #include "common/units.h"
 
 namespace assay {
@@ -39,7 +40,7 @@ std::string UsageSentence(const ViewRows& rows) {
     if (rows.Text(row, "verdict") != "accepted") continue;
     const std::optional<double> cores = rows.Number(row, "cores_avg");
     if (!cores) continue;
-    Usage& usage = by_cgroup[rows.Text(row, "cgroup")];
+    Usage& usage = by_cgroup[SampledName(rows, row)];
     usage.cores.push_back(*cores);
     usage.cores_peak = std::max(usage.cores_peak, rows.Number(row, "cores_max").value_or(*cores));
     usage.working_set_bytes = std::max(usage.working_set_bytes, rows.Number(row, "working_set_max_bytes").value_or(0));

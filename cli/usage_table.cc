@@ -43,6 +43,11 @@ std::string BytesText(std::optional<double> value, const char* unit = "") {
 
 }  // namespace
 
+std::string SampledName(const ViewRows& container_usage, size_t row) {
+  const std::string container = container_usage.Text(row, "container");
+  return container.empty() ? container_usage.Text(row, "cgroup") : container;
+}
+
 std::string UsageTable(const ViewRows& container_usage, const std::vector<CellResult>& cells) {
   std::map<int64_t, std::string> labels;
   for (const CellResult& cell : cells) labels[cell.cell_id] = cell.label;
@@ -50,7 +55,7 @@ std::string UsageTable(const ViewRows& container_usage, const std::vector<CellRe
   for (size_t row = 0; row < container_usage.size(); ++row) {
     if (container_usage.Text(row, "verdict") != "accepted") continue;
     const auto cell_id = static_cast<int64_t>(container_usage.Number(row, "cell_id").value_or(0));
-    AcceptedRuns& runs = groups[{cell_id, container_usage.Text(row, "agent"), container_usage.Text(row, "cgroup")}];
+    AcceptedRuns& runs = groups[{cell_id, container_usage.Text(row, "agent"), SampledName(container_usage, row)}];
     ++runs.count;
     for (const char* column : {"gaps", "cores_avg", "cores_max", "throttled_s", "working_set_max_bytes",
                                "memory_max_bytes", "io_read_bytes_per_s", "io_write_bytes_per_s", "oom_kills"}) {
@@ -60,12 +65,12 @@ std::string UsageTable(const ViewRows& container_usage, const std::vector<CellRe
   }
   if (container_usage.size() == 0) return "Nothing was sampled.\n";
   if (groups.empty()) return "No accepted run was sampled; the view container_usage has the others (`assay sql`).\n";
-  TextTable table({"cell", "agent", "cgroup", "runs", "cores", "cores max", "throttled s", "working set max",
-                   "memory max", "read", "written", "gaps", "OOM kills"});
+  TextTable table({"cell", "agent", "container or cgroup", "runs", "cores", "cores max", "throttled s",
+                   "working set max", "memory max", "read", "written", "gaps", "OOM kills"});
   for (const auto& [key, runs] : groups) {
     const Values& values = runs.values;
-    const auto& [cell_id, agent, cgroup] = key;
-    table.AddRow({labels[cell_id], agent, cgroup, std::to_string(runs.count), NumberText(Median(values, "cores_avg")),
+    const auto& [cell_id, agent, name] = key;
+    table.AddRow({labels[cell_id], agent, name, std::to_string(runs.count), NumberText(Median(values, "cores_avg")),
                   NumberText(Most(values, "cores_max")), NumberText(Most(values, "throttled_s")),
                   BytesText(Most(values, "working_set_max_bytes")), BytesText(Most(values, "memory_max_bytes")),
                   BytesText(Median(values, "io_read_bytes_per_s"), "/s"),

@@ -2,6 +2,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +13,7 @@
 #include <set>
 #include <utility>
 
-#include "agent/sampler/cgroup_glob.h"
+#include "agent/sampler/cgroup_patterns.h"
 #include "agent/sampler/container_lookup.h"
 #include "agent/sampler/container_selection.h"
 #include "agent/sampler/descriptor.h"
@@ -23,8 +25,9 @@ namespace assay {
 namespace {
 
 constexpr size_t kMaxCgroups = 2'000;
-constexpr int64_t kMinDiscoveryNs = 1'000'000'000;
-constexpr int64_t kMaxDiscoveryNs = 10'000'000'000;
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kMinDiscoveryNs = kSecond;
+constexpr int64_t kMaxDiscoveryNs = 10 * kSecond;
 // A walk of the trees costs at most this part of a core, whatever their size: the next one waits so many times its
 // length.
 constexpr int64_t kDiscoveryRest = 500;
@@ -45,18 +48,18 @@ class CgroupSource : public Source {
       : layout_(DetectCgroupLayout(options.cgroup_root)),
         hierarchies_(layout_.Hierarchies()),
         devices_(options.sys_root),
+        patterns_(sampling, options.aliases),
         lookup_(options, sampling),
         wake_(epoll_create1(EPOLL_CLOEXEC)),
+        alarm_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
         namespaces_(options.proc_root) {
     if (layout_.kind == CgroupLayout::Kind::kNone) {
       spdlog::warn("sampler: no cgroups below {}; the scenario's cgroup patterns match nothing here",
                    options.cgroup_root);
     }
-    for (const std::string& pattern : sampling.cgroups()) Add(pattern, options);
-    for (const std::string& unit : sampling.units()) AddUnit(unit);
-    matched_.assign(globs_.size(), false);
     budget_.left = ReaderDescriptors();
     if (lookup_.WakeFd() >= 0) Watch(lookup_.WakeFd());
+    if (alarm_.ok()) Watch(alarm_.get());
   }
 
   void Read(uint64_t tick, Readings& readings) override {
@@ -78,15 +81,19 @@ class CgroupSource : public Source {
     std::array<epoll_event, kEventsAtOnce> events{};
     const int ready = epoll_wait(wake_.get(), events.data(), kEventsAtOnce, 0);
     std::set<std::string> changed;
+    bool walk = false;
     for (int i = 0; i < ready; ++i) {
       const int fd = events.at(static_cast<size_t>(i)).data.fd;
       if (fd == lookup_.WakeFd()) {
         changed.merge(lookup_.TakeChanged());
+      } else if (fd == alarm_.get()) {
+        uint64_t times = 0;
+        walk = read(fd, &times, sizeof(times)) > 0;
       } else {
         Died(fd, last_tick, readings);
       }
     }
-    if (changed.empty()) return;
+    if (changed.empty() && !walk) return;
     const auto concerns = [&changed](const SampledCgroup& sampled) {
       return sampled.container() && changed.contains(sampled.container()->id);
     };
@@ -94,7 +101,22 @@ class CgroupSource : public Source {
       const bool ended = concerns(*entry->second) && !ReadOne(last_tick, entry->second, readings);
       entry = ended ? sampled_.erase(entry) : std::next(entry);
     }
-    for (const std::string& path : Discover()) {
+    std::vector<std::string> opened;
+    for (const std::string& path : lookup_.Guess(changed)) {
+      if (sampled_.contains(path)) continue;
+      auto sampled = path.empty() || sampled_.size() >= kMaxCgroups ? nullptr : Open(path);
+      walk |= sampled == nullptr;
+      if (sampled == nullptr) continue;
+      sampled_.emplace(path, std::move(sampled));
+      opened.push_back(path);
+    }
+    if (walk && MonotonicNs() < rested_ns_) {
+      const itimerspec rested{{}, {rested_ns_ / kSecond, rested_ns_ % kSecond}};
+      timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &rested, nullptr);
+    } else if (walk) {
+      for (std::string& path : Discover()) opened.push_back(std::move(path));
+    }
+    for (const std::string& path : opened) {
       if (!ReadOne(last_tick, sampled_.at(path), readings)) sampled_.erase(path);
     }
   }
@@ -102,50 +124,11 @@ class CgroupSource : public Source {
   int64_t OtherThreadsCpuNs() const override { return lookup_.CpuNs(); }
 
   void Finish(Sampler::Summary& summary) override {
-    for (const std::string& pattern : invalid_) summary.unmatched_cgroups.push_back(pattern);
-    for (size_t i = 0; i < globs_.size(); ++i) {
-      if (!matched_[i]) summary.unmatched_cgroups.push_back(patterns_[i]);
-    }
+    summary.unmatched_cgroups = patterns_.Unmatched();
     for (std::string& entry : lookup_.Unmatched()) summary.unmatched_cgroups.push_back(std::move(entry));
   }
 
  private:
-  // An alias stands for a path on this host, which may be a pattern itself.
-  void Add(const std::string& pattern, const SamplerOptions& options) {
-    std::string path = pattern;
-    if (pattern.starts_with('@')) {
-      const auto alias = options.aliases.find(pattern.substr(1));
-      const auto named = alias != options.aliases.end() ? alias : options.aliases.find(pattern);
-      if (named == options.aliases.end()) {
-        spdlog::warn("sampler: this agent knows no cgroup {}; start it with --cgroup {}=PATH", pattern,
-                     pattern.substr(1));
-        invalid_.push_back(pattern);
-        return;
-      }
-      path = named->second;
-    }
-    auto glob = CgroupGlob::Parse(path);
-    if (!glob.ok()) {
-      spdlog::warn("sampler: {}", std::string(glob.status().message()));
-      invalid_.push_back(pattern);
-      return;
-    }
-    globs_.push_back(*std::move(glob));
-    patterns_.push_back(pattern);
-  }
-
-  // Wherever it is in the hierarchy. As systemctl does, a name without a kind is a service's.
-  void AddUnit(const std::string& unit) {
-    auto glob = CgroupGlob::Parse(fmt::format("/**/{}{}", unit, unit.find('.') == std::string::npos ? ".service" : ""));
-    if (!glob.ok()) {
-      spdlog::warn("sampler: {}", std::string(glob.status().message()));
-      invalid_.push_back("units: " + unit);
-      return;
-    }
-    globs_.push_back(*std::move(glob));
-    patterns_.push_back("units: " + unit);
-  }
-
   bool Watch(int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -156,18 +139,16 @@ class CgroupSource : public Source {
   // The paths that are new.
   std::vector<std::string> Discover() {
     const int64_t begin_ns = MonotonicNs();
-    GlobMatches found;
-    if (!globs_.empty()) found = ExpandGlobs(globs_, hierarchies_);
-    for (size_t i = 0; i < globs_.size(); ++i) matched_[i] = matched_[i] || found.matched[i];
-    found.paths.merge(lookup_.Find(hierarchies_));
+    std::set<std::string> found = patterns_.Find(hierarchies_);
+    found.merge(lookup_.Find(hierarchies_));
     for (auto& [path, sampled] : sampled_) OpenMissing(*sampled);
     std::vector<std::string> opened;
-    for (const std::string& path : found.paths) {
+    for (const std::string& path : found) {
       if (sampled_.contains(path)) continue;
       if (sampled_.size() >= kMaxCgroups) {
         if (!limit_told_) {
-          spdlog::warn("sampler: {} cgroups match, only {} are sampled; narrow sample of the scenario",
-                       found.paths.size(), kMaxCgroups);
+          spdlog::warn("sampler: {} cgroups match, only {} are sampled; narrow sample of the scenario", found.size(),
+                       kMaxCgroups);
         }
         limit_told_ = true;
         break;
@@ -179,7 +160,8 @@ class CgroupSource : public Source {
       }
     }
     const int64_t end_ns = MonotonicNs();
-    const int64_t shortest_ns = globs_.empty() && lookup_.HearsOfStarts() ? kMaxDiscoveryNs : kMinDiscoveryNs;
+    rested_ns_ = end_ns + std::min((end_ns - begin_ns) * kDiscoveryRest, kMaxDiscoveryNs);
+    const int64_t shortest_ns = patterns_.empty() && lookup_.HearsOfStarts() ? kMaxDiscoveryNs : kMinDiscoveryNs;
     next_discovery_ns_ = end_ns + std::clamp((end_ns - begin_ns) * kDiscoveryRest, shortest_ns, kMaxDiscoveryNs);
     return opened;
   }
@@ -241,16 +223,15 @@ class CgroupSource : public Source {
   const std::vector<std::string> hierarchies_;
   BlockDevices devices_;
   TextBuffer buffer_;
-  std::vector<CgroupGlob> globs_;
-  std::vector<std::string> patterns_;  // as written in the scenario, one per glob
-  std::vector<bool> matched_;
-  std::vector<std::string> invalid_;  // patterns that cannot match here
+  CgroupPatterns patterns_;
   ContainerLookup lookup_;
-  Descriptor wake_;  // an epoll of what lookup_ wakes for and of the deaths
+  Descriptor wake_;   // an epoll of what lookup_ wakes for, of the deaths and of alarm_
+  Descriptor alarm_;  // for a walk that had to wait
   DescriptorBudget budget_;
   NetworkNamespaces namespaces_;
   std::map<std::string, std::unique_ptr<SampledCgroup>> sampled_;  // by path; after what they give back to
   int64_t next_discovery_ns_ = 0;
+  int64_t rested_ns_ = 0;  // not before, whatever happens
   bool limit_told_ = false;
   bool exhaustion_told_ = false;
 };

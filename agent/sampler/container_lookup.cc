@@ -17,7 +17,9 @@ bool AsksEngine(const v1::Sampling& sampling) {
 }  // namespace
 
 ContainerLookup::ContainerLookup(const SamplerOptions& options, const v1::Sampling& sampling)
-    : selection_(sampling), host_(options.docker_root, options.podman_root, options.log_root) {
+    : selection_(sampling),
+      has_pods_(!sampling.pods().empty()),
+      host_(options.docker_root, options.podman_root, options.log_root) {
   if (!AsksEngine(sampling)) return;
   watch_ = std::make_unique<ContainerWatch>(sampling.socket().empty() ? options.engine_socket : sampling.socket());
   engine_state_ = watch_->Start(options.engine_patience_ns);
@@ -38,16 +40,20 @@ std::set<std::string> ContainerLookup::TakeChanged() {
 
 std::set<std::string> ContainerLookup::Find(const std::vector<std::string>& hierarchies) {
   std::set<std::string> paths;
+  host_.Refresh();
   if (selection_.empty()) return paths;
   static const auto& everything = *new std::vector<CgroupGlob>{*CgroupGlob::Parse("/**")};
-  host_.Refresh();
   bool any = false;
   for (const std::string& hierarchy : hierarchies) {
     for (const std::string& path : ExpandGlobs(everything, {hierarchy}).paths) {
       const auto parsed = ContainerPath::Parse(path);
       if (!parsed) continue;
       any = true;
-      if (selection_.Matches(Describe(*parsed))) paths.insert(path);
+      if (running_->contains(parsed->id)) {
+        const size_t id = path.rfind(parsed->id);
+        example_ = {path.substr(0, id), path.substr(id + parsed->id.size())};
+      }
+      if (selection_.Chooses(Describe(*parsed))) paths.insert(path);
     }
     // An engine makes the same cgroup in every hierarchy.
     if (any) break;
@@ -58,7 +64,19 @@ std::set<std::string> ContainerLookup::Find(const std::vector<std::string>& hier
 std::optional<Container> ContainerLookup::Of(std::string_view cgroup) {
   const auto path = ContainerPath::Parse(cgroup);
   if (!path) return std::nullopt;
-  return Describe(*path);
+  Container container = Describe(*path);
+  selection_.Matches(container);
+  return container;
+}
+
+std::vector<std::string> ContainerLookup::Guess(const std::set<std::string>& ids) const {
+  std::vector<std::string> paths;
+  for (const std::string& id : ids) {
+    const auto told = running_->find(id);
+    if (told == running_->end() || !selection_.Chooses(told->second)) continue;
+    paths.push_back(example_ ? example_->first + id + example_->second : "");
+  }
+  return paths;
 }
 
 Container ContainerLookup::Describe(const ContainerPath& path) {

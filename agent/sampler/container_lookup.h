@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/sampler/container_selection.h"
@@ -28,11 +29,14 @@ class ContainerLookup {
   // Ids of containers that were started or have died since the last call.
   std::set<std::string> TakeChanged();
   // Whether containers that are started are told of, so that they need not be looked for.
-  bool HearsOfStarts() const { return selection_.empty() || (watch_ != nullptr && engine_state_.ok()); }
+  bool HearsOfStarts() const { return selection_.empty() || (watch_ != nullptr && engine_state_.ok() && !has_pods_); }
 
   // Paths of the cgroups of containers that the scenario chooses, over the hierarchies (directories).
   std::set<std::string> Find(const std::vector<std::string>& hierarchies);
-  // nullopt: the cgroup is no container's.
+  // Where those of these ids should be that run and that the scenario chooses: an engine's cgroups differ in the id
+  // only, so that no hierarchy need be walked for them. An empty path: none is known to go by.
+  std::vector<std::string> Guess(const std::set<std::string>& ids) const;
+  // To be asked of what is sampled. nullopt: the cgroup is no container's.
   std::optional<Container> Of(std::string_view cgroup);
 
   // Entries that matched nothing, with the reason where there is one.
@@ -43,10 +47,13 @@ class ContainerLookup {
   Container Describe(const ContainerPath& path);
 
   ContainerSelection selection_;
+  const bool has_pods_;
   HostContainers host_;
   std::unique_ptr<ContainerWatch> watch_;
   std::shared_ptr<const ContainerWatch::Containers> running_ = std::make_shared<ContainerWatch::Containers>();
   absl::Status engine_state_;
+  // A cgroup of one that the engine told of, in two parts: before and behind the id.
+  std::optional<std::pair<std::string, std::string>> example_;
 };
 
 }  // namespace assay

@@ -51,19 +51,27 @@ bool ContainerSelection::MatchesEntry(const Entry& entry, const Container& conta
   return false;
 }
 
+bool ContainerSelection::IsLabelled(const Container& container) const {
+  return !labels_.empty() && std::all_of(labels_.begin(), labels_.end(), [&](const auto& label) {
+    const auto found = container.labels.find(label.first);
+    return found != container.labels.end() && found->second == label.second;
+  });
+}
+
+bool ContainerSelection::Chooses(const Container& container) const {
+  return IsLabelled(container) || std::any_of(entries_.begin(), entries_.end(),
+                                              [&](const Entry& entry) { return MatchesEntry(entry, container); });
+}
+
 bool ContainerSelection::Matches(const Container& container) {
-  bool matches = false;
+  bool matches = IsLabelled(container);
+  labels_matched_ |= matches;
   for (Entry& entry : entries_) {
     if (!MatchesEntry(entry, container)) continue;
     entry.matched = true;
     matches = true;
   }
-  const bool labelled = !labels_.empty() && std::all_of(labels_.begin(), labels_.end(), [&](const auto& label) {
-    const auto found = container.labels.find(label.first);
-    return found != container.labels.end() && found->second == label.second;
-  });
-  labels_matched_ |= labelled;
-  return matches || labelled;
+  return matches;
 }
 
 std::vector<std::string> ContainerSelection::Unmatched() const {

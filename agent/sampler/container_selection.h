@@ -16,7 +16,8 @@ class ContainerSelection {
   explicit ContainerSelection(const v1::Sampling& sampling);
 
   bool empty() const { return entries_.empty() && labels_.empty(); }
-  // Also notes which entries it matches.
+  bool Chooses(const Container& container) const;
+  // Notes which entries it matches.
   bool Matches(const Container& container);
   // The entries that matched nothing, as the scenario has them: "containers: web".
   std::vector<std::string> Unmatched() const;
@@ -29,6 +30,7 @@ class ContainerSelection {
     bool matched = false;
   };
   static bool MatchesEntry(const Entry& entry, const Container& container);
+  bool IsLabelled(const Container& container) const;
 
   std::vector<Entry> entries_;
   std::map<std::string, std::string> labels_;

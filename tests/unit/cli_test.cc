@@ -801,20 +801,23 @@ TEST(ReportTest, HoldsAllAndIsWrittenWhole) {
 TEST(ReportTest, ContainersAreARowPerCellAndWhatWasNotMeasuredIsADash) {
   v1::ViewRows rows;
   for (const char* column : {"cell_id", "agent", "cgroup", "verdict", "samples", "gaps", "cores_avg", "cores_max",
-                             "working_set_max_bytes", "memory_max_bytes", "io_read_bytes_per_s"})
+                             "working_set_max_bytes", "memory_max_bytes", "io_read_bytes_per_s", "container"})
     rows.add_columns(column);
   const auto add = [&](std::initializer_list<const char*> values) {
     v1::ViewRows::Row& row = *rows.add_rows();
     for (const char* value : values) row.add_values(value);
   };
-  add({"1", "a", "/db", "accepted", "9", "0", "0.2", "0.5", "1048576", "2097152", ""});
-  add({"1", "a", "/db", "accepted", "9", "1", "0.4", "0.9", "3145728", "4194304", ""});
-  add({"2", "a", "/db", "rejected", "9", "0", "7", "8", "1", "1", "1"});
+  add({"1", "a", "/docker/1", "accepted", "9", "0", "0.2", "0.5", "1048576", "2097152", "", "db"});
+  add({"1", "a", "/docker/2", "accepted", "9", "1", "0.4", "0.9", "3145728", "4194304", "", "db"});
+  add({"1", "a", "/plain", "accepted", "9", "0", "0.1", "0.1", "1048576", "1048576", "", ""});
+  add({"2", "a", "/docker/1", "rejected", "9", "0", "7", "8", "1", "1", "1", "db"});
   Outcome outcome = Finished();
   outcome.container_usage = ViewRows(rows);
+  const std::string text = ReportMarkdown(outcome, {});
   EXPECT_THAT(
-      ReportMarkdown(outcome, {}),
-      HasSubstr("| sleep=1ms tasks=1000 | a | /db | 2 | 0.300 | 0.900 | - | 3.0 MiB | 4.0 MiB | - | - | 1 | - |\n\n"));
+      text,
+      HasSubstr("| sleep=1ms tasks=1000 | a | db | 2 | 0.300 | 0.900 | - | 3.0 MiB | 4.0 MiB | - | - | 1 | - |\n"));
+  EXPECT_THAT(text, HasSubstr("| sleep=1ms tasks=1000 | a | /plain | 1 |"));
 }
 
 TEST(ReportTest, ASweepWithoutRunsSaysSo) {

@@ -225,6 +225,28 @@ TEST_F(ContainerSampling, StartsDeathsAndRestartsAreReadAtOnce) {
   EXPECT_THAT(summary.unmatched_cgroups, IsEmpty());
 }
 
+TEST_F(ContainerSampling, OneMoreOfTheSameEngineIsFoundBesideTheOthers) {
+  tree_.MountV2("", "cpu memory");
+  Engine engine(Options().engine_socket);
+  engine.Add('a', "web-1");
+  tree_.AddV2("system.slice/docker-" + Id('a') + ".scope");
+  Sampler sampler(Options(), Every(kHour, {"web-*", "late"}), received_.Sink());
+  ASSERT_TRUE(sampler.Start().ok());
+  engine.WaitForFollower();
+  ASSERT_TRUE(received_.Wait([&] { return received_.cgroups.size() == 1; }));
+  const std::string beside = "/system.slice/docker-" + Id('b') + ".scope";
+  const std::string elsewhere = "/another/" + Id('c');
+  tree_.AddV2(beside.substr(1));
+  tree_.AddV2(elsewhere.substr(1));
+  engine.Say("start", 'b', "web-2");
+  engine.Say("start", 'c', "late");
+  engine.Say("start", 'd', "unwanted");
+  EXPECT_TRUE(received_.Wait([&] { return SamplesOf(beside) == 1 && SamplesOf(elsewhere) == 1; }));
+  const Sampler::Summary summary = sampler.Stop();
+  EXPECT_EQ(received_.series.size(), 3U);
+  EXPECT_THAT(summary.unmatched_cgroups, IsEmpty());
+}
+
 TEST_F(ContainerSampling, AnEngineThatIsRestartedIsAskedAgain) {
   tree_.MountV2("", "cpu memory");
   Engine engine(Options().engine_socket);
