@@ -64,6 +64,7 @@ void ContainerHook::Start() {
 // Of a project those that run are stopped and started again. One that has ended was not meant to run on, unless all
 // have.
 void ContainerHook::Plan(std::vector<DockerEngine::Container> containers) {
+  if (ended_ == nullptr) return;
   const v1::ContainerAction& action = options_.action;
   const auto runs = [](const auto& container) { return container.running; };
   if (action.action() != v1::ContainerAction::START && std::any_of(containers.begin(), containers.end(), runs))
@@ -93,10 +94,10 @@ void ContainerHook::Next() {
   switch (step.kind) {
     case Kind::kStop:
       told.set_action("stop");
-      return engine_.StopContainer(step.container.id, options_.timeout_ns, ended);
+      return engine_.StopContainer(step.container.id, ended);
     case Kind::kStart:
       told.set_action("start");
-      return engine_.StartContainer(step.container.id, options_.timeout_ns, ended);
+      return engine_.StartContainer(step.container.id, ended);
     case Kind::kWait:
       told.set_action("wait");
       return Look();

@@ -242,20 +242,16 @@ void DockerEngine::ListContainers(const std::string& label,
        });
 }
 
-void DockerEngine::StartContainer(const std::string& container, int64_t timeout_ns,
-                                  std::function<void(absl::Status)> done) {
-  Call(
-      "POST", fmt::format("/containers/{}/start", Escaped(container)), "",
-      [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); },
-      timeout_ns);
+void DockerEngine::StartContainer(const std::string& container, std::function<void(absl::Status)> done) {
+  Call("POST", fmt::format("/containers/{}/start", Escaped(container)), "",
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); });
 }
 
-void DockerEngine::StopContainer(const std::string& container, int64_t timeout_ns,
-                                 std::function<void(absl::Status)> done) {
+void DockerEngine::StopContainer(const std::string& container, std::function<void(absl::Status)> done) {
   Call(
       "POST", fmt::format("/containers/{}/stop", Escaped(container)), "",
       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); },
-      timeout_ns);
+      0);
 }
 
 void DockerEngine::InspectContainer(const std::string& container,

@@ -60,9 +60,10 @@ class DockerEngine {
 
   // Those with a label, "key" or "key=value", also those that do not run; without one all that run.
   void ListContainers(const std::string& label, std::function<void(absl::StatusOr<std::vector<Container>>)> done);
-  // Fine for one that is in that state already. Stop returns when it has ended: the engine kills it after its grace.
-  void StartContainer(const std::string& container, int64_t timeout_ns, std::function<void(absl::Status)> done);
-  void StopContainer(const std::string& container, int64_t timeout_ns, std::function<void(absl::Status)> done);
+  // Fine for one that is in that state already. Stop is done when it has ended: the engine kills it after its grace,
+  // which is as long as its owner likes, so the call has no timeout.
+  void StartContainer(const std::string& container, std::function<void(absl::Status)> done);
+  void StopContainer(const std::string& container, std::function<void(absl::Status)> done);
   void InspectContainer(const std::string& container, std::function<void(absl::StatusOr<ContainerState>)> done);
   // What becomes of containers, from an instant of the wall clock (Unix s) on, until the engine ends or is cancelled.
   HttpClient::Id Follow(int64_t since_s, std::function<void(const Event&)> receive,
@@ -74,7 +75,7 @@ class DockerEngine {
   static constexpr int64_t kCallTimeoutNs = 60'000'000'000;
   void Call(const std::string& method, const std::string& path, std::string body,
             std::function<void(absl::StatusOr<std::string>, int64_t answered_ns)> done,
-            int64_t timeout_ns = kCallTimeoutNs);
+            int64_t timeout_ns = kCallTimeoutNs);  // 0: none
   HttpRequest Request(const std::string& method, const std::string& path, std::string body) const;
   absl::Status Failure(const HttpResponse& response, const std::string& body) const;
 
