@@ -76,10 +76,11 @@ std::vector<uint64_t> CountsByWork(const v1::CellSpec& spec, uint64_t run_key, c
   return counts;
 }
 
-// Of a counted open loop. Beyond what is drawn the arrivals are taken to go on as they did.
+// Of a counted open loop. Beyond what is drawn the arrivals are taken to go on as they did, but for a trace, which need
+// not.
 int64_t LastArrivalNs(const v1::Load& load, uint64_t run_key) {
   Arrivals arrivals(load.open(), run_key);
-  const uint64_t drawn = std::min(load.triggers(), kMaxDrawnForArrivals);
+  const uint64_t drawn = load.open().has_trace() ? load.triggers() : std::min(load.triggers(), kMaxDrawnForArrivals);
   int64_t last_ns = 0;
   for (uint64_t i = 0; i < drawn; ++i) {
     const std::optional<int64_t> at_ns = arrivals.Next();

@@ -94,6 +94,14 @@ TEST_F(TraceFile, HasAtMostAMillionInstants) {
   EXPECT_THAT(Refusal(million + "8\n9\n"), HasSubstr("the trace has 1,000,002 instants, the limit is 1,000,000"));
 }
 
+TEST_F(TraceFile, TheShortestTimeOfARunReachesItsLastInstant) {
+  std::string late_end;
+  for (int i = 0; i < 300'000; ++i) late_end += "0\n";
+  const absl::StatusOr<Plan> plan = Trace(late_end + "100\n");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(ShortestRunNs(plan->cells[0].spec, 1), 100'000 * kMs);
+}
+
 TEST_F(TraceFile, OneThatCannotBeReadIsToldWhereTheScenarioNamesIt) {
   const absl::StatusOr<Plan> plan = Load("open: {trace: none.csv}");
   EXPECT_EQ(
