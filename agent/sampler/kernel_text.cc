@@ -23,8 +23,12 @@ std::optional<std::string_view> TakeLine(std::string_view& text) {
 }
 
 std::string_view TakeField(std::string_view& line) {
-  const size_t begin = std::min(line.find_first_not_of(" \t"), line.size());
-  const size_t end = std::min(line.find_first_of(" \t", begin), line.size());
+  // By hand: find_first_of calls memchr for every character, and fields are most of what parsing costs.
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  size_t begin = 0;
+  while (begin < line.size() && blank(line[begin])) ++begin;
+  size_t end = begin;
+  while (end < line.size() && !blank(line[end])) ++end;
   const std::string_view field = line.substr(begin, end - begin);
   line.remove_prefix(end);
   return field;

@@ -33,7 +33,7 @@ class ContainerRows:
         where = f"WHERE sweep_id = {facts['sweep_id']} AND run_id = {facts['run_id']}"
         rows = self.stack.query(f"""
             SELECT (SELECT count(DISTINCT container) FROM series {where}), (SELECT count(*) FROM flag {where} AND severity <> 'info'),
-                   max(sampler_cpu_ns) * 100.0 / (max(read_end_ns) - min(read_begin_ns)),
+                   (max(sampler_cpu_ns) - min(sampler_cpu_ns)) * 100.0 / (max(read_end_ns) - min(read_begin_ns)),
                    (max(agent_cpu_ns) - min(agent_cpu_ns)) * 100.0 / (max(read_end_ns) - min(read_begin_ns)),
                    (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY took) FROM
                      (SELECT (max(read_end_ns) - min(read_begin_ns)) / 1e9 AS took FROM sample {where} GROUP BY tick) t)
