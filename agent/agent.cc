@@ -107,7 +107,9 @@ void Agent::State::Connect(const std::string& incarnation) {
                                         Executor::Options{.agent_name = options.name,
                                                           .sampler = options.sampler,
                                                           .max_processes = options.max_processes,
-                                                          .max_sockets = options.max_sockets},
+                                                          .max_sockets = options.max_sockets,
+                                                          .calibrate_ns = options.calibrate_ns,
+                                                          .echo_argv = options.echo_argv},
                                         [this] {
                                           if (control != nullptr) control->ReportNow();
                                         });

@@ -26,6 +26,8 @@ class Agent {
     SamplerOptions sampler;
     uint32_t max_processes = 0;
     uint64_t max_sockets = 0;
+    int64_t calibrate_ns = 0;            // see Executor::Options
+    std::vector<std::string> echo_argv;  // likewise
   };
 
   // Opens the spool and begins to connect. FailedPrecondition: the spool directory cannot be used.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/firing_lease.h"
+#include "agent/floor_book.h"
 #include "agent/hook_runner.h"
 #include "agent/memory_of_ended.h"
 #include "agent/share.h"
@@ -69,7 +70,7 @@ struct Executor::State {
 
   void Prepare(const v1::ShareSpec& spec) {
     const auto share = std::make_shared<Share>(
-        spec, Share::Context{loop, sink, spawner, disk, lease, options.agent_name, options.sampler,
+        spec, Share::Context{loop, sink, spawner, disk, lease, floors, options.agent_name, options.sampler,
                              options.max_processes, options.max_sockets, [this] { Changed(); }});
     shares.emplace(spec.run_id(), share);
     share->Prepare();
@@ -105,6 +106,14 @@ struct Executor::State {
   WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};
   WorkThreads disk{{.name = "assay-disk"}};
   FiringLease lease;
+  FloorBook floors{{.loop = loop,
+                    .spawner = spawner,
+                    .lease = lease,
+                    .agent_name = options.agent_name,
+                    .max_processes = options.max_processes,
+                    .max_sockets = options.max_sockets,
+                    .echo_argv = options.echo_argv,
+                    .for_ns = options.calibrate_ns}};
   EventLoop::TimerId lease_timer = 0;
   std::map<int64_t, std::shared_ptr<Share>> shares;  // by run id
   MemoryOfEnded<v1::ShareStatus> ended;

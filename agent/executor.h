@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/batch_sink.h"
 #include "agent/event_loop.h"
@@ -22,8 +23,10 @@ class Executor {
   struct Options {
     std::string agent_name;
     SamplerOptions sampler;
-    uint32_t max_processes = 0;  // exec triggers in flight; beyond it a share is refused in prepare
-    uint64_t max_sockets = 0;    // requests in flight, likewise; 0: no such bound
+    uint32_t max_processes = 0;          // exec triggers in flight; beyond it a share is refused in prepare
+    uint64_t max_sockets = 0;            // requests in flight, likewise; 0: no such bound
+    int64_t calibrate_ns = 0;            // how long null triggers are fired for a floor; 0: floors are not measured
+    std::vector<std::string> echo_argv;  // a server that null requests are fired at, see EchoChild; empty: none
   };
   // `changed`: something worth an immediate report happened (ready, fired, ended, hook done).
   Executor(EventLoop& loop, BatchSink& sink, Options options, std::function<void()> changed);

@@ -27,12 +27,14 @@
 #include "common/protocol.h"
 #include "common/start_thread.h"
 #include "common/units.h"
+#include "mock/serve.h"
 
 namespace assay {
 namespace {
 
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
+constexpr int64_t kMostCalibrateNs = 10'000'000'000;
 
 constexpr const char* kFooter =
     "Example:\n"
@@ -56,6 +58,8 @@ struct Flags {
   std::string proc_root = "/proc";
   uint32_t max_processes = 0;
   bool exit_with_parent = false;
+  std::string calibrate = "300ms";
+  bool echo = false;
   std::string log_level = "info";
   bool check = false;
   bool json = false;
@@ -130,6 +134,13 @@ int Run(const Agent::Options& options) {
   return exit_code;
 }
 
+int Echo() {
+  MockSettings settings;
+  settings.http.listen = "127.0.0.1:0";
+  settings.http.items = 0;
+  return ServeMock(settings, /*json=*/false);
+}
+
 int Main(int argc, char** argv) {
   const pid_t parent = getppid();
   Flags flags;
@@ -171,6 +182,14 @@ int Main(int argc, char** argv) {
   app.add_option("--max-processes", flags.max_processes,
                  "Processes in flight at once (default: computed from this host's limits)")
       ->type_name("N");
+  app.add_option(
+         "--calibrate", flags.calibrate,
+         "How long triggers that do nothing are fired before the first run of a kind and each hour, to know what "
+         "the harness itself costs; 0: not at all")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  // What the agent starts for itself while it calibrates; see EchoChild.
+  app.add_flag("--echo", flags.echo)->group("");
   app.add_flag("--exit-with-parent", flags.exit_with_parent,
                "Stop (as by SIGTERM) when the process that started this one ends");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
@@ -187,6 +206,11 @@ int Main(int argc, char** argv) {
     return Usage(error.what());
   }
   if (flags.json && !flags.check) return Usage("--json goes with --check only");
+
+  if (flags.echo) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return getppid() == parent ? Echo() : 0;
+  }
 
   if (flags.name.empty()) {
     std::array<char, 256> host{};
@@ -223,6 +247,15 @@ int Main(int argc, char** argv) {
     if (!options.sampler.aliases.insert(*pair).second)
       return Usage(fmt::format("--cgroup {} is given twice", pair->first));
   }
+
+  const auto calibrate = ParseDurationNs(flags.calibrate);
+  if (!calibrate.ok()) return Usage(fmt::format("--calibrate: {}", std::string(calibrate.status().message())));
+  if (*calibrate > kMostCalibrateNs) {
+    return Usage(fmt::format("--calibrate {}: every run's start would wait for it; at most 10s", flags.calibrate));
+  }
+  options.calibrate_ns = *calibrate;
+  // This very program, also when the file has been replaced since.
+  options.echo_argv = {"/proc/self/exe", "--echo"};
 
   RaiseOpenFiles();
   if (flags.check) {

@@ -47,7 +47,7 @@ absl::Status Share::Validate() const {
 
 void Share::Prepare() {
   if (const absl::Status valid = Validate(); !valid.ok()) return Refuse(valid);
-  if (spec_.slots() == 0) return Begin();
+  if (spec_.slots() == 0) return Begin(std::nullopt);
   load_.Prepare({.loop = context_.loop,
                  .spawner = context_.spawner,
                  .spec = spec_,
@@ -59,7 +59,7 @@ void Share::Prepare() {
                   const std::shared_ptr<Share> self = weak.lock();
                   if (!self) return;
                   if (status.ok()) {
-                    self->Begin();
+                    self->Calibrate();
                   } else {
                     self->Refuse(status);
                   }
@@ -72,9 +72,16 @@ void Share::Refuse(const absl::Status& why) {
   context_.changed();
 }
 
+// Only when the kind is ready: what cannot be fired needs no floor.
+void Share::Calibrate() {
+  context_.floors.Find(spec_, [weak = weak_from_this()](const std::optional<v1::Floor>& floor) {
+    if (const std::shared_ptr<Share> self = weak.lock()) self->Begin(floor);
+  });
+}
+
 // Starts the sampler, and makes the share's begin durable before its first trigger: after a crash it tells that there
 // was one.
-void Share::Begin() {
+void Share::Begin(const std::optional<v1::Floor>& floor) {
   if (spec_.has_sampling()) {
     auto sink = [&loop = context_.loop, weak = weak_from_this()](Readings&& readings) {
       loop.Post([weak, readings = std::move(readings)]() mutable {
@@ -85,7 +92,8 @@ void Share::Begin() {
   }
   v1::Batch batch;
   batch.set_run_id(spec_.run_id());
-  batch.mutable_share_start();
+  v1::ShareStart& start = *batch.mutable_share_start();
+  if (floor) *start.mutable_floor() = *floor;
   context_.disk.Post([&loop = context_.loop, &sink = context_.sink, weak = weak_from_this(), sampler = sampler_,
                       batch = std::move(batch)]() mutable {
     absl::Status begun = sampler ? sampler->Start() : absl::OkStatus();

@@ -10,6 +10,7 @@
 #include "agent/batch_sink.h"
 #include "agent/event_loop.h"
 #include "agent/firing_lease.h"
+#include "agent/floor_book.h"
 #include "agent/record_batch.h"
 #include "agent/sample_buffer.h"
 #include "agent/sampler/sampler.h"
@@ -20,8 +21,8 @@
 
 namespace assay {
 
-// One share from PREPARE to its ShareEnd: validates, samples, fires from T0 on, cools down. Loop's thread only; held by
-// shared_ptr because what it has asked other threads for may come back after its end.
+// One share from PREPARE to its ShareEnd: validates, has its floor measured, samples, fires from T0 on, cools down.
+// Loop's thread only; held by shared_ptr because what it has asked other threads for may come back after its end.
 class Share : public std::enable_shared_from_this<Share> {
  public:
   struct Context {
@@ -30,6 +31,7 @@ class Share : public std::enable_shared_from_this<Share> {
     WorkThreads& spawner;
     WorkThreads& disk;  // the loop never waits for the spool or the sampler
     const FiringLease& lease;
+    FloorBook& floors;
     std::string agent_name;
     SamplerOptions sampler;
     uint32_t max_processes;
@@ -62,7 +64,8 @@ class Share : public std::enable_shared_from_this<Share> {
   enum class State { kPreparing, kReady, kRunning, kFired, kEnding, kEnded, kRefused };
 
   absl::Status Validate() const;
-  void Begin();
+  void Calibrate();
+  void Begin(const std::optional<v1::Floor>& floor);
   void Begun(const absl::Status& begun);
   void Refuse(const absl::Status& why);
   void ReachT0();

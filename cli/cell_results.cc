@@ -55,9 +55,9 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     std::vector<double> over_planned_us;
   };
   std::map<int64_t, Gathered> cells;
-  const std::vector<std::string> measures = {"triggers",         "makespan_s",      "throughput_per_s",
-                                             "overhead_percent", "response_p50_ms", "response_p99_ms",
-                                             "slip_p99_ms"};
+  const std::vector<std::string> measures = {
+      "triggers",    "makespan_s",     "throughput_per_s", "overhead_percent", "response_p50_ms", "response_p99_ms",
+      "slip_p99_ms", "service_p50_ms", "service_p99_ms",   "floor_per_s",      "floor_p50_ms",    "floor_p99_ms"};
   for (size_t row = 0; row < run_summary.size(); ++row) {
     const int64_t cell_id = static_cast<int64_t>(run_summary.Number(row, "cell_id").value_or(0));
     Gathered& gathered = cells[cell_id];
@@ -95,6 +95,11 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     cell.response_p50_ms = SpreadOf(gathered.values["response_p50_ms"]);
     cell.response_p99_ms = SpreadOf(gathered.values["response_p99_ms"]);
     cell.slip_p99_ms = SpreadOf(gathered.values["slip_p99_ms"]);
+    cell.service_p50_ms = SpreadOf(gathered.values["service_p50_ms"]);
+    cell.service_p99_ms = SpreadOf(gathered.values["service_p99_ms"]);
+    cell.floor_per_s = SpreadOf(gathered.values["floor_per_s"]);
+    cell.floor_p50_ms = SpreadOf(gathered.values["floor_p50_ms"]);
+    cell.floor_p99_ms = SpreadOf(gathered.values["floor_p99_ms"]);
     list.push_back(std::move(cell));
   }
   return list;
@@ -102,7 +107,7 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
 
 TextTable CellTable(const std::vector<CellResult>& cells) {
   TextTable table({"cell", "accepted", "triggers", "makespan s", "per s", "overhead %", "us/task over list",
-                   "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms", "flags"});
+                   "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms", "floor p50/p99 ms, per s", "flags"});
   const auto median = [](const std::optional<Spread>& spread) {
     return spread ? FormatNumber(spread->median) : std::string("-");
   };
@@ -111,13 +116,17 @@ TextTable CellTable(const std::vector<CellResult>& cells) {
   };
   const bool response = ResponseIsShown(cells);
   for (const CellResult& cell : cells) {
+    const std::string floor = cell.floor_per_s
+                                  ? fmt::format("{}/{}, {}", median(cell.floor_p50_ms), median(cell.floor_p99_ms),
+                                                FormatRate(cell.floor_per_s->median))
+                                  : "-";
     const std::string accepted = cell.left_out == 0
                                      ? std::to_string(cell.accepted)
                                      : fmt::format("{} of {}", cell.accepted, cell.accepted + cell.left_out);
     table.AddRow({cell.label, accepted, count(cell.triggers), FormatSpread(cell.makespan_s),
                   count(cell.throughput_per_s), median(cell.overhead_percent), FormatSpread(cell.over_list_us_per_task),
                   FormatSpread(cell.over_planned_us_per_task), response ? median(cell.response_p50_ms) : "-",
-                  response ? FormatSpread(cell.response_p99_ms) : "-", median(cell.slip_p99_ms), Flags(cell)});
+                  response ? FormatSpread(cell.response_p99_ms) : "-", median(cell.slip_p99_ms), floor, Flags(cell)});
   }
   table.LeaveOutUnknown();
   return table;
@@ -141,6 +150,8 @@ std::string CellTableNote(const std::vector<CellResult>& cells) {
   }
   if (ResponseIsShown(cells) && any(&CellResult::response_p99_ms))
     note += "\np50 ms, p99 ms: of response times, from the instant at which a trigger was due to its end.";
+  if (any(&CellResult::floor_per_s))
+    note += "\nFloor: what triggers of this kind cost that do nothing, on the same agents at the same concurrency.";
   return note;
 }
 

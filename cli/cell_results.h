@@ -45,6 +45,12 @@ struct CellResult {
   std::optional<Spread> response_p50_ms;
   std::optional<Spread> response_p99_ms;
   std::optional<Spread> slip_p99_ms;
+  std::optional<Spread> service_p50_ms;
+  std::optional<Spread> service_p99_ms;
+  // Of triggers that do nothing, on the same agents at the same concurrency; none where that was not measured.
+  std::optional<Spread> floor_per_s;
+  std::optional<Spread> floor_p50_ms;
+  std::optional<Spread> floor_p99_ms;
   std::map<std::string, uint32_t> flags;  // code -> runs that carry it, rejected ones too
 };
 

@@ -20,6 +20,10 @@ constexpr int64_t kClockNs = 1000;
 constexpr uint64_t kEnoughToJudgeVariance = 20;
 constexpr double kQuietVariance = 0.01;
 constexpr double kFewMissedTicks = 0.01;
+// Half of what a trigger took, or a fifth of what was fired at most, would then be the target's.
+constexpr double kNearFloorService = 2;
+constexpr double kNearFloorRate = 0.8;
+constexpr uint64_t kEnoughToSetBesideFloor = 20;
 
 class Judgement {
  public:
@@ -207,6 +211,44 @@ void JudgePlausibility(const RunFacts& f, Judgement& judgement) {
     impossible(f.service_sum_ns, f.service_max_ns, "measured");
 }
 
+// Near what triggers of this kind cost when they do nothing, a run tells of the harness and not of its target.
+void JudgeFloor(const RunFacts& f, const v1::CellSpec& cell, Judgement& judgement) {
+  double floor_rate = 0;
+  double floor_p50_ms = 0;
+  const RunFloor* slowest = nullptr;
+  bool all_known = true;
+  for (const RunFacts::Share& s : f.shares) {
+    if (s.slots == 0) continue;
+    if (s.floor && !s.floor->error.empty()) {
+      judgement.Add("no_floor", "info",
+                    fmt::format("agent {}: what {} triggers cost by themselves is not known: {}", s.agent,
+                                s.floor->kind, s.floor->error));
+    }
+    if (!s.floor || !s.floor->error.empty()) {
+      all_known = false;
+      continue;
+    }
+    floor_rate += s.floor->rate_per_s;
+    if (slowest == nullptr || s.floor->service_p50_ms > floor_p50_ms) slowest = &*s.floor;
+    floor_p50_ms = slowest->service_p50_ms;
+  }
+  // What failed may have been quicker than nothing at all.
+  const uint64_t ran = f.ok + f.failed + f.timeout;
+  if (!all_known || slowest == nullptr || f.ok < kEnoughToSetBesideFloor || 2 * f.ok < ran || f.makespan_ns <= 0)
+    return;
+  const double p50_ms = static_cast<double>(f.service_p50_ns) / 1e6;
+  const double rate = static_cast<double>(ran) * 1e9 / static_cast<double>(f.makespan_ns);
+  const bool near_service = p50_ms <= kNearFloorService * floor_p50_ms;
+  // The rate of an open loop is the scenario's own.
+  const bool near_rate = !cell.load().has_open() && rate >= kNearFloorRate * floor_rate;
+  if (!near_service && !near_rate) return;
+  judgement.Add("at_floor", "warning",
+                fmt::format("a median of {} and {}/s; {} triggers that do nothing have {} and {}/s here: these figures "
+                            "are the harness's rather than the target's",
+                            FormatDuration(f.service_p50_ns), FormatCount(rate), slowest->kind,
+                            FormatDuration(std::llround(floor_p50_ms * 1e6)), FormatCount(floor_rate)));
+}
+
 }  // namespace
 
 Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSpec& sweep, const RunTrouble& trouble) {
@@ -218,6 +260,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeSlip(facts, sweep.limits(), judgement);
   JudgeSampling(facts, cell, trouble, judgement);
   JudgePlausibility(facts, judgement);
+  JudgeFloor(facts, cell, judgement);
   if (facts.first_of_target)
     judgement.Add("cold", "info", fmt::format("first run of target {} in this sweep", cell.target()));
   return judgement.Take();

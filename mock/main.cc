@@ -1,33 +1,26 @@
-#include <event2/event.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "common/clock.h"
 #include "common/host_port.h"
-#include "common/json_text.h"
 #include "common/open_files.h"
 #include "common/protocol.h"
 #include "common/start_thread.h"
 #include "common/units.h"
-#include "mock/echo_service.h"
-#include "mock/http_server.h"
+#include "mock/serve.h"
 
 namespace assay {
 namespace {
 
-constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
 constexpr const char* kFooter =
@@ -64,28 +57,17 @@ struct Flags {
   bool exit_with_parent = false;
 };
 
-struct Settings {
-  HttpServer::Options http;
-  EchoServer::Options grpc;
-  Faults::Options faults;
-};
-
 int Usage(std::string_view message) {
   fmt::print(stderr, "assay-mock: {}\nRun assay-mock --help for the flags.\n", message);
   return kExitUsage;
-}
-
-int Fail(const absl::Status& status) {
-  fmt::print(stderr, "assay-mock: {}\n", std::string(status.message()));
-  return kExitFailure;
 }
 
 absl::Status InFlag(const char* flag, const absl::Status& status) {
   return absl::InvalidArgumentError(fmt::format("{}: {}", flag, std::string(status.message())));
 }
 
-absl::StatusOr<Settings> Read(const Flags& flags) {
-  Settings settings;
+absl::StatusOr<MockSettings> Read(const Flags& flags) {
+  MockSettings settings;
   for (const auto& [flag, address] : {std::pair{"--listen", &flags.listen}, {"--grpc-listen", &flags.grpc_listen}}) {
     if (address == &flags.grpc_listen && address->empty()) continue;
     if (const absl::Status good = CheckHostPort(*address, /*serves=*/true); !good.ok()) return InFlag(flag, good);
@@ -125,53 +107,6 @@ absl::StatusOr<Settings> Read(const Flags& flags) {
     settings.faults.stall = *stall;
   }
   return settings;
-}
-
-int Serve(const Settings& settings, bool json) {
-  Faults faults(settings.faults, MonotonicNs());
-  Counters counters;
-  // Without the precise timer libevent's clock steps by up to 4 ms, and its waits by 1 ms.
-  const std::unique_ptr<event_config, decltype(&event_config_free)> config(event_config_new(), &event_config_free);
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER);
-  const std::unique_ptr<event_base, decltype(&event_base_free)> base(event_base_new_with_config(config.get()),
-                                                                     &event_base_free);
-  if (base == nullptr) return Fail(absl::ResourceExhaustedError("no event loop: too many open files or epoll watches"));
-  std::array<event*, 3> signals{};
-  constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
-  for (size_t i = 0; i < signals.size(); ++i) {
-    signals[i] = evsignal_new(
-        base.get(), kSignals[i],
-        [](evutil_socket_t, short, void* loop) { event_base_loopbreak(static_cast<event_base*>(loop)); }, base.get());
-    evsignal_add(signals[i], nullptr);
-  }
-  int exit_code = 0;
-  {
-    const auto http = HttpServer::Start(base.get(), settings.http, faults, counters);
-    std::unique_ptr<EchoServer> grpc;
-    absl::Status started = http.status();
-    if (started.ok() && !settings.grpc.listen.empty()) {
-      auto server = EchoServer::Start(settings.grpc, faults, counters);
-      started = server.status();
-      if (server.ok()) grpc = *std::move(server);
-    }
-    if (!started.ok()) {
-      exit_code = Fail(started);
-    } else {
-      const std::string grpc_address = grpc == nullptr ? "" : grpc->address();
-      if (json) {
-        fmt::print("{{\"type\":\"listening\",\"http\":{},\"grpc\":{}}}\n", JsonString((*http)->address()),
-                   grpc == nullptr ? "null" : JsonString(grpc_address));
-      } else {
-        fmt::print("listening http={}{}{}\n", (*http)->address(), grpc == nullptr ? "" : " grpc=", grpc_address);
-      }
-      std::fflush(stdout);
-      event_base_dispatch(base.get());
-      grpc.reset();
-      fmt::print("{}\n", StatsJson(counters));
-    }
-  }
-  for (event* signal : signals) event_free(signal);
-  return exit_code;
 }
 
 int Main(int argc, char** argv) {
@@ -243,7 +178,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return Usage(error.what());
   }
-  const absl::StatusOr<Settings> settings = Read(flags);
+  const absl::StatusOr<MockSettings> settings = Read(flags);
   if (!settings.ok()) return Usage(std::string(settings.status().message()));
   if (flags.exit_with_parent) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -252,7 +187,7 @@ int Main(int argc, char** argv) {
   }
   signal(SIGPIPE, SIG_IGN);
   RaiseOpenFiles();
-  return Serve(*settings, flags.json);
+  return ServeMock(*settings, flags.json);
 }
 
 }  // namespace

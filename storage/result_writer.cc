@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <map>
+#include <optional>
 #include <pqxx/pqxx>
 #include <set>
 #include <utility>
@@ -95,10 +96,29 @@ void MarkLate(pqxx::transaction_base& transaction, const std::set<int64_t>& run_
                           IdArray(run_ids));
 }
 
-void BeginShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id) {
+// A floor holds for many shares, and each brings it along.
+std::optional<int64_t> KeepFloor(pqxx::transaction_base& transaction, int64_t agent_id, const v1::ShareStart& start) {
+  if (!start.has_floor()) return std::nullopt;
+  const v1::Floor& floor = start.floor();
+  return transaction
+      .exec_params1(
+          "INSERT INTO floor (agent_id, kind, concurrency, measured_at, triggers, rate_per_s, service_p50_ms, "
+          "service_p99_ms, error) VALUES ($1, $2, $3, assay.instant($4), $5, "
+          "CASE WHEN $9 = '' THEN $6::double precision END, CASE WHEN $9 = '' THEN $7::bigint / 1e6 END, "
+          "CASE WHEN $9 = '' THEN $8::bigint / 1e6 END, $9) "
+          "ON CONFLICT (agent_id, kind, concurrency, measured_at) DO UPDATE SET kind = excluded.kind "
+          "RETURNING floor_id",
+          agent_id, ValidText(floor.kind()), static_cast<int64_t>(floor.concurrency()), floor.measured_wall_ns(),
+          static_cast<int64_t>(floor.triggers()), floor.rate_per_s(), floor.service_p50_ns(), floor.service_p99_ns(),
+          ValidText(floor.error()))[0]
+      .as<int64_t>();
+}
+
+void BeginShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id, const v1::ShareStart& start) {
   transaction.exec_params(
-      "UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()) WHERE run_id = $1 AND agent_id = $2", run_id,
-      agent_id);
+      "UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()), floor_id = $3 WHERE run_id = $1 AND agent_id "
+      "= $2",
+      run_id, agent_id, KeepFloor(transaction, agent_id, start));
 }
 
 // A share that was given up stays lost, but what its end tells is kept. The first end counts: after a power loss an
@@ -234,7 +254,8 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
     }
     for (const auto& [sweep_id, of_this_sweep] : of_sweep) {
       for (const BatchOfAgent& one : of_this_sweep) {
-        if (one.batch->has_share_start()) BeginShare(transaction, one.batch->run_id(), one.agent_id);
+        if (one.batch->has_share_start())
+          BeginShare(transaction, one.batch->run_id(), one.agent_id, one.batch->share_start());
         if (!one.batch->has_share_end()) continue;
         EndShare(transaction, one.batch->run_id(), one.agent_id, one.batch->share_end());
         written.ended_shares.push_back({one.batch->run_id(), one.agent_id, one.batch->share_end()});

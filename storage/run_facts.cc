@@ -17,9 +17,11 @@ absl::StatusOr<int64_t> SweepOf(pqxx::transaction_base& transaction, int64_t run
 
 void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
   const pqxx::result rows = transaction.exec_params(
-      "SELECT a.name, s.*, coalesce(t.rows, 0) AS rows FROM share s JOIN agent a USING (agent_id) LEFT JOIN ("
+      "SELECT a.name, s.*, coalesce(t.rows, 0) AS rows, f.kind, f.concurrency, f.rate_per_s, f.service_p50_ms, "
+      "f.service_p99_ms, f.error AS floor_error "
+      "FROM share s JOIN agent a USING (agent_id) LEFT JOIN floor f USING (floor_id) LEFT JOIN ("
       "  SELECT agent_id, count(*) AS rows FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> "
-      "'lost' GROUP BY agent_id) t USING (agent_id) "
+      "'lost' GROUP BY agent_id) t ON t.agent_id = s.agent_id "
       "WHERE s.run_id = $2 ORDER BY a.name",
       sweep_id, run_id);
   for (const auto& row : rows) {
@@ -42,6 +44,14 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
     share.missed_ticks = row["missed_ticks"].as<uint64_t>(0);
     share.error = row["error"].as<std::string>("");
     if (share.error.empty()) share.error = row["lost_reason"].as<std::string>("");
+    if (!row["kind"].is_null()) {
+      share.floor = RunFloor{.kind = row["kind"].as<std::string>(),
+                             .concurrency = row["concurrency"].as<uint32_t>(),
+                             .rate_per_s = row["rate_per_s"].as<double>(0),
+                             .service_p50_ms = row["service_p50_ms"].as<double>(0),
+                             .service_p99_ms = row["service_p99_ms"].as<double>(0),
+                             .error = row["floor_error"].as<std::string>()};
+    }
     for (const auto& pattern :
          transaction.exec_params("SELECT unnest(unmatched_cgroups) FROM share WHERE run_id = $1 AND agent_id = $2",
                                  run_id, row["agent_id"].as<int64_t>())) {
@@ -68,6 +78,8 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
       "coalesce(sum(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout'), 0)::bigint AS service_sum_ns, "
       "coalesce(max(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout'), 0) AS service_max_ns, "
+      "coalesce(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY (finished_ns - started_ns)::double precision) FILTER "
+      "(WHERE outcome <= 'timeout')), 0)::bigint AS service_p50_ns, "
       "count(planned_ns) FILTER (WHERE outcome = 'ok') AS planned_rows, "
       "coalesce(stddev_pop(planned_ns::double precision) FILTER (WHERE outcome = 'ok'), 0) AS planned_stddev_ns, "
       "coalesce(avg((finished_ns - started_ns)::double precision) FILTER (WHERE outcome = 'ok'), 0) AS "
@@ -89,6 +101,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.planned_max_ns = row["planned_max_ns"].as<int64_t>();
   facts.planned_rows = row["planned_rows"].as<uint64_t>();
   facts.service_sum_ns = row["service_sum_ns"].as<int64_t>();
+  facts.service_p50_ns = row["service_p50_ns"].as<int64_t>();
   facts.service_max_ns = row["service_max_ns"].as<int64_t>();
   facts.planned_stddev_ns = row["planned_stddev_ns"].as<double>();
   facts.service_mean_ns = row["service_mean_ns"].as<double>();

@@ -4,12 +4,23 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "storage/connection.h"
 
 namespace assay {
+
+// What triggers that do nothing cost on an agent.
+struct RunFloor {
+  std::string kind;
+  uint32_t concurrency = 0;
+  double rate_per_s = 0;
+  double service_p50_ms = 0;
+  double service_p99_ms = 0;
+  std::string error;  // not empty: it could not be measured
+};
 
 // What the verdict and the statistics need to know of a run, read from the rows. Times in ns since T0 unless named
 // otherwise.
@@ -33,6 +44,7 @@ struct RunFacts {
     uint64_t missed_ticks = 0;
     std::string error;
     std::vector<std::string> unmatched_cgroups;
+    std::optional<RunFloor> floor;  // of its kind and concurrency
   };
   std::vector<Share> shares;
   uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0;
@@ -45,6 +57,7 @@ struct RunFacts {
   uint64_t planned_rows = 0;
   int64_t service_sum_ns = 0;  // of rows that ran: ok, failed, timeout
   int64_t service_max_ns = 0;
+  int64_t service_p50_ns = 0;
   double planned_stddev_ns = 0;
   double service_mean_ns = 0;  // of ok rows
   double service_stddev_ns = 0;

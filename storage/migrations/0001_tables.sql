@@ -147,6 +147,33 @@ COMMENT ON COLUMN assay.run.has_late_rows IS 'Records came after its verdict, an
 COMMENT ON COLUMN assay.run.created_at IS 'When it was begun to be prepared';
 COMMENT ON COLUMN assay.run.ended_at IS 'When its verdict was first stored';
 
+CREATE TABLE assay.floor (
+  floor_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  agent_id bigint NOT NULL REFERENCES assay.agent,
+  kind text NOT NULL,
+  concurrency integer NOT NULL CHECK (concurrency >= 1),
+  measured_at timestamptz NOT NULL,
+  triggers bigint NOT NULL CHECK (triggers >= 0),
+  rate_per_s double precision,
+  service_p50_ms double precision,
+  service_p99_ms double precision,
+  error text NOT NULL,
+  UNIQUE (agent_id, kind, concurrency, measured_at),
+  CHECK (CASE WHEN error = '' THEN num_nulls(rate_per_s, service_p50_ms, service_p99_ms) = 0
+         ELSE num_nonnulls(rate_per_s, service_p50_ms, service_p99_ms) = 0 END)
+);
+COMMENT ON TABLE assay.floor IS 'What each kind of trigger costs on an agent by itself, as it was measured while runs were prepared; read it as floors';
+COMMENT ON COLUMN assay.floor.floor_id IS 'Identity of the measurement';
+COMMENT ON COLUMN assay.floor.agent_id IS 'Agent that measured it';
+COMMENT ON COLUMN assay.floor.kind IS 'Kind of trigger, as scenarios name it';
+COMMENT ON COLUMN assay.floor.concurrency IS 'Triggers in flight at once';
+COMMENT ON COLUMN assay.floor.measured_at IS 'When, by the agent''s clock';
+COMMENT ON COLUMN assay.floor.triggers IS 'Triggers that it was taken from';
+COMMENT ON COLUMN assay.floor.rate_per_s IS 'Triggers per second; null if it could not be measured';
+COMMENT ON COLUMN assay.floor.service_p50_ms IS 'Median of finished - started, milliseconds';
+COMMENT ON COLUMN assay.floor.service_p99_ms IS '99th percentile of finished - started, milliseconds';
+COMMENT ON COLUMN assay.floor.error IS 'Why it could not be measured, else empty';
+
 CREATE TABLE assay.share (
   sweep_id bigint NOT NULL,
   run_id bigint NOT NULL,
@@ -177,6 +204,7 @@ CREATE TABLE assay.share (
   t0_wall_ns bigint,
   error text,
   unmatched_cgroups text[],
+  floor_id bigint REFERENCES assay.floor,
   PRIMARY KEY (run_id, agent_id),
   FOREIGN KEY (sweep_id, run_id) REFERENCES assay.run (sweep_id, run_id) ON DELETE CASCADE,
   CHECK ((state = 'lost') = (lost_at IS NOT NULL) AND (state = 'lost') = (lost_reason IS NOT NULL)),
@@ -214,6 +242,7 @@ COMMENT ON COLUMN assay.share.sampled_until_ns IS 'Last sampling tick since T0, 
 COMMENT ON COLUMN assay.share.t0_wall_ns IS 'The agent''s wall clock at T0, Unix nanoseconds';
 COMMENT ON COLUMN assay.share.error IS 'Why it did not do all it was asked; empty if it did';
 COMMENT ON COLUMN assay.share.unmatched_cgroups IS 'Entries of sample (cgroups, containers, ...) that matched nothing on its host, and why if that is known';
+COMMENT ON COLUMN assay.share.floor_id IS 'The floor of its kind of trigger and its concurrency as known when it began; null if floors are not measured there, or not of this kind';
 
 CREATE TABLE assay.trigger (
   sweep_id bigint NOT NULL,
@@ -543,6 +572,9 @@ CREATE TABLE assay.run_result (
   slip_max_ms double precision,
   start_skew_ms double precision,
   start_skew_bound_ms double precision,
-  committed_at timestamptz
+  committed_at timestamptz,
+  floor_per_s double precision,
+  floor_p50_ms double precision,
+  floor_p99_ms double precision
 );
 COMMENT ON TABLE assay.run_result IS 'Results of ended runs, computed once by refresh_run; read them as run_summary';

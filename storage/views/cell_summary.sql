@@ -33,7 +33,10 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c
        max(r.response_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS response_p99_max_ms,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.service_p50_ms) FILTER (WHERE r.verdict = 'accepted') AS service_p50_ms,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.service_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS service_p99_ms,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.slip_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS slip_p99_ms
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.slip_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS slip_p99_ms,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.floor_per_s) FILTER (WHERE r.verdict = 'accepted') AS floor_per_s,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.floor_p50_ms) FILTER (WHERE r.verdict = 'accepted') AS floor_p50_ms,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.floor_p99_ms) FILTER (WHERE r.verdict = 'accepted') AS floor_p99_ms
 FROM assay.cell c
 LEFT JOIN assay.run_summary r USING (cell_id)
 LEFT JOIN assay.overhead o USING (run_id)

@@ -12,7 +12,7 @@ BEGIN
          t.response[1], t.response[2], t.response[3], t.response[4],
          t.service[1], t.service[2], t.service[3], t.service[4],
          t.slip[1], t.slip[2], t.slip[3], t.slip[4],
-         s.start_skew_ms, s.start_skew_bound_ms, s.committed_at
+         s.start_skew_ms, s.start_skew_bound_ms, s.committed_at, f.floor_per_s, f.floor_p50_ms, f.floor_p99_ms
   FROM (
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
            -- In an open loop nothing waits for a slot to work in: there is no ideal that is made of slots.
@@ -26,6 +26,12 @@ BEGIN
            CASE WHEN count(committed_at) = count(ended_at) THEN max(committed_at) END AS committed_at
     FROM assay.share WHERE run_id = refreshed_run_id
   ) s, (
+    -- Only where each agent that fires has one: the rate of some would be too low a bound for all.
+    SELECT CASE WHEN count(rate_per_s) = count(*) THEN sum(rate_per_s) END AS floor_per_s,
+           CASE WHEN count(rate_per_s) = count(*) THEN max(service_p50_ms) END AS floor_p50_ms,
+           CASE WHEN count(rate_per_s) = count(*) THEN max(service_p99_ms) END AS floor_p99_ms
+    FROM assay.share LEFT JOIN assay.floor USING (floor_id) WHERE run_id = refreshed_run_id AND slots > 0
+  ) f, (
     SELECT count(*) AS triggers,
            count(*) FILTER (WHERE outcome = 'ok') AS ok,
            count(*) FILTER (WHERE outcome = 'failed') AS failed,
@@ -53,7 +59,8 @@ BEGIN
     response_max_ms = excluded.response_max_ms, service_p50_ms = excluded.service_p50_ms, service_p90_ms = excluded.service_p90_ms,
     service_p99_ms = excluded.service_p99_ms, service_max_ms = excluded.service_max_ms, slip_p50_ms = excluded.slip_p50_ms, slip_p90_ms = excluded.slip_p90_ms,
     slip_p99_ms = excluded.slip_p99_ms, slip_max_ms = excluded.slip_max_ms, start_skew_ms = excluded.start_skew_ms,
-    start_skew_bound_ms = excluded.start_skew_bound_ms, committed_at = excluded.committed_at;
+    start_skew_bound_ms = excluded.start_skew_bound_ms, committed_at = excluded.committed_at,
+    floor_per_s = excluded.floor_per_s, floor_p50_ms = excluded.floor_p50_ms, floor_p99_ms = excluded.floor_p99_ms;
 END
 $$;
 COMMENT ON FUNCTION assay.refresh_run IS

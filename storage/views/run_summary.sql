@@ -8,7 +8,7 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        x.response_p50_ms, x.response_p90_ms, x.response_p99_ms, x.response_max_ms,
        x.service_p50_ms, x.service_p90_ms, x.service_p99_ms, x.service_max_ms,
        x.slip_p50_ms, x.slip_p90_ms, x.slip_p99_ms, x.slip_max_ms,
-       x.start_skew_ms, x.start_skew_bound_ms, x.committed_at,
+       x.start_skew_ms, x.start_skew_bound_ms, x.committed_at, x.floor_per_s, x.floor_p50_ms, x.floor_p99_ms,
        ARRAY(SELECT DISTINCT f.code FROM assay.flag f WHERE f.run_id = r.run_id ORDER BY f.code) AS flags,
        r.error
 FROM assay.run r JOIN assay.cell c USING (cell_id) LEFT JOIN assay.run_result x USING (run_id);

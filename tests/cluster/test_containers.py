@@ -103,6 +103,8 @@ trigger: {{timeout: 60s}}
         self.assertEqual(rows["missing"][1], "failed")
         self.assertEqual(rows["hanging"][1], "timeout")
         self.assertIn("took longer than 500 ms and was killed", rows["hanging"][3])
+        self.assertEqual(self.sql("select kind, concurrency, error from floors where error = '' and service_p50_ms > 0"),
+                         [["container", "2", ""]] * 2, "`true` in the same container; none in a container that is not there")
         left = self.docker("top", "box").stdout.decode()
         self.assertNotIn("sleep 1000\n", left)
 

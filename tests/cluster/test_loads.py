@@ -1,12 +1,13 @@
 """Loads and kinds of trigger through the command line, with a target of this test."""
 import asyncio
+import json
 import os
 import subprocess
 import threading
 import time
 import unittest
 
-from world import BUILD, World
+from world import AGENT, BUILD, World, wait_for
 
 
 class StallingServer:
@@ -99,6 +100,62 @@ trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/refuse"}}, timeout:
         self.assertEqual(code, 3, out + err)
         self.assertIn("answered with status 503; its output ends with: hello", out)
         self.assertEqual(self.sql("select count(*), min(intended_ns), max(intended_ns), max(status) from trigger where outcome = 'failed'"), [["20", "0", "0", "503"]])
+
+
+class Floors(World):
+    """What the harness itself costs, beside what is measured."""
+
+    def test_runs_near_the_floor_say_so_and_it_is_measured_once(self):
+        mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--echo-delay", "100ms"], "mock")
+        line = wait_for(lambda: mock.text().split("\n")[0] if "\n" in mock.text() else "", "the mock listens")
+        address = line.split("http=")[1]
+        code, out, err = self.assay("run", self.write("floors.yaml", f"""
+name: floors
+blocks: 2
+agents: {{count: 2}}
+targets:
+  trues: {{trigger: {{exec: {{argv: ["true"]}}}}}}
+  sleeps: {{trigger: {{sleep: {{for: 50ms}}}}}}
+  slow: {{trigger: {{http: {{url: "http://{address}/echo"}}}}}}
+load: {{closed: {{concurrency: 4}}, triggers: 60}}
+trigger: {{timeout: 60s}}
+"""), "--json")
+        self.assertEqual(code, 0, out + err)
+        # Two agents, three kinds, and two runs of each.
+        self.assertEqual(self.sql("select kind, count(*), min(concurrency), max(concurrency), bool_and(latest and error = '') from floors group by 1 order by 1"),
+                         [[kind, "2", "2", "2", "t"] for kind in ("exec", "http", "sleep")])
+        self.assertEqual(self.sql("select count(*) from floors where rate_per_s <= 0 or service_p50_ms < 0 or service_p99_ms < service_p50_ms"), [["0"]])
+        self.assertEqual(self.sql("select count(*), count(floor_id) from share"), [["12", "12"]])
+        flagged = dict(self.sql("select target, count(*) from run_summary where 'at_floor' = any(flags) group by 1"))
+        self.assertEqual(flagged, {"trues": "2"})
+        detail = self.sql("select detail from flags where code = 'at_floor' limit 1")[0][0]
+        self.assertRegex(detail, "a median of .* exec triggers that do nothing have .*/s here")
+        self.assertEqual(self.sql("select count(*) from run_summary where floor_per_s is null or floor_p50_ms is null or floor_p99_ms is null"), [["0"]])
+        end = next(one for one in map(json.loads, out.splitlines()) if one["type"] == "end")
+        for cell in end["cells"]:
+            self.assertGreater(cell["floor_per_s"]["median"], 0)
+            self.assertLess(cell["floor_p50_ms"]["median"], 100 if cell["target"] != "trues" else 1e9)
+        self.assertEqual(self.sql("select count(*) from trigger"), [["360"]], "null triggers are no rows")
+
+    def test_a_floor_that_cannot_be_measured_is_told_and_rejects_nothing(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "hasty", flags=["--calibrate", "1ns"])
+        self.agent(coordinator.address, "plain", flags=["--calibrate", "0"])
+        sweep = self.start_sweep(coordinator.address, self.write("both.yaml", """
+name: both
+agents: {count: 2}
+load: {closed: {concurrency: 4}, triggers: 40}
+trigger: {exec: {argv: ["true"]}, timeout: 60s}
+"""))
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertEqual(self.psql("select verdict, floor_per_s is null from assay.run_summary"), [["accepted", "t"]])
+        self.assertEqual(self.psql("select agent, kind, error from assay.floors"), [["hasty", "exec", "not one null trigger was fired"]])
+        self.assertEqual(self.psql("select severity, detail from assay.flags where code like '%floor'"),
+                         [["info", "agent hasty: what exec triggers cost by themselves is not known: not one null trigger was fired"]])
+        agent = self.start([AGENT, "--calibrate", "1h"], "wrong")
+        self.assertEqual(agent.wait(), 2)
+        self.assertIn("--calibrate 1h", agent.text())
 
 
 class Traces(World):

@@ -271,6 +271,36 @@ TEST_F(ResultWriterTest, TextThatPostgresWouldRefuseDoesNotBlockTheBatch) {
   EXPECT_EQ(Value("SELECT unmatched_cgroups[1] FROM share"), "/x\"y\\z,{" + mark + "}");
 }
 
+TEST_F(ResultWriterTest, AFloorIsKeptOnceAndNamedByEachShareItHeldFor) {
+  v1::Batch begin = NextBatch("s", run_.run_id);
+  v1::Floor& floor = *begin.mutable_share_start()->mutable_floor();
+  floor.set_kind("exec");
+  floor.set_concurrency(2);
+  floor.set_triggers(300);
+  floor.set_rate_per_s(1500.5);
+  floor.set_service_p50_ns(1'250'000);
+  floor.set_service_p99_ns(4'000'000);
+  floor.set_measured_wall_ns(kT0Ns);
+  WriteOk({begin});
+  v1::Batch again = NextBatch("s", run_.run_id);
+  *again.mutable_share_start() = begin.share_start();
+  WriteOk({again});
+  EXPECT_EQ(Count("floor"), 1);
+  EXPECT_EQ(
+      Value("SELECT concat_ws('|', agent, kind, concurrency, rate_per_s, service_p50_ms, service_p99_ms, triggers, "
+            "measured_at AT TIME ZONE 'UTC', latest, f.error) FROM share JOIN floors f USING (floor_id)"),
+      "a|exec|2|1500.5|1.25|4|300|2023-11-14 22:13:20|t|");
+  v1::Batch unknown = NextBatch("s", run_.run_id);
+  unknown.mutable_share_start()->mutable_floor()->set_kind("container");
+  unknown.mutable_share_start()->mutable_floor()->set_concurrency(2);
+  unknown.mutable_share_start()->mutable_floor()->set_error("no \xff true");
+  WriteOk({unknown});
+  EXPECT_EQ(
+      Value("SELECT concat_ws('|', kind, rate_per_s IS NULL, service_p50_ms IS NULL, service_p99_ms IS NULL, f.error) "
+            "FROM share JOIN floors f USING (floor_id)"),
+      "container|t|t|t|no \xEF\xBF\xBD true");
+}
+
 TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
   v1::Batch begin = NextBatch("s", run_.run_id);
   begin.mutable_share_start();

@@ -448,9 +448,28 @@ TEST(InterruptsTest, SignalsBecomeEvents) {
 
 v1::ViewRows RunSummary() {
   v1::ViewRows rows;
-  for (const char* column :
-       {"cell_id", "run_id", "target", "cell", "params", "verdict", "triggers", "ok", "failed", "timeout", "makespan_s",
-        "list_schedule_s", "planned_list_schedule_s", "throughput_per_s", "overhead_percent", "slip_p99_ms", "flags"}) {
+  for (const char* column : {"cell_id",
+                             "run_id",
+                             "target",
+                             "cell",
+                             "params",
+                             "verdict",
+                             "triggers",
+                             "ok",
+                             "failed",
+                             "timeout",
+                             "makespan_s",
+                             "list_schedule_s",
+                             "planned_list_schedule_s",
+                             "throughput_per_s",
+                             "overhead_percent",
+                             "slip_p99_ms",
+                             "flags",
+                             "service_p50_ms",
+                             "service_p99_ms",
+                             "floor_per_s",
+                             "floor_p50_ms",
+                             "floor_p99_ms"}) {
     rows.add_columns(column);
   }
   const auto add = [&](std::initializer_list<const char*> values) {
@@ -459,10 +478,18 @@ v1::ViewRows RunSummary() {
   };
   const char* small = "{\"tasks\": 1000, \"sleep\": \"1ms\"}";
   const char* large = "{\"tasks\": 16000, \"sleep\": \"1ms\"}";
-  add({"1", "10", "", "sleep=1ms tasks=1000", small, "accepted", "1000", "990", "5", "5", "1.0", "0.996", "0.995",
-       "1000", "2.5", "0.2", "{cold}"});
-  add({"1", "11", "", "sleep=1ms tasks=1000", small, "accepted", "1000", "1000", "0", "0", "1.2", "1.195", "1.19",
-       "900", "3.5", "0.3", "{}"});
+  add({"1",      "10",       "",     "sleep=1ms tasks=1000",
+       small,    "accepted", "1000", "990",
+       "5",      "5",        "1.0",  "0.996",
+       "0.995",  "1000",     "2.5",  "0.2",
+       "{cold}", "5.5",      "9.9",  "2000",
+       "1",      "2"});
+  add({"1",    "11",       "",     "sleep=1ms tasks=1000",
+       small,  "accepted", "1000", "1000",
+       "0",    "0",        "1.2",  "1.195",
+       "1.19", "900",      "3.5",  "0.3",
+       "{}",   "5.7",      "9.9",  "2200",
+       "1",    "2"});
   add({"2", "12", "", "sleep=1ms tasks=16000", large, "accepted", "16000", "16000", "0", "0", "16", "15.9328", "",
        "1000", "2.0", "0.4", "{}"});
   add({"2", "13", "", "sleep=1ms tasks=16000", large, "rejected", "16000", "1", "0", "0", "99", "9", "9", "1", "500",
@@ -526,10 +553,10 @@ TEST(CellResultsTest, OnlyAcceptedRunsCountAndTheOthersAreNumbered) {
   EXPECT_NEAR(cells[0].over_planned_us_per_task->median, 7.5, 1e-9);
   EXPECT_FALSE(cells[1].over_planned_us_per_task) << "no nominal lengths are known";
   EXPECT_EQ("\n" + CellTable(cells).Plain(), R"(
-cell                   accepted  triggers         makespan s  per s  overhead %  us/task over list  us/task over nominal  slip p99 ms  flags
----------------------  --------  --------  -----------------  -----  ----------  -----------------  --------------------  -----------  -------------
-sleep=1ms tasks=1000          2     1,000  1.10 [1.00..1.20]    950        3.00  4.50 [4.00..5.00]     7.50 [5.00..10.0]        0.250  cold
-sleep=1ms tasks=16000    1 of 2    16,000               16.0  1,000        2.00               4.20                     -        0.400  failures slip
+cell                   accepted  triggers         makespan s  per s  overhead %  us/task over list  us/task over nominal  slip p99 ms  floor p50/p99 ms, per s  flags
+---------------------  --------  --------  -----------------  -----  ----------  -----------------  --------------------  -----------  -----------------------  -------------
+sleep=1ms tasks=1000          2     1,000  1.10 [1.00..1.20]    950        3.00  4.50 [4.00..5.00]     7.50 [5.00..10.0]        0.250         1.00/2.00, 2,100  cold
+sleep=1ms tasks=16000    1 of 2    16,000               16.0  1,000        2.00               4.20                     -        0.400                        -  failures slip
 )");
 }
 

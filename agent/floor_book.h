@@ -1,0 +1,48 @@
+#ifndef ASSAY_AGENT_FLOOR_BOOK_H_
+#define ASSAY_AGENT_FLOOR_BOOK_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/calibration.h"
+
+namespace assay {
+
+// The floors of this agent, by null trigger and concurrency: measured when a share first asks, and again an hour later.
+// They are of this process, and so of one binary, kernel and boot. One is measured at a time. Loop's thread only.
+class FloorBook {
+ public:
+  explicit FloorBook(Calibration::Context context) : context_(std::move(context)) {}
+
+  // `done` gets the floor, at once or later; nothing if floors are not measured here, or not of this kind.
+  void Find(const v1::ShareSpec& spec, std::function<void(const std::optional<v1::Floor>&)> done);
+
+ private:
+  struct Kept {
+    v1::Floor floor;
+    int64_t measured_ns;
+  };
+  struct Wanted {
+    std::string key;
+    v1::ShareSpec spec;
+    NullTrigger null;
+    std::function<void(const std::optional<v1::Floor>&)> done;
+  };
+
+  const Kept* Fresh(const std::string& key) const;
+  void Next();
+
+  const Calibration::Context context_;
+  std::map<std::string, Kept> kept_;
+  std::deque<Wanted> wanted_;
+  std::shared_ptr<Calibration> now_;  // of the first that is wanted
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_AGENT_FLOOR_BOOK_H_

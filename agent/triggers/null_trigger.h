@@ -1,0 +1,25 @@
+#ifndef ASSAY_AGENT_TRIGGERS_NULL_TRIGGER_H_
+#define ASSAY_AGENT_TRIGGERS_NULL_TRIGGER_H_
+
+#include <optional>
+#include <string>
+
+#include "assay/v1/scenario.pb.h"
+
+namespace assay {
+
+// What a trigger's kind costs by itself: the same kind, with nothing to do. Every kind has its case in the .cc file.
+struct NullTrigger {
+  const char* kind;  // as scenarios name it
+  v1::Trigger trigger;
+  bool needs_echo = false;  // to be pointed at the agent's own echo server first
+};
+
+// Nothing: this kind has no null trigger yet.
+std::optional<NullTrigger> NullTriggerOf(const v1::Trigger& trigger);
+// `http`: HOST:PORT of the echo server.
+void PointAtEcho(v1::Trigger& null_trigger, const std::string& http);
+
+}  // namespace assay
+
+#endif  // ASSAY_AGENT_TRIGGERS_NULL_TRIGGER_H_
