@@ -206,7 +206,7 @@ GrpcClient::GrpcClient(EventLoop& loop) : state_(std::make_unique<State>(loop)) 
 GrpcClient::~GrpcClient() = default;
 
 void GrpcClient::Connect(GrpcTarget target, std::function<absl::Status(const Describe&)> also,
-                         std::function<void(absl::Status)> done) {
+                         const std::function<void(absl::Status)>& done) {
   State& state = *state_;
   const absl::Status started =
       StartThread(state.thread, [&state, target = std::move(target), also = std::move(also), done, loop = &state.loop] {

@@ -59,7 +59,7 @@ class GrpcClient {
   // here, but comes with the calls. Then runs `also`, which may block, on the client's thread; its status goes to
   // `done` on the loop's. Neither runs any more when the client is gone.
   void Connect(GrpcTarget target, std::function<absl::Status(const Describe&)> also,
-               std::function<void(absl::Status)> done);
+               const std::function<void(absl::Status)>& done);
   // `ended` is called once, in a later turn of the loop.
   void Start(const GrpcRequest& request, std::function<void(GrpcAnswer&&)> ended);
   // Ends all that is in flight, as cancelled.

@@ -59,6 +59,7 @@ std::optional<std::string> UnknownField(const Descriptor& type, const Struct& va
       continue;
     }
     std::vector<std::string> known;
+    known.reserve(static_cast<size_t>(type.field_count()));
     for (int i = 0; i < type.field_count(); ++i) known.push_back(type.field(i)->name());
     const std::string none = fmt::format("{} has no field '{}{}'", type.full_name(), path, key);
     if (const std::optional<std::string> nearest = NearestName(key, known))
@@ -87,10 +88,10 @@ absl::StatusOr<std::string> JsonEncoder::Encode(const std::string& json) const {
         unknown ? *unknown : fmt::format("it does not fit {}: {}", type_.full_name(), status.ToString()));
   }
   // Only messages of proto2 can lack something, and JSON does not look for it.
+  if (type_.file()->syntax() != google::protobuf::FileDescriptor::SYNTAX_PROTO2) return bytes;
   google::protobuf::DynamicMessageFactory factory;
   const std::unique_ptr<google::protobuf::Message> message(factory.GetPrototype(&type_)->New());
-  if (type_.file()->syntax() == google::protobuf::FileDescriptor::SYNTAX_PROTO2 &&
-      message->ParsePartialFromString(bytes) && !message->IsInitialized()) {
+  if (message->ParsePartialFromString(bytes) && !message->IsInitialized()) {
     return absl::InvalidArgumentError(
         fmt::format("it lacks what {} requires: {}", type_.full_name(), message->InitializationErrorString()));
   }
