@@ -8,7 +8,7 @@ import socket
 import subprocess
 import unittest
 
-from world import ASSAY, World, wait_for
+from world import ASSAY, SOURCE, World, wait_for
 
 
 class Engine:
@@ -243,6 +243,22 @@ sample: {{every: 1s, cooldown: 2s, containers: [box, "sho[r]t", late, nobody], c
         self.assertTrue(flags)
         self.assertIn("no cgroup matched 'containers: nobody'", flags[0][0])
         self.assertEqual(self.sql("select count(*) from container_rate where least(cores, net_rx_bytes_per_s, io_read_bytes_per_s) < 0"), [["0"]])
+
+
+    def test_the_demonstration_of_parallel_runs(self):
+        stack = [str(SOURCE / "scenarios" / "gust-shape" / "stack")]
+        environment = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}", "DELAY": "0.01"}
+        done = subprocess.run([*stack, "up"], env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        sets = [f"--set={key}.socket={self.socket}" for key in ("trigger.container", "hooks.before_run.compose", "sample")]
+        code, out, err = self.assay("run", SOURCE / "scenarios" / "gust-shape.yaml", "--agents", "1", *sets, "--set", "parallel=[3]", "--set", "blocks=2",
+                                    "--set", "sample.cooldown=1s")
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select count(*), count(distinct output) from trigger where outcome = 'ok' and convert_from(output, 'UTF8') like '{\"count\": 1000, %'"), [["6", "1"]])
+        self.assertEqual(self.sql("select container, count(*), bool_and(samples > 0) from container_usage group by 1 order by 1"),
+                         [["gust-shape-api-1", "2", "t"], ["gust-shape-engine-1", "2", "t"]])
+        self.assertEqual(subprocess.run([*stack, "down"], env=environment, check=False).returncode, 0)
+        self.assertEqual(self.docker("ps", "--all", "--quiet", "--filter", "label=com.docker.compose.project=gust-shape").stdout, b"")
 
 
 class Podman(Engine, World):
