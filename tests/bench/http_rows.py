@@ -88,7 +88,7 @@ class HttpRows:
             need("wrk")
         if "http-open" in options.rows:
             port = free_port()
-            self.slow = self.serve([os.path.join(options.build, "mock", "assay-mock"), "--listen", f"127.0.0.1:{port}", "--delay", "1s"], port)
+            self.slow = self.serve([os.path.join(options.build, "mock", "assay-mock"), "--listen", f"127.0.0.1:{port}", "--echo-delay", "1s"], port)
 
     def serve(self, argv, port):
         self.servers.append(Server(argv, port))
