@@ -16,6 +16,11 @@ namespace assay {
 namespace {
 
 constexpr int64_t kMsNs = 1'000'000;
+// libcurl looks for a connection to use again by going through all that it has: thousands in one pool would cost more
+// than the requests on them.
+constexpr size_t kTransfersPerPool = 128;
+// Of the second pool and on: each transfer holds one while it goes on.
+constexpr long kSmallBufferBytes = 4096;
 
 long CeilMs(int64_t ns) { return static_cast<long>((ns + kMsNs - 1) / kMsNs); }
 
@@ -39,8 +44,16 @@ bool SameOptions(const HttpRequest& a, const HttpRequest& b) {
 }  // namespace
 
 struct HttpClient::State {
+  // A multi handle, with the connections of its transfers.
+  struct Pool {
+    State* client = nullptr;
+    CURLM* multi = nullptr;
+    EventLoop::TimerId timer = 0;
+    bool due = false;  // libcurl wants to be called at once
+  };
   struct Transfer {
     CURL* easy = nullptr;
+    Pool* pool = nullptr;
     uint32_t slot = 0;
     uint32_t uses = 0;  // of the slot: tells an id from that of an earlier request
     bool idle = true;
@@ -62,35 +75,47 @@ struct HttpClient::State {
   struct Socket {
     uint32_t watched = 0;
     bool wanted = false;
+    Pool* pool = nullptr;
   };
 
-  State(EventLoop& on, size_t connections) : loop(on), multi(InitCurl() ? curl_multi_init() : nullptr) {
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &State::WantSocket);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &State::WantTimer);
-    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(std::max<size_t>(1, connections)));
+  State(EventLoop& on, size_t kept) : loop(on), kept_connections(std::max<size_t>(1, kept)) { InitCurl(); }
+
+  Pool& AddPool() {
+    Pool& pool = *pools.emplace_back(std::make_unique<Pool>());
+    pool.client = this;
+    pool.multi = curl_multi_init();
+    curl_multi_setopt(pool.multi, CURLMOPT_SOCKETFUNCTION, &State::WantSocket);
+    curl_multi_setopt(pool.multi, CURLMOPT_SOCKETDATA, &pool);
+    curl_multi_setopt(pool.multi, CURLMOPT_TIMERFUNCTION, &State::WantTimer);
+    curl_multi_setopt(pool.multi, CURLMOPT_TIMERDATA, &pool);
+    curl_multi_setopt(pool.multi, CURLMOPT_MAXCONNECTS,
+                      static_cast<long>(std::min(kept_connections, kTransfersPerPool)));
+    return pool;
   }
 
   ~State() {
-    loop.Cancel(timer);
     for (const std::unique_ptr<Transfer>& transfer : transfers) {
       loop.Cancel(transfer->first_byte_timer);
-      if (!transfer->idle) curl_multi_remove_handle(multi, transfer->easy);
+      if (!transfer->idle) curl_multi_remove_handle(transfer->pool->multi, transfer->easy);
       curl_slist_free_all(transfer->headers);
       curl_easy_cleanup(transfer->easy);
     }
-    curl_multi_cleanup(multi);
+    for (const std::unique_ptr<Pool>& pool : pools) {
+      curl_multi_cleanup(pool->multi);
+      loop.Cancel(pool->timer);
+    }
     for (const auto& [fd, socket] : sockets) loop.Unwatch(fd);
   }
 
-  static int WantSocket(CURL* /*easy*/, curl_socket_t fd, int what, void* self, void* /*of_socket*/) {
-    static_cast<State*>(self)->Want(fd, what);
+  static int WantSocket(CURL* /*easy*/, curl_socket_t fd, int what, void* pool, void* /*of_socket*/) {
+    auto* const wanting = static_cast<Pool*>(pool);
+    wanting->client->Want(*wanting, fd, what);
     return 0;
   }
 
-  void Want(curl_socket_t fd, int what) {
+  void Want(Pool& pool, curl_socket_t fd, int what) {
     Socket& socket = sockets[fd];
+    socket.pool = &pool;
     socket.wanted = what != CURL_POLL_REMOVE;
     if (!socket.wanted) return;
     const uint32_t events = (what != CURL_POLL_OUT ? EPOLLIN : 0U) | (what != CURL_POLL_IN ? EPOLLOUT : 0U);
@@ -111,7 +136,7 @@ struct HttpClient::State {
     }
     const int what = ((ready & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) | ((ready & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                      ((ready & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
-    Drive(fd, what);
+    Drive(*found->second.pool, fd, what);
   }
 
   static int CloseSocket(void* self, curl_socket_t fd) {
@@ -121,38 +146,49 @@ struct HttpClient::State {
     return close(fd);
   }
 
-  static int WantTimer(CURLM* /*multi*/, long timeout_ms, void* self) {
-    auto* const state = static_cast<State*>(self);
-    state->loop.Cancel(state->timer);
-    state->timer = 0;
-    state->due = timeout_ms == 0;
+  static int WantTimer(CURLM* /*multi*/, long timeout_ms, void* of) {
+    auto* const pool = static_cast<Pool*>(of);
+    State* const state = pool->client;
+    state->loop.Cancel(std::exchange(pool->timer, 0));
+    if (timeout_ms == 0) state->MarkDue(*pool);
     if (timeout_ms > 0) {
-      state->timer = state->loop.At(MonotonicNs() + timeout_ms * kMsNs, [state] {
-        state->timer = 0;
-        state->Drive(CURL_SOCKET_TIMEOUT, 0);
+      pool->timer = state->loop.At(MonotonicNs() + timeout_ms * kMsNs, [state, pool] {
+        pool->timer = 0;
+        state->Drive(*pool, CURL_SOCKET_TIMEOUT, 0);
       });
     }
     return 0;
   }
 
+  void MarkDue(Pool& pool) {
+    if (!std::exchange(pool.due, true)) due.push_back(&pool);
+  }
+
   // libcurl works, then those that are ended are told. They may start others: those are taken up here too, for libcurl
   // must not be entered from within itself.
-  void Drive(curl_socket_t fd, int what) {
+  void Drive(Pool& pool, curl_socket_t fd, int what) {
     if (std::exchange(driving, true)) return;
-    if (fd == CURL_SOCKET_TIMEOUT) due = false;
     int running = 0;
-    curl_multi_socket_action(multi, fd, what, &running);
-    TellEnded();
-    while (std::exchange(due, false)) {
-      curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
-      TellEnded();
-    }
+    curl_multi_socket_action(pool.multi, fd, what, &running);
+    TellEnded(pool);
+    DriveDue();
     driving = false;
   }
 
-  void TellEnded() {
+  void DriveDue() {
+    int running = 0;
+    while (!due.empty()) {
+      Pool& next = *due.back();
+      due.pop_back();
+      next.due = false;
+      curl_multi_socket_action(next.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+      TellEnded(next);
+    }
+  }
+
+  void TellEnded(Pool& pool) {
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    while (const CURLMsg* message = curl_multi_info_read(pool.multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       Transfer* transfer = nullptr;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
@@ -202,7 +238,7 @@ struct HttpClient::State {
       response.error = transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(result);
     }
 
-    curl_multi_remove_handle(multi, transfer.easy);
+    curl_multi_remove_handle(transfer.pool->multi, transfer.easy);
     loop.Cancel(transfer.first_byte_timer);
     transfer.first_byte_timer = 0;
     transfer.idle = true;
@@ -213,6 +249,7 @@ struct HttpClient::State {
   }
 
   void Begin(Transfer& transfer) {
+    CURLM* const multi = transfer.pool->multi;
     curl_multi_remove_handle(multi, transfer.easy);  // of no effect unless it is begun again
     transfer.error[0] = '\0';
     transfer.attempt_ns = MonotonicNs();
@@ -223,7 +260,7 @@ struct HttpClient::State {
       curl_easy_setopt(transfer.easy, CURLOPT_POSTFIELDS, transfer.request.body.data());
     }
     curl_multi_add_handle(multi, transfer.easy);
-    due = true;
+    MarkDue(*transfer.pool);
   }
 
   // In words of the limit and not of the time it took, so that the same cause has the same text.
@@ -269,7 +306,9 @@ struct HttpClient::State {
     Transfer& transfer = *transfers.back();
     transfer.slot = static_cast<uint32_t>(transfers.size() - 1);
     transfer.client = this;
+    transfer.pool = transfer.slot % kTransfersPerPool == 0 ? &AddPool() : pools.back().get();
     transfer.easy = curl_easy_init();
+    if (pools.size() > 1) curl_easy_setopt(transfer.easy, CURLOPT_BUFFERSIZE, kSmallBufferBytes);
     curl_easy_setopt(transfer.easy, CURLOPT_PRIVATE, &transfer);
     curl_easy_setopt(transfer.easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(transfer.easy, CURLOPT_NOPROGRESS, 1L);
@@ -330,14 +369,14 @@ struct HttpClient::State {
   }
 
   EventLoop& loop;
-  CURLM* const multi;
+  const size_t kept_connections;
+  std::vector<std::unique_ptr<Pool>> pools;
   std::vector<std::unique_ptr<Transfer>> transfers;
   std::vector<Transfer*> idle;
   absl::flat_hash_map<curl_socket_t, Socket> sockets;
   size_t in_flight = 0;
-  EventLoop::TimerId timer = 0;
-  bool due = false;      // libcurl wants to be called at once
-  bool driving = false;  // it is being called
+  std::vector<Pool*> due;
+  bool driving = false;  // libcurl is being called
 };
 
 HttpClient::HttpClient(EventLoop& loop, size_t connections) : state_(std::make_unique<State>(loop, connections)) {}
@@ -366,7 +405,10 @@ HttpClient::Id HttpClient::Start(HttpRequest request, std::function<void(HttpRes
                                                 });
   }
   state_->Begin(transfer);
-  state_->Drive(CURL_SOCKET_TIMEOUT, 0);
+  if (!std::exchange(state_->driving, true)) {
+    state_->DriveDue();
+    state_->driving = false;
+  }
   return id;
 }
 

@@ -48,7 +48,7 @@ struct HttpResponse {
   uint64_t received_bytes = 0;
 };
 
-// HTTP on the event loop, with a pool of connections that are kept alive: libcurl's multi interface, its sockets
+// HTTP on the event loop, with pools of connections that are kept alive: libcurl's multi interface, its sockets
 // watched by the loop. Everything happens on the loop's thread; nothing blocks it (names are resolved by a thread of
 // libcurl's).
 class HttpClient {

@@ -57,6 +57,22 @@ TEST_F(HttpTest, RequestsGoOverConnectionsThatAreKeptAlive) {
   EXPECT_EQ(connected, static_cast<size_t>(server.connections()));
 }
 
+// More than one pool of libcurl's holds.
+TEST_F(HttpTest, HundredsAtOnceAreAnsweredOnAsManyConnections) {
+  RequestServer server([](int fd, const std::string& request) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return Ok(fd, request.substr(0, request.find('\r')));
+  });
+  const Written written = Execute(Spec(server.Url("/$(index)"), 900, 300));
+  ASSERT_EQ(written.triggers.size(), 900U);
+  for (const v1::TriggerRecord& record : written.triggers) {
+    EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+    EXPECT_EQ(record.received_bytes(), ("GET /" + std::to_string(record.index()) + " HTTP/1.1").size());
+  }
+  EXPECT_GT(server.connections(), 128);
+  EXPECT_LE(server.connections(), 300);
+}
+
 TEST_F(HttpTest, MethodHeadersAndBodyAreTemplates) {
   RequestServer server([](int fd, const std::string& request) { return Ok(fd, request, "418 Teapot"); });
   v1::ShareSpec spec = Spec(server.Url("/"));
