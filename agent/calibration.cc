@@ -50,7 +50,7 @@ void Calibration::Records::Append(v1::Batch&& batch) {
 Calibration::Calibration(const Context& context, const v1::ShareSpec& spec, const NullTrigger& null)
     : context_(context),
       spec_(NullSpec(spec, null, context.for_ns)),
-      needs_echo_(null.needs_echo),
+      echo_protocol_(null.echo_protocol),
       batch_(context.loop, records_, spec.run_id()) {
   floor_.set_kind(null.kind);
   floor_.set_concurrency(spec_.slots());
@@ -64,12 +64,12 @@ void Calibration::Start(std::function<void(v1::Floor)> done) {
   patience_timer_ = context_.loop.At(MonotonicNs() + context_.for_ns + kPatienceNs, [this] {
     Fail(fmt::format("the null triggers did not end within {}", FormatDuration(context_.for_ns + kPatienceNs)));
   });
-  if (!needs_echo_) return Fire();
+  if (echo_protocol_.empty()) return Fire();
   if (context_.echo_argv.empty()) return Fail("this agent has no echo server");
-  echo_ = std::make_shared<EchoChild>(context_.loop, context_.spawner, context_.echo_argv);
-  echo_->Start([this](const absl::StatusOr<std::string>& http) {
-    if (!http.ok()) return Fail(fmt::format("no echo server: {}", std::string(http.status().message())));
-    PointAtEcho(*spec_.mutable_trigger(), *http);
+  echo_ = std::make_shared<EchoChild>(context_.loop, context_.spawner, context_.echo_argv, echo_protocol_);
+  echo_->Start([this](const absl::StatusOr<std::string>& address) {
+    if (!address.ok()) return Fail(fmt::format("no echo server: {}", std::string(address.status().message())));
+    PointAtEcho(*spec_.mutable_trigger(), *address);
     Fire();
   });
 }

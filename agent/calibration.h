@@ -61,7 +61,7 @@ class Calibration : public std::enable_shared_from_this<Calibration> {
 
   const Context context_;
   v1::ShareSpec spec_;
-  const bool needs_echo_;
+  const std::string echo_protocol_;  // empty: no echo server is needed
   v1::Floor floor_;
   std::function<void(v1::Floor)> done_;
   std::shared_ptr<EchoChild> echo_;

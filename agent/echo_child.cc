@@ -25,8 +25,10 @@ void KillAndReap(const Spawned& child) {
 
 }  // namespace
 
-EchoChild::EchoChild(EventLoop& loop, WorkThreads& spawner, std::vector<std::string> argv)
-    : loop_(loop), spawner_(spawner), argv_(std::move(argv)) {}
+EchoChild::EchoChild(EventLoop& loop, WorkThreads& spawner, std::vector<std::string> argv, const std::string& protocol)
+    : loop_(loop), spawner_(spawner), argv_(std::move(argv)), says_(fmt::format(" {}=", protocol)) {
+  argv_.push_back(protocol);
+}
 
 EchoChild::~EchoChild() {
   if (pipe_fd_ >= 0) {
@@ -79,18 +81,17 @@ void EchoChild::Read() {
   said_.append(buffer.data(), static_cast<size_t>(n));
   if (said_.find('\n') == std::string::npos) return;
   loop_.Unwatch(pipe_fd_);
-  constexpr std::string_view kHttp = "http=";
-  const size_t at = said_.find(kHttp);
+  const size_t at = said_.find(says_);
   if (at == std::string::npos) return Tell(absl::InternalError(fmt::format("{} said '{}'", argv_.front(), said_)));
-  const size_t begin = at + kHttp.size();
+  const size_t begin = at + says_.size();
   Tell(said_.substr(begin, said_.find_first_of(" \n", begin) - begin));
 }
 
 // Later: who asked may drop this then.
-void EchoChild::Tell(absl::StatusOr<std::string> http) {
+void EchoChild::Tell(absl::StatusOr<std::string> address) {
   if (!ready_) return;
-  loop_.Post([weak = weak_from_this(), ready = std::exchange(ready_, nullptr), http = std::move(http)] {
-    if (!weak.expired()) ready(http);
+  loop_.Post([weak = weak_from_this(), ready = std::exchange(ready_, nullptr), address = std::move(address)] {
+    if (!weak.expired()) ready(address);
   });
 }
 

@@ -18,20 +18,22 @@ namespace assay {
 // lives as long as this does. Loop's thread only.
 class EchoChild : public std::enable_shared_from_this<EchoChild> {
  public:
-  EchoChild(EventLoop& loop, WorkThreads& spawner, std::vector<std::string> argv);
+  // `protocol`, http or grpc, is appended to `argv`.
+  EchoChild(EventLoop& loop, WorkThreads& spawner, std::vector<std::string> argv, const std::string& protocol);
   ~EchoChild();  // kills it
 
-  // `ready` gets the address it serves HTTP on, once and later, or why there is none.
+  // `ready` gets the address it serves the protocol on, once and later, or why there is none.
   void Start(std::function<void(absl::StatusOr<std::string>)> ready);
 
  private:
   void Spawned(const absl::StatusOr<assay::Spawned>& spawned);
   void Read();
-  void Tell(absl::StatusOr<std::string> http);
+  void Tell(absl::StatusOr<std::string> address);
 
   EventLoop& loop_;
   WorkThreads& spawner_;
-  const std::vector<std::string> argv_;
+  std::vector<std::string> argv_;
+  const std::string says_;  // before the address
   std::function<void(absl::StatusOr<std::string>)> ready_;
   std::string said_;
   pid_t pid_ = -1;

@@ -59,7 +59,7 @@ struct Flags {
   uint32_t max_processes = 0;
   bool exit_with_parent = false;
   std::string calibrate = "300ms";
-  bool echo = false;
+  std::string echo;  // a protocol
   std::string log_level = "info";
   bool check = false;
   bool json = false;
@@ -134,10 +134,11 @@ int Run(const Agent::Options& options) {
   return exit_code;
 }
 
-int Echo() {
+int Echo(const std::string& protocol) {
   MockSettings settings;
   settings.http.listen = "127.0.0.1:0";
   settings.http.items = 0;
+  if (protocol == "grpc") settings.grpc.listen = settings.http.listen;
   return ServeMock(settings, /*json=*/false);
 }
 
@@ -189,7 +190,7 @@ int Main(int argc, char** argv) {
       ->type_name("DURATION")
       ->capture_default_str();
   // What the agent starts for itself while it calibrates; see EchoChild.
-  app.add_flag("--echo", flags.echo)->group("");
+  app.add_option("--echo", flags.echo)->check(CLI::IsMember({"http", "grpc"}))->group("");
   app.add_flag("--exit-with-parent", flags.exit_with_parent,
                "Stop (as by SIGTERM) when the process that started this one ends");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
@@ -207,9 +208,9 @@ int Main(int argc, char** argv) {
   }
   if (flags.json && !flags.check) return Usage("--json goes with --check only");
 
-  if (flags.echo) {
+  if (!flags.echo.empty()) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return getppid() == parent ? Echo() : 0;
+    return getppid() == parent ? Echo(flags.echo) : 0;
   }
 
   if (flags.name.empty()) {

@@ -25,7 +25,7 @@ std::optional<NullTrigger> NullTriggerOf(const v1::Trigger& trigger) {
     }
     case v1::Trigger::kHttp: {
       null.kind = "http";
-      null.needs_echo = true;
+      null.echo_protocol = "http";
       v1::HttpTrigger& http = *null.trigger.mutable_http();
       http.set_method("GET");
       http.set_version(v1::HttpTrigger::HTTP1);
@@ -34,13 +34,23 @@ std::optional<NullTrigger> NullTriggerOf(const v1::Trigger& trigger) {
       ok.set_to(200);
       return null;
     }
+    case v1::Trigger::kGrpc: {
+      null.kind = "grpc";
+      null.echo_protocol = "grpc";
+      v1::GrpcTrigger& grpc = *null.trigger.mutable_grpc();
+      grpc.set_method("assay.mock.v1.Echo/Call");
+      // How many calls share one connection bounds their rate.
+      grpc.set_connections(trigger.grpc().connections());
+      return null;
+    }
     default:
       return std::nullopt;
   }
 }
 
-void PointAtEcho(v1::Trigger& null_trigger, const std::string& http) {
-  if (null_trigger.has_http()) null_trigger.mutable_http()->set_url("http://" + http + "/echo");
+void PointAtEcho(v1::Trigger& null_trigger, const std::string& address) {
+  if (null_trigger.has_http()) null_trigger.mutable_http()->set_url("http://" + address + "/echo");
+  if (null_trigger.has_grpc()) null_trigger.mutable_grpc()->set_target(address);
 }
 
 }  // namespace assay

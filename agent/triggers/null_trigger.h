@@ -12,13 +12,13 @@ namespace assay {
 struct NullTrigger {
   const char* kind;  // as scenarios name it
   v1::Trigger trigger;
-  bool needs_echo = false;  // to be pointed at the agent's own echo server first
+  const char* echo_protocol = "";  // it is to be pointed at the agent's own echo server of this protocol first
 };
 
-// Nothing: this kind has no null trigger yet.
+// Nothing: this kind has no null trigger.
 std::optional<NullTrigger> NullTriggerOf(const v1::Trigger& trigger);
-// `http`: HOST:PORT of the echo server.
-void PointAtEcho(v1::Trigger& null_trigger, const std::string& http);
+// `address`: HOST:PORT of the echo server.
+void PointAtEcho(v1::Trigger& null_trigger, const std::string& address);
 
 }  // namespace assay
 

@@ -4,7 +4,7 @@ SELECT a.name AS agent, a.host, f.kind, f.concurrency, f.rate_per_s, f.service_p
        f.error, f.floor_id
 FROM assay.floor f JOIN assay.agent a USING (agent_id);
 COMMENT ON VIEW assay.floors IS 'What each kind of trigger costs on each agent by itself: triggers that do nothing, so many at once. A run whose figures are near these tells of the harness, not of its target';
-COMMENT ON COLUMN assay.floors.kind IS 'Kind of trigger: sleep (of 0), exec and container (true), http (an echo on the agent''s own host)';
+COMMENT ON COLUMN assay.floors.kind IS 'Kind of trigger: sleep (of 0), exec and container (true), http and grpc (an echo on the agent''s own host)';
 COMMENT ON COLUMN assay.floors.concurrency IS 'Triggers in flight at once: the share''s part of a closed loop''s concurrency, at most 256; 1 for open loops';
 COMMENT ON COLUMN assay.floors.rate_per_s IS 'Triggers per second; null if it could not be measured';
 COMMENT ON COLUMN assay.floors.service_p50_ms IS 'Median of finished - started, milliseconds';

@@ -106,9 +106,9 @@ class Floors(World):
     """What the harness itself costs, beside what is measured."""
 
     def test_runs_near_the_floor_say_so_and_it_is_measured_once(self):
-        mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--echo-delay", "100ms"], "mock")
+        mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--echo-delay", "100ms"], "mock")
         line = wait_for(lambda: mock.text().split("\n")[0] if "\n" in mock.text() else "", "the mock listens")
-        address = line.split("http=")[1]
+        http, grpc = (word.split("=")[1] for word in line.split()[1:])
         code, out, err = self.assay("run", self.write("floors.yaml", f"""
 name: floors
 blocks: 2
@@ -116,16 +116,17 @@ agents: {{count: 2}}
 targets:
   trues: {{trigger: {{exec: {{argv: ["true"]}}}}}}
   sleeps: {{trigger: {{sleep: {{for: 50ms}}}}}}
-  slow: {{trigger: {{http: {{url: "http://{address}/echo"}}}}}}
+  slow: {{trigger: {{http: {{url: "http://{http}/echo"}}}}}}
+  calls: {{trigger: {{grpc: {{target: "{grpc}", method: assay.mock.v1.Echo/Call}}}}}}
 load: {{closed: {{concurrency: 4}}, triggers: 60}}
 trigger: {{timeout: 60s}}
 """), "--json")
         self.assertEqual(code, 0, out + err)
-        # Two agents, three kinds, and two runs of each.
+        # Two agents, four kinds, and two runs of each.
         self.assertEqual(self.sql("select kind, count(*), min(concurrency), max(concurrency), bool_and(latest and error = '') from floors group by 1 order by 1"),
-                         [[kind, "2", "2", "2", "t"] for kind in ("exec", "http", "sleep")])
+                         [[kind, "2", "2", "2", "t"] for kind in ("exec", "grpc", "http", "sleep")])
         self.assertEqual(self.sql("select count(*) from floors where rate_per_s <= 0 or service_p50_ms < 0 or service_p99_ms < service_p50_ms"), [["0"]])
-        self.assertEqual(self.sql("select count(*), count(floor_id) from share"), [["12", "12"]])
+        self.assertEqual(self.sql("select count(*), count(floor_id) from share"), [["16", "16"]])
         flagged = dict(self.sql("select target, count(*) from run_summary where 'at_floor' = any(flags) group by 1"))
         self.assertEqual(flagged, {"trues": "2"})
         detail = self.sql("select detail from flags where code = 'at_floor' limit 1")[0][0]
@@ -135,7 +136,7 @@ trigger: {{timeout: 60s}}
         for cell in end["cells"]:
             self.assertGreater(cell["floor_per_s"]["median"], 0)
             self.assertLess(cell["floor_p50_ms"]["median"], 100 if cell["target"] != "trues" else 1e9)
-        self.assertEqual(self.sql("select count(*) from trigger"), [["360"]], "null triggers are no rows")
+        self.assertEqual(self.sql("select count(*) from trigger"), [["480"]], "null triggers are no rows")
 
     def test_a_floor_that_cannot_be_measured_is_told_and_rejects_nothing(self):
         self.database()

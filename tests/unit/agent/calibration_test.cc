@@ -33,6 +33,14 @@ class CalibrationTest : public ExecutorTest {
     return spec;
   }
 
+  static v1::ShareSpec CallSpec(int64_t run_id) {
+    v1::ShareSpec spec = SleepSpec(run_id, 3, 2, 0);
+    v1::GrpcTrigger& grpc = *spec.mutable_trigger()->mutable_grpc();
+    grpc.set_target("127.0.0.1:1");
+    grpc.set_method("some.Service/Call");
+    return spec;
+  }
+
   Executor::Options options_{.agent_name = "alpha", .sampler = {}, .calibrate_ns = 50 * kMs};
 };
 
@@ -91,6 +99,22 @@ TEST_F(CalibrationTest, AFloorThatCannotBeMeasuredSaysWhyAndStopsNothing) {
   EXPECT_EQ(Children(), 0U) << "the echo server goes with its calibration";
 }
 
+// As the agent itself has it: its own program is the echo server.
+TEST_F(CalibrationTest, RequestsAndCallsAreMeasuredAtTheAgentsOwnEcho) {
+  options_.echo_argv = {ASSAY_BINARY_DIR "/agent/assay-agent", "--echo"};
+  Restart(options_);
+  for (const v1::ShareSpec& spec : {RequestSpec(1), CallSpec(2)}) {
+    const v1::Floor floor = FloorOf(spec);
+    EXPECT_EQ(floor.error(), "");
+    EXPECT_EQ(floor.kind(), spec.run_id() == 1 ? "http" : "grpc");
+    EXPECT_EQ(floor.concurrency(), 2U);
+    EXPECT_GT(floor.triggers(), 0U);
+    EXPECT_GT(floor.service_p50_ns(), 0);
+  }
+  Restart(options_);
+  EXPECT_EQ(Children(), 0U) << "the echo server goes with its calibration";
+}
+
 TEST_F(CalibrationTest, AShareThatIsCancelledMeanwhileEnds) {
   options_.calibrate_ns = 500 * kMs;
   Restart(options_);
@@ -113,6 +137,21 @@ TEST_F(CalibrationTest, TheExecutorMayGoWhileItLasts) {
   Restart(options_);
   OnLoop([] {});  // what was just being started is met, and killed, by what it posted
   EXPECT_EQ(Children(), 0U);
+}
+
+TEST(NullTrigger, OfACallIsAnEmptyMessageOverAsManyConnections) {
+  v1::Trigger trigger;
+  v1::GrpcTrigger& grpc = *trigger.mutable_grpc();
+  grpc.set_target("db:7000");
+  grpc.set_method("orders.Orders/Place");
+  grpc.set_json("{}");
+  grpc.set_tls(true);
+  grpc.set_connections(4);
+  auto null = NullTriggerOf(trigger);
+  ASSERT_TRUE(null);
+  PointAtEcho(null->trigger, "127.0.0.1:1234");
+  EXPECT_EQ(null->trigger.grpc().ShortDebugString(),
+            "target: \"127.0.0.1:1234\" method: \"assay.mock.v1.Echo/Call\" connections: 4");
 }
 
 TEST(NullTrigger, OfAContainerIsTrueInTheSameOne) {
