@@ -19,7 +19,8 @@ class FloorBook {
  public:
   explicit FloorBook(Calibration::Context context) : context_(std::move(context)) {}
 
-  // `done` gets the floor, at once or later; nothing if floors are not measured here, or not of this kind.
+  // `done` gets the floor, at once or later; nothing if floors are not measured here, or not of this kind. Where the
+  // spec says whose floor it wants, one that is known already will not do.
   void Find(const v1::ShareSpec& spec, std::function<void(const std::optional<v1::Floor>&)> done);
 
  private:
@@ -31,10 +32,11 @@ class FloorBook {
     std::string key;
     v1::ShareSpec spec;
     NullTrigger null;
+    int64_t since_ns;  // measured earlier will not do
     std::function<void(const std::optional<v1::Floor>&)> done;
   };
 
-  const Kept* Fresh(const std::string& key) const;
+  const Kept* Find(const std::string& key, int64_t since_ns) const;
   void Next();
 
   const Calibration::Context context_;

@@ -32,6 +32,7 @@ int AssayMain(int argc, const char* const* argv) {
   AddCheckVerb(app, action);
   AddSweepVerbs(app, action);
   AddAgentsVerb(app, action);
+  AddCalibrateVerb(app, action);
   AddExportVerb(app, action);
   AddSqlVerb(app, action);
   AddUpVerb(app, action);

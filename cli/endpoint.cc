@@ -22,19 +22,26 @@ void AddEndpointOptions(CLI::App& verb, EndpointOptions& options) {
   verb.add_flag("--json", options.json, "Print JSON lines (docs/json.md)");
 }
 
-absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool stored) {
-  Endpoint endpoint;
+absl::StatusOr<std::string> NamedCoordinator(const EndpointOptions& options) {
   std::string address = options.coordinator;
   const char* from_environment = std::getenv("ASSAY_COORDINATOR");
   // A --data on the command line means this machine, whatever the environment says.
   if (address.empty() && options.data_dir.empty() && from_environment != nullptr) address = from_environment;
-  if (!address.empty()) {
-    if (const absl::Status good = CheckHostPort(address); !good.ok()) {
-      return absl::InvalidArgumentError(fmt::format("{} {}",
-                                                    options.coordinator.empty() ? "ASSAY_COORDINATOR" : "--coordinator",
-                                                    std::string_view(good.message().data(), good.message().size())));
-    }
-    endpoint.client = std::make_unique<ControlClient>(address);
+  if (address.empty()) return address;
+  if (const absl::Status good = CheckHostPort(address); !good.ok()) {
+    return absl::InvalidArgumentError(fmt::format("{} {}",
+                                                  options.coordinator.empty() ? "ASSAY_COORDINATOR" : "--coordinator",
+                                                  std::string_view(good.message().data(), good.message().size())));
+  }
+  return address;
+}
+
+absl::StatusOr<Endpoint> FindEndpoint(const EndpointOptions& options, bool stored) {
+  Endpoint endpoint;
+  const absl::StatusOr<std::string> named = NamedCoordinator(options);
+  if (!named.ok()) return named.status();
+  if (!named->empty()) {
+    endpoint.client = std::make_unique<ControlClient>(*named);
     return endpoint;
   }
   const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.data_dir);

@@ -24,6 +24,9 @@ struct EndpointOptions {
 };
 void AddEndpointOptions(CLI::App& verb, EndpointOptions& options);
 
+// --coordinator, else ASSAY_COORDINATOR; empty: neither, or a --data that says it is the local stack.
+absl::StatusOr<std::string> NamedCoordinator(const EndpointOptions& options);
+
 // A coordinator to talk to, and the local stack if one was started for the moment.
 struct Endpoint {
   std::unique_ptr<LocalStack> stack;  // ends after the client

@@ -99,6 +99,7 @@ class Follower {
 
   // After a lost connection all results come again: only what is new, or judged anew, is shown.
   void TakeResult(const v1::RunResult& run) {
+    if (!options_.show_results) return;
     const auto known = results_.find(run.run_id());
     if (known == results_.end() || known->second.SerializeAsString() != run.SerializeAsString()) printer_.Result(run);
     results_[run.run_id()] = run;

@@ -16,7 +16,8 @@ namespace assay {
 
 struct FollowOptions {
   bool cancel_on_interrupt = false;  // else an interrupt only ends the watching
-  LocalStack* stack = nullptr;       // ours: its deaths are reported
+  bool show_results = true;
+  LocalStack* stack = nullptr;  // ours: its deaths are reported
 };
 
 struct Followed {

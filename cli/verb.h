@@ -17,6 +17,7 @@ using Action = std::function<int()>;
 void AddRunVerb(CLI::App& app, Action& action);
 void AddSweepVerbs(CLI::App& app, Action& action);
 void AddAgentsVerb(CLI::App& app, Action& action);
+void AddCalibrateVerb(CLI::App& app, Action& action);
 void AddExportVerb(CLI::App& app, Action& action);
 void AddCheckVerb(CLI::App& app, Action& action);
 void AddSchemaVerb(CLI::App& app, Action& action);

@@ -41,6 +41,15 @@ bool WriteInParts(grpc::ServerWriter<v1::SweepProgress>& writer, v1::SweepProgre
   return writer.Write(progress);
 }
 
+// A run brings its floor along, so there must be one, with the least that can be fired.
+void KeepFloorsOnly(Plan& plan) {
+  for (PlannedCell& cell : plan.cells) {
+    *cell.spec.mutable_floor_of() = cell.spec.trigger();
+    cell.spec.clear_trigger();
+    cell.spec.mutable_trigger()->mutable_sleep()->mutable_length()->set_fixed_ns(0);
+  }
+}
+
 }  // namespace
 
 class ControlService::Impl final : public v1::ControlService::Service {
@@ -57,9 +66,10 @@ class ControlService::Impl final : public v1::ControlService::Service {
       if (file == request->files().end()) return absl::NotFoundError("the request came without it");
       return file->second;
     };
-    const absl::StatusOr<Plan> plan = LoadScenario(request->scenario_yaml(), request->file_name(),
-                                                   {request->sets().begin(), request->sets().end()}, read);
+    absl::StatusOr<Plan> plan = LoadScenario(request->scenario_yaml(), request->file_name(),
+                                             {request->sets().begin(), request->sets().end()}, read);
     if (!plan.ok()) return ToGrpc(plan.status());
+    if (request->floors_only()) KeepFloorsOnly(*plan);
     SweepRow sweep;
     sweep.state = "pending";
     sweep.scenario_yaml = request->scenario_yaml();

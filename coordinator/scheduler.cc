@@ -63,6 +63,7 @@ v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& ce
   spec.set_duration_ns(cell.spec.load().duration_ns());
   if (cell.spec.load().has_open()) *spec.mutable_open() = cell.spec.load().open();
   *spec.mutable_trigger() = cell.spec.trigger();
+  if (cell.spec.has_floor_of()) *spec.mutable_floor_of() = cell.spec.floor_of();
   if (share.samples) *spec.mutable_sampling() = cell.spec.sampling();
   return spec;
 }

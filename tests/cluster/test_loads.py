@@ -2,12 +2,13 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
 import unittest
 
-from world import AGENT, BUILD, World, wait_for
+from world import AGENT, ASSAY, BUILD, World, wait_for
 
 
 class StallingServer:
@@ -137,6 +138,66 @@ trigger: {{timeout: 60s}}
             self.assertGreater(cell["floor_per_s"]["median"], 0)
             self.assertLess(cell["floor_p50_ms"]["median"], 100 if cell["target"] != "trues" else 1e9)
         self.assertEqual(self.sql("select count(*) from trigger"), [["480"]], "null triggers are no rows")
+
+    def floors(self, *words):
+        """What `assay calibrate` says, by agent and kind, and how it ends."""
+        code, out, err = self.assay("calibrate", "--json", *words)
+        lines = [json.loads(line) for line in out.splitlines()]
+        return {(one["agent"], one["kind"]): one for one in lines if one["type"] == "floor"}, code, out + err
+
+    def test_floors_can_be_measured_by_themselves_and_anew(self):
+        kinds = ("sleep", "exec", "http", "grpc")
+        floors, code, said = self.floors("--concurrency", "4")
+        self.assertEqual(code, 0, said)
+        self.assertEqual(sorted(kind for _, kind in floors), sorted(kinds * 2), "two local agents")
+        for floor in floors.values():
+            self.assertEqual((floor["concurrency"], floor["error"]), (4, None))
+            self.assertGreater(floor["rate_per_s"], 0)
+            self.assertGreaterEqual(floor["service_p99_ms"], floor["service_p50_ms"])
+            self.assertRegex(floor["measured_at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        self.assertEqual(self.sql("select count(*), bool_and(latest) from floors"), [["8", "t"]])
+        self.assertEqual(self.sql("select count(*) from sweep"), [["0"]], "its runs are none of anybody's results")
+        code, out, err = self.assay("calibrate", "--kinds", "exec,sleep", "--concurrency", "4")
+        self.assertEqual(code, 0, out + err)
+        table = out[out.index("\nagent"):].split("\n")
+        self.assertRegex(table[1], r"^agent +kind +in flight +per s +p50 ms +p99 ms +measured \(UTC\)")
+        self.assertEqual(len([line for line in table if " exec " in line or " sleep " in line]), 4, out)
+
+    def test_agents_of_a_cluster_are_chosen_and_those_without_a_floor_are_told(self):
+        self.database()
+        coordinator = self.coordinator()
+        to = ("--coordinator", coordinator.address)
+        _, code, said = self.floors(*to)
+        self.assertEqual(code, 1, said)
+        self.assertIn("no agent is connected", said)
+        for name, flags in (("quick", ["--calibrate", "50ms"]), ("plain", ["--calibrate", "0"]), ("hasty", ["--calibrate", "1ns"])):
+            self.agent(coordinator.address, name, flags=flags, labels=(f"is={name}",))
+        wait_for(lambda: all(a["state"] == "connected" for a in self.agents(coordinator.address).values()) and len(self.agents(coordinator.address)) == 3,
+                 "the agents are there")
+        _, code, said = self.floors(*to, "--select", "is=slow")
+        self.assertEqual(code, 1, said)
+        self.assertIn("no agent with is=slow is connected", said)
+        first, code, said = self.floors(*to, "--select", "is=quick", "--kinds", "exec")
+        self.assertEqual(code, 0, said)
+        self.assertEqual(list(first), [("quick", "exec")])
+        floors, code, said = self.floors(*to, "--kinds", "exec")
+        self.assertEqual(code, 3, said)
+        self.assertGreater(floors["quick", "exec"]["measured_at"], first["quick", "exec"]["measured_at"], "known, but measured anew")
+        self.assertEqual(floors["quick", "exec"]["concurrency"], 16)
+        self.assertIn("--calibrate 0", floors["plain", "exec"]["error"])
+        self.assertIsNone(floors["plain", "exec"]["rate_per_s"])
+        self.assertEqual(floors["hasty", "exec"]["error"], "not one null trigger was fired")
+
+    def test_an_interrupt_ends_it_and_leaves_no_sweep(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "slow", flags=["--calibrate", "3s"])
+        wait_for(lambda: self.agents(coordinator.address), "the agent is there")
+        calibrate = self.start([ASSAY, "calibrate", "--coordinator", coordinator.address], "calibrate")
+        wait_for(lambda: self.psql("select 1 from assay.run"), "it has begun")
+        calibrate.send(signal.SIGINT)
+        self.assertEqual(calibrate.wait(), 130, calibrate.text())
+        self.assertEqual(self.psql("select count(*) from assay.sweep"), [["0"]])
 
     def test_a_floor_that_cannot_be_measured_is_told_and_rejects_nothing(self):
         self.database()

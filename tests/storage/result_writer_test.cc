@@ -290,6 +290,9 @@ TEST_F(ResultWriterTest, AFloorIsKeptOnceAndNamedByEachShareItHeldFor) {
       Value("SELECT concat_ws('|', agent, kind, concurrency, rate_per_s, service_p50_ms, service_p99_ms, triggers, "
             "measured_at AT TIME ZONE 'UTC', latest, f.error) FROM share JOIN floors f USING (floor_id)"),
       "a|exec|2|1500.5|1.25|4|300|2023-11-14 22:13:20|t|");
+  EXPECT_EQ(Value("SELECT concat_ws('|', agent, slots > 0, kind, concurrency, rate_per_s, error) FROM run_floors WHERE "
+                  "kind IS NOT NULL"),
+            "a|t|exec|2|1500.5|");
   v1::Batch unknown = NextBatch("s", run_.run_id);
   unknown.mutable_share_start()->mutable_floor()->set_kind("container");
   unknown.mutable_share_start()->mutable_floor()->set_concurrency(2);

@@ -973,6 +973,7 @@ TEST_F(CliTest, HelpOfEveryVerbHasAnExampleAndTheExitCodes) {
                                                        {"sweep", "cancel"},
                                                        {"sweep", "rm"},
                                                        {"agents"},
+                                                       {"calibrate"},
                                                        {"export"},
                                                        {"sql"},
                                                        {"up"},
@@ -1000,6 +1001,27 @@ TEST_F(CliTest, HelpIsAVerbToo) {
   const Ran wrong = Assay({"help", "rnu"});
   EXPECT_EQ(wrong.code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("there is no command 'rnu'; did you mean 'run'?"));
+}
+
+TEST_F(CliTest, CalibrateRefusesWhatItCannotMeasureBeforeAnythingIsStarted) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"--kinds", "exec,htp"}, "--kinds 'htp': there is no such kind of trigger; did you mean 'http'?"},
+      {{"--kinds", "sql"}, "there are sleep, exec, http, grpc and container"},
+      {{"--kinds", "sleep,container"}, "with --container NAME"},
+      {{"--select", "role"}, "--select 'role': write key=value"},
+      {{"--concurrency", "0"}, "--concurrency"},
+      {{"--concurrency", "257"}, "--concurrency"},
+      {{"--coordinator", "http://head:7420"}, "is a URL"},
+      {{"--select", "disk=ssd"}, "disk=ssd, but local agents have role=load"}};
+  for (const auto& [words, message] : wrong) {
+    std::vector<std::string> arguments = {"calibrate"};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    const Ran ran = Assay(arguments);
+    EXPECT_EQ(ran.code, 2) << words[1];
+    EXPECT_THAT(ran.err, HasSubstr(message));
+    EXPECT_EQ(ran.out, "");
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(data_.path()));
 }
 
 TEST_F(CliTest, AnAddressThatIsAUrlIsRefusedWithTheMend) {

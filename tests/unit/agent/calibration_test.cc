@@ -60,6 +60,20 @@ TEST_F(CalibrationTest, TheFloorOfAKindAndConcurrencyIsMeasuredOnceAndToldWithEa
   EXPECT_EQ(FloorOf(SleepSpec(4, 3, 2, kMs)).kind(), "sleep");
 }
 
+TEST_F(CalibrationTest, AShareThatSaysWhoseFloorItWantsGetsItAnew) {
+  v1::ShareSpec spec = SleepSpec(1, 3, 2, 0);
+  spec.mutable_floor_of()->mutable_exec()->add_argv("another");
+  const v1::Floor first = FloorOf(spec);
+  EXPECT_EQ(first.kind(), "exec");
+  EXPECT_EQ(first.error(), "");
+  spec.set_run_id(2);
+  const v1::Floor anew = FloorOf(spec);
+  EXPECT_EQ(anew.kind(), "exec");
+  EXPECT_GT(anew.measured_wall_ns(), first.measured_wall_ns());
+  // It is as good for those that follow as one that was measured for them.
+  EXPECT_EQ(FloorOf(ExecSpec(3, 3, 2, {"true"})).SerializeAsString(), anew.SerializeAsString());
+}
+
 TEST_F(CalibrationTest, ItIsBoundedInNumberAndConcurrency) {
   const v1::Floor many = FloorOf(SleepSpec(1, 2000, 1000, 0));
   EXPECT_EQ(many.concurrency(), 256U);
