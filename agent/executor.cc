@@ -10,6 +10,7 @@
 #include "agent/floor_book.h"
 #include "agent/hook_runner.h"
 #include "agent/memory_of_ended.h"
+#include "agent/run_cgroups.h"
 #include "agent/share.h"
 #include "agent/stray_reaper.h"
 #include "agent/work_threads.h"
@@ -70,7 +71,7 @@ struct Executor::State {
 
   void Prepare(const v1::ShareSpec& spec) {
     const auto share = std::make_shared<Share>(
-        spec, Share::Context{loop, sink, spawner, disk, lease, floors, options.agent_name, options.sampler,
+        spec, Share::Context{loop, sink, spawner, disk, lease, floors, run_cgroups, options.agent_name, options.sampler,
                              options.max_processes, options.max_sockets, [this] { Changed(); }});
     shares.emplace(spec.run_id(), share);
     share->Prepare();
@@ -105,6 +106,7 @@ struct Executor::State {
   // Two: while one waits for its child to begin, the other gets the next one ready.
   WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};
   WorkThreads disk{{.name = "assay-disk"}};
+  RunCgroups run_cgroups{options.sampler, options.agent_name};
   FiringLease lease;
   FloorBook floors{{.loop = loop,
                     .spawner = spawner,

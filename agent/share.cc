@@ -26,6 +26,8 @@ Share::Share(const v1::ShareSpec& spec, Context context)
                    [this] { Fired(); }}) {}
 
 Share::~Share() {
+  // As with the executor's: the load's end then only meets what was really started.
+  if (run_cgroup_) run_cgroup_->StopSpawning();
   context_.loop.Cancel(t0_timer_);
   context_.loop.Cancel(end_timer_);
 }
@@ -48,8 +50,33 @@ absl::Status Share::Validate() const {
 void Share::Prepare() {
   if (const absl::Status valid = Validate(); !valid.ok()) return Refuse(valid);
   if (spec_.slots() == 0) return Begin(std::nullopt);
+  if (!spec_.sampling().run()) return PrepareLoad();
+  if (spec_.trigger().has_exec()) return MakeRunCgroup();
+  run_cgroup_missing_ = "its triggers are no processes of the agent";
+  PrepareLoad();
+}
+
+// First of all, as the trigger's kind gets its spawner.
+void Share::MakeRunCgroup() {
+  context_.disk.Post(
+      [&loop = context_.loop, &cgroups = context_.run_cgroups, weak = weak_from_this(), run_id = spec_.run_id()] {
+        loop.Post([weak, made = cgroups.Make(run_id)] {
+          const std::shared_ptr<Share> self = weak.lock();
+          if (!self) return;
+          if (made.ok()) {
+            self->run_cgroup_ = *made;
+          } else {
+            self->run_cgroup_missing_ = std::string(made.status().message());
+          }
+          self->PrepareLoad();
+        });
+      });
+}
+
+void Share::PrepareLoad() {
   load_.Prepare({.loop = context_.loop,
-                 .spawner = context_.spawner,
+                 .spawner = run_cgroup_ ? run_cgroup_->spawner() : context_.spawner,
+                 .run_cgroup = run_cgroup_.get(),
                  .spec = spec_,
                  .agent_name = context_.agent_name,
                  .max_processes = context_.max_processes,
@@ -88,7 +115,9 @@ void Share::Begin(const std::optional<v1::Floor>& floor) {
         if (const std::shared_ptr<Share> self = weak.lock()) self->samples_.Add(std::move(readings));
       });
     };
-    sampler_ = std::make_shared<Sampler>(context_.sampler, spec_.sampling(), std::move(sink));
+    SamplerOptions options = context_.sampler;
+    if (run_cgroup_) options.run_cgroup = run_cgroup_->directories();
+    sampler_ = std::make_shared<Sampler>(std::move(options), spec_.sampling(), std::move(sink));
   }
   v1::Batch batch;
   batch.set_run_id(spec_.run_id());
@@ -250,14 +279,16 @@ void Share::EndAt(int64_t monotonic_ns) {
 }
 
 // Only with nothing in flight. The sampler's last reading reaches the loop before its summary does, and both before the
-// share's end.
+// share's end. The run's cgroup is there until that reading.
 void Share::End() {
   if (state_ == State::kEnding || Over()) return;
   state_ = State::kEnding;
   context_.loop.Cancel(t0_timer_);
   context_.loop.Cancel(end_timer_);
-  context_.disk.Post([&loop = context_.loop, weak = weak_from_this(), sampler = sampler_] {
-    loop.Post([weak, summary = sampler ? sampler->Stop() : Sampler::Summary()] {
+  context_.disk.Post([&loop = context_.loop, weak = weak_from_this(), sampler = sampler_, cgroup = run_cgroup_] {
+    const Sampler::Summary summary = sampler ? sampler->Stop() : Sampler::Summary();
+    if (cgroup) cgroup->Remove();
+    loop.Post([weak, summary] {
       if (const std::shared_ptr<Share> self = weak.lock()) self->WriteEnd(summary);
     });
   });
@@ -273,6 +304,8 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
   end.set_error(error_);
   end.set_interrupted(interrupted_);
   for (const std::string& pattern : summary.unmatched_cgroups) end.add_unmatched_cgroups(pattern);
+  if (run_cgroup_) run_cgroup_missing_ = run_cgroup_->Missing();
+  if (!run_cgroup_missing_.empty()) end.add_unmatched_cgroups(fmt::format("{}; {}", kRunCgroup, run_cgroup_missing_));
   // Without a T0 nothing was fired, and readings have no instant to be told from: they are left out.
   if (t0_ns_) {
     end.set_clock_offset_ns(clock_.offset_ns);

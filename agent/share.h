@@ -12,6 +12,7 @@
 #include "agent/firing_lease.h"
 #include "agent/floor_book.h"
 #include "agent/record_batch.h"
+#include "agent/run_cgroups.h"
 #include "agent/sample_buffer.h"
 #include "agent/sampler/sampler.h"
 #include "agent/share_load.h"
@@ -32,6 +33,7 @@ class Share : public std::enable_shared_from_this<Share> {
     WorkThreads& disk;  // the loop never waits for the spool or the sampler
     const FiringLease& lease;
     FloorBook& floors;
+    RunCgroups& run_cgroups;  // on the disk's thread
     std::string agent_name;
     SamplerOptions sampler;
     uint32_t max_processes;
@@ -64,6 +66,8 @@ class Share : public std::enable_shared_from_this<Share> {
   enum class State { kPreparing, kReady, kRunning, kFired, kEnding, kEnded, kRefused };
 
   absl::Status Validate() const;
+  void MakeRunCgroup();
+  void PrepareLoad();
   void Calibrate();
   void Begin(const std::optional<v1::Floor>& floor);
   void Begun(const absl::Status& begun);
@@ -87,6 +91,9 @@ class Share : public std::enable_shared_from_this<Share> {
   RecordBatch batch_;
   SampleBuffer samples_;
   std::shared_ptr<Sampler> sampler_;  // the disk's thread starts and stops it
+  std::shared_ptr<RunCgroup>
+      run_cgroup_;                  // the disk's thread makes and removes it; none: not asked for, or not to be had
+  std::string run_cgroup_missing_;  // why
 
   std::optional<int64_t> t0_ns_;  // monotonic
   ClockOffset::Estimate clock_{};

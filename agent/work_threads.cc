@@ -13,8 +13,9 @@ namespace assay {
 WorkThreads::WorkThreads(Options options) {
   threads_.reserve(options.threads);
   for (size_t i = 0; i < options.threads; ++i) {
-    threads_.emplace_back([this, ahead = options.ahead_of_triggers] {
+    threads_.emplace_back([this, ahead = options.ahead_of_triggers, begin = options.begin] {
       if (ahead) RunAheadOfTriggers();
+      if (begin) begin();
       Work();
     });
     pthread_setname_np(threads_.back().native_handle(), options.name);

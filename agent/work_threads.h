@@ -18,7 +18,8 @@ class WorkThreads {
   struct Options {
     const char* name;  // at most 15 letters, for ps and perf
     size_t threads = 1;
-    bool ahead_of_triggers = false;  // see priority.h
+    bool ahead_of_triggers = false;         // see priority.h
+    std::function<void()> begin = nullptr;  // on each of them, before its first task
   };
   explicit WorkThreads(Options options);
   ~WorkThreads();  // Stop

@@ -172,7 +172,9 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
       const std::string reason = why == std::string::npos ? "" : pattern.substr(why);
       judgement.Add(
           "cgroup_missing", "warning",
-          pattern.starts_with("@")
+          pattern.starts_with("run;")
+              ? fmt::format("agent {}: not all that the run's processes used is counted as 'run'{}", s.agent, reason)
+          : pattern.starts_with("@")
               ? fmt::format("agent {} has no cgroup of the name '{}', or it is gone; start it with --cgroup {}=PATH",
                             s.agent, pattern, pattern.substr(1))
               : fmt::format("agent {}: no cgroup matched '{}'{}", s.agent, pattern.substr(0, why), reason));

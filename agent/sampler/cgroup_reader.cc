@@ -48,18 +48,30 @@ bool OutOfDescriptors(int error) { return error == EMFILE || error == ENFILE || 
 
 absl::StatusOr<std::unique_ptr<CgroupReader>> CgroupReader::Open(const CgroupLayout& layout, std::string path,
                                                                  DescriptorBudget& budget) {
+  std::map<std::string, std::string> directories;
+  for (const std::string& hierarchy : layout.Hierarchies())
+    directories.emplace(hierarchy, path == "/" ? hierarchy : hierarchy + path);
+  return Open(layout, std::move(path), directories, budget);
+}
+
+absl::StatusOr<std::unique_ptr<CgroupReader>> CgroupReader::Open(
+    const CgroupLayout& layout, std::string path, const std::map<std::string, std::string>& directories_by_hierarchy,
+    DescriptorBudget& budget) {
   std::unique_ptr<CgroupReader> reader(new CgroupReader(std::move(path), budget));
   reader->genuine_ = layout.genuine;
-  const std::string below = reader->path_ == "/" ? "" : reader->path_;
-  const std::vector<std::string> hierarchies = layout.Hierarchies();
-  for (const std::string& hierarchy : hierarchies) reader->directories_.push_back({hierarchy + below, Descriptor()});
+  std::vector<std::string> hierarchies = layout.Hierarchies();
+  std::erase_if(hierarchies,
+                [&](const std::string& hierarchy) { return !directories_by_hierarchy.contains(hierarchy); });
+  for (const std::string& hierarchy : hierarchies)
+    reader->directories_.push_back({directories_by_hierarchy.at(hierarchy), Descriptor()});
   for (const CgroupFile& kind : CgroupFilesOf(layout.kind)) {
     if (reader->path_ == "/" && !kind.on_root) continue;
     const auto mounted = layout.v1.find(kind.hierarchy);
     if (kind.hierarchy != kUnified && mounted == layout.v1.end()) continue;
     const std::string& mount = kind.hierarchy == kUnified ? layout.v2 : mounted->second;
-    const auto directory = std::find(hierarchies.begin(), hierarchies.end(), mount) - hierarchies.begin();
-    reader->files_.push_back({&kind, static_cast<size_t>(directory), Descriptor()});
+    const auto directory = std::find(hierarchies.begin(), hierarchies.end(), mount);
+    if (directory == hierarchies.end()) continue;
+    reader->files_.push_back({&kind, static_cast<size_t>(directory - hierarchies.begin()), Descriptor()});
   }
   const bool complete = reader->OpenAll();
   const auto& directories = reader->directories_;

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ class CgroupReader {
   // `path` is below the cgroup root, with a leading "/". NotFound: no hierarchy has it. ResourceExhausted: out of file
   // descriptors. `budget` must outlive the reader.
   static absl::StatusOr<std::unique_ptr<CgroupReader>> Open(const CgroupLayout& layout, std::string path,
+                                                            DescriptorBudget& budget);
+  // One whose path is not the same in all hierarchies: where each is mounted -> its directory. `path` is its name.
+  static absl::StatusOr<std::unique_ptr<CgroupReader>> Open(const CgroupLayout& layout, std::string path,
+                                                            const std::map<std::string, std::string>& directories,
                                                             DescriptorBudget& budget);
   ~CgroupReader();
   CgroupReader(const CgroupReader&) = delete;

@@ -50,6 +50,7 @@ class CgroupSource : public Source {
         devices_(options.sys_root),
         patterns_(sampling, options.aliases),
         lookup_(options, sampling),
+        run_cgroup_(options.run_cgroup),
         wake_(epoll_create1(EPOLL_CLOEXEC)),
         alarm_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
         namespaces_(options.proc_root) {
@@ -141,6 +142,7 @@ class CgroupSource : public Source {
     const int64_t begin_ns = MonotonicNs();
     std::set<std::string> found = patterns_.Find(hierarchies_);
     found.merge(lookup_.Find(hierarchies_));
+    if (!run_cgroup_.empty()) found.insert(kRunCgroup);
     for (auto& [path, sampled] : sampled_) OpenMissing(*sampled);
     std::vector<std::string> opened;
     for (const std::string& path : found) {
@@ -167,7 +169,8 @@ class CgroupSource : public Source {
   }
 
   std::unique_ptr<SampledCgroup> Open(const std::string& path) {
-    auto sampled = SampledCgroup::Open(layout_, path, lookup_.Of(path), budget_, namespaces_);
+    auto sampled = path == kRunCgroup ? SampledCgroup::OpenRun(layout_, run_cgroup_, budget_, namespaces_)
+                                      : SampledCgroup::Open(layout_, path, lookup_.Of(path), budget_, namespaces_);
     if (absl::IsResourceExhausted(sampled.status())) TellExhausted();
     if (!sampled.ok()) return nullptr;
     if ((*sampled)->death_fd() >= 0) Watch((*sampled)->death_fd());
@@ -225,6 +228,7 @@ class CgroupSource : public Source {
   TextBuffer buffer_;
   CgroupPatterns patterns_;
   ContainerLookup lookup_;
+  const std::map<std::string, std::string> run_cgroup_;
   Descriptor wake_;   // an epoll of what lookup_ wakes for, of the deaths and of alarm_
   Descriptor alarm_;  // for a walk that had to wait
   DescriptorBudget budget_;
@@ -239,7 +243,10 @@ class CgroupSource : public Source {
 }  // namespace
 
 std::unique_ptr<Source> MakeCgroupSource(const SamplerOptions& options, const v1::Sampling& sampling) {
-  if (sampling.cgroups().empty() && sampling.units().empty() && ContainerSelection(sampling).empty()) return nullptr;
+  if (sampling.cgroups().empty() && sampling.units().empty() && ContainerSelection(sampling).empty() &&
+      options.run_cgroup.empty()) {
+    return nullptr;
+  }
   return std::make_unique<CgroupSource>(options, sampling);
 }
 

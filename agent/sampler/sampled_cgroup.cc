@@ -8,6 +8,7 @@
 
 #include "agent/sampler/container_path.h"
 #include "agent/sampler/host_parsers.h"
+#include "agent/sampler/sampler.h"
 #include "common/clock.h"
 
 namespace assay {
@@ -35,6 +36,16 @@ absl::StatusOr<std::unique_ptr<SampledCgroup>> SampledCgroup::Open(const CgroupL
   sampled->reader_ = *std::move(reader);
   sampled->container_ = std::move(container);
   sampled->FindProcess();
+  return sampled;
+}
+
+absl::StatusOr<std::unique_ptr<SampledCgroup>> SampledCgroup::OpenRun(
+    const CgroupLayout& layout, const std::map<std::string, std::string>& directories, DescriptorBudget& budget,
+    NetworkNamespaces& namespaces) {
+  auto reader = CgroupReader::Open(layout, kRunCgroup, directories, budget);
+  if (!reader.ok()) return reader.status();
+  std::unique_ptr<SampledCgroup> sampled(new SampledCgroup(budget, namespaces));
+  sampled->reader_ = *std::move(reader);
   return sampled;
 }
 

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,6 +41,11 @@ class SampledCgroup {
   static absl::StatusOr<std::unique_ptr<SampledCgroup>> Open(const CgroupLayout& layout, const std::string& path,
                                                              std::optional<Container> container,
                                                              DescriptorBudget& budget, NetworkNamespaces& namespaces);
+  // The run's own, called kRunCgroup.
+  static absl::StatusOr<std::unique_ptr<SampledCgroup>> OpenRun(const CgroupLayout& layout,
+                                                                const std::map<std::string, std::string>& directories,
+                                                                DescriptorBudget& budget,
+                                                                NetworkNamespaces& namespaces);
   ~SampledCgroup();
   SampledCgroup(const SampledCgroup&) = delete;
   SampledCgroup& operator=(const SampledCgroup&) = delete;

@@ -15,6 +15,9 @@
 
 namespace assay {
 
+// What the samples of the run's own cgroup are called, wherever that is.
+inline constexpr char kRunCgroup[] = "run";
+
 struct SamplerOptions {
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string proc_root = "/proc";
@@ -25,6 +28,8 @@ struct SamplerOptions {
   std::string docker_root = "/var/lib/docker";  // where container engines keep what they know,
   std::string podman_root = "/var/lib/containers/storage";  // for names that no engine tells
   std::string log_root = "/var/log";                        // with the kubelet's pods/ and containers/
+  // The run's own cgroup: where a hierarchy is mounted -> its directory there. Empty: none.
+  std::map<std::string, std::string> run_cgroup;
 };
 
 // What was read at one time. Instants are absolute monotonic ns; the share rebases them to T0.

@@ -58,6 +58,7 @@ class ExecTrigger final : public TriggerKind {
     options.request.cwd = names_.Expand(exec_.cwd(), index);
     options.stdin_bytes = names_.Expand(exec_.stdin(), index);
     options.timeout_ns = context_.spec.trigger().timeout_ns();
+    options.cgroup = context_.run_cgroup;
 
     auto process = std::make_shared<Process>(context_.loop, context_.spawner);
     Process* const key = process.get();

@@ -111,6 +111,7 @@ void Process::Launch() {
     const absl::StatusOr<Spawned> child = Spawn(options_.request);
     end_.start = child.status();
     if (child.ok()) {
+      if (options_.cgroup != nullptr) options_.cgroup->Adopt(child->pid);
       pid_ = child->pid;
       pidfd_ = child->pidfd;
       pipe_fd_ = std::exchange(ends[0], -1);

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "agent/event_loop.h"
+#include "agent/run_cgroup.h"
 #include "agent/work_threads.h"
 #include "common/bounded_output.h"
 #include "common/spawn.h"
@@ -40,9 +41,10 @@ struct ProcessEnd {
 class Process : public std::enable_shared_from_this<Process> {
  public:
   struct Options {
-    SpawnRequest request;     // its descriptors are set here
-    std::string stdin_bytes;  // empty: /dev/null
-    int64_t timeout_ns = 0;   // since it existed; 0: none
+    SpawnRequest request;         // its descriptors are set here
+    std::string stdin_bytes;      // empty: /dev/null
+    int64_t timeout_ns = 0;       // since it existed; 0: none
+    RunCgroup* cgroup = nullptr;  // that it is to be in, and whose spawner it is started on; must outlive it
   };
   Process(EventLoop& loop, WorkThreads& spawner);
   ~Process();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/event_loop.h"
+#include "agent/run_cgroup.h"
 #include "agent/work_threads.h"
 #include "assay/v1/agent.pb.h"
 #include "assay/v1/record.pb.h"
@@ -18,7 +19,8 @@ namespace assay {
 // What a kind of trigger gets from the share that it fires for.
 struct TriggerContext {
   EventLoop& loop;
-  WorkThreads& spawner;  // the only threads that start processes
+  WorkThreads& spawner;             // the only threads that start processes
+  RunCgroup* run_cgroup = nullptr;  // for the processes, if the run has one; the spawner is its
   v1::ShareSpec spec;
   std::string agent_name;
   uint32_t max_processes;  // that may be in flight on this agent; 0: no such bound

@@ -67,6 +67,8 @@ v1::Sampling ReadSample(const YamlNode& node) {
   message.set_cooldown_ns(DurationValueNs(Find(node, "cooldown"), kDefaultCooldownNs));
   const YamlNodePtr host = Find(node, "host");
   message.set_host(host == nullptr || host->text == "true");
+  const YamlNodePtr run = Find(node, "run");
+  message.set_run(run != nullptr && run->text == "true");
   if (const YamlNodePtr where = Find(node, "where")) *message.mutable_where() = Labels(*where);
   if (const YamlNodePtr cgroups = Find(node, "cgroups")) {
     for (const YamlNodePtr& glob : cgroups->items) message.add_cgroups(TextValue(*glob));

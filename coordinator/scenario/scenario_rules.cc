@@ -236,6 +236,7 @@ const Shape kSampleShape{
         {"every", &kSampleEvery, "time between two samples; default: 1s"},
         {"cooldown", &kCooldown, "sampling goes on this long after the last trigger; default: 5s"},
         {"host", &kBoolean, "sample the host too; default: true"},
+        {"run", &kBoolean, "the processes of exec triggers, in a cgroup of their own, as 'run'; default: false"},
         {"where", &kLabels, "labels; default: the agents that fire"},
         {"cgroups", &kCgroups, "path globs below the cgroup root, or @alias"},
         {"containers", &kNameGlobs, "containers by name or glob, or by 12 digits of the id or more"},

@@ -339,7 +339,7 @@ COMMENT ON COLUMN assay.sample.agent_id IS 'Agent that read it';
 COMMENT ON COLUMN assay.sample.tick IS 'Number of the sampling tick, from 0; a reading between two ticks (a container was started, or died) has that of the first';
 COMMENT ON COLUMN assay.sample.read_begin_ns IS 'Before the read, nanoseconds since T0';
 COMMENT ON COLUMN assay.sample.read_end_ns IS 'After the read, nanoseconds since T0';
-COMMENT ON COLUMN assay.sample.cgroup IS 'Path below the cgroup root';
+COMMENT ON COLUMN assay.sample.cgroup IS 'Path below the cgroup root; run: the one that holds the processes of the run''s triggers (sample.run)';
 COMMENT ON COLUMN assay.sample.inode IS 'Identity of the cgroup''s directory: a new one is a new series';
 COMMENT ON COLUMN assay.sample.cpu_usage_ns IS 'CPU time used, nanoseconds';
 COMMENT ON COLUMN assay.sample.cpu_user_ns IS 'CPU time used in user mode, nanoseconds';
@@ -389,7 +389,7 @@ COMMENT ON TABLE assay.series IS 'What the samples of one cgroup are of: one row
 COMMENT ON COLUMN assay.series.sweep_id IS 'Sweep it belongs to';
 COMMENT ON COLUMN assay.series.run_id IS 'Run it belongs to';
 COMMENT ON COLUMN assay.series.agent_id IS 'Agent that sampled it';
-COMMENT ON COLUMN assay.series.cgroup IS 'Path below the cgroup root';
+COMMENT ON COLUMN assay.series.cgroup IS 'Path below the cgroup root; run: the one that holds the processes of the run''s triggers (sample.run)';
 COMMENT ON COLUMN assay.series.inode IS 'Identity of the cgroup''s directory: a new one is a new series';
 COMMENT ON COLUMN assay.series.started_ns IS 'When the container''s first process was started, nanoseconds since T0, to the kernel''s 10 ms; null if it is no container, or its processes cannot be seen';
 COMMENT ON COLUMN assay.series.container IS 'Name of the container, or the first 12 digits of its id where nothing on the host tells a name; null if it is none';

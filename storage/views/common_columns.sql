@@ -63,7 +63,7 @@ DECLARE
     "pod": "Kubernetes pod of the container",
     "pod_namespace": "Kubernetes namespace of the pod",
     "unit": "systemd unit whose cgroup this is, or that it lies in",
-    "cgroup": "Path below the cgroup root",
+    "cgroup": "Path below the cgroup root; run: the one that holds the processes of the run''s triggers (sample.run)",
     "inode": "Identity of the cgroup: a new one is a new series",
     "tick": "Number of the sampling tick, from 0",
     "at": "When the interval''s last sample was read",

@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from world import AGENT, ASSAY, COORDINATOR, PATIENCE_S, Proxy, World, as_server_user, children_of, postgres_bin, wait_for
+from world import AGENT, ASSAY, COORDINATOR, PATIENCE_S, Proxy, World, alive, as_server_user, children_of, postgres_bin, wait_for
 
 SLEEPS = """
 name: sleeps
@@ -22,6 +22,19 @@ trigger: {{sleep: {{for: {{uniform: [1ms, 10ms]}}}}}}
 sample: {{every: 100ms, cooldown: 200ms, host: true}}
 on_agent_loss: {on_loss}
 """
+
+
+def own_cgroup():
+    """The directory of this process's cgroup where CPU time is counted."""
+    lines = [line.split(":", 2) for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
+    v1 = [path for _, controllers, path in lines if "cpuacct" in controllers.split(",")]
+    v2 = [path for number, _, path in lines if number == "0"]
+    mount = next((m for m in ("/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct") if v1 and os.path.isdir(m)), "/sys/fs/cgroup")
+    own = pathlib.Path(mount + (v1 or v2 or ["/"])[0])
+    return own if own.is_dir() else pathlib.Path(mount)
+
+
+OWN_CGROUP = own_cgroup()
 
 
 class Hosts(World):
@@ -147,6 +160,59 @@ class Hosts(World):
         count, distinct, lost = self.psql(f"select count(*), count(distinct index), count(*) filter (where outcome = 'lost') from assay.trigger where run_id = {run}")[0]
         self.assertEqual((count, distinct), ("6000", "6000"))
         self.assertGreater(int(lost), 0)
+
+    def test_the_processes_that_a_killed_agent_left_behind_end_with_its_next_start(self):
+        """Of a run whose processes are in a cgroup of their own, which also counts them."""
+        name = f"b-{os.getpid()}"
+        try:
+            below = OWN_CGROUP / "assay-probe"
+            below.mkdir()
+            below.rmdir()
+        except OSError as error:
+            self.skipTest(f"no cgroup can be made here: {error}")
+        self.database()
+        coordinator = self.coordinator(flags=self.fast_lease())
+        victim = self.agent(coordinator.address, name)
+        scenario = self.write("left.yaml", """
+name: left
+blocks: 1
+load: {closed: {concurrency: 3}, triggers: 3}
+trigger: {exec: {argv: [sh, -c, "head -c 60000000 /dev/zero | md5sum > /dev/null; setsid sleep 1000 & sleep $(seconds)"]}}
+grid: {seconds: [0.5, 1000]}
+sample: {every: 100ms, cooldown: 200ms, run: true}
+on_agent_loss: fail
+""")
+        sweep = self.start_sweep(coordinator.address, scenario, "seconds=1000")
+        run = self.wait_run(sweep, "running")
+        inside = OWN_CGROUP / f"assay/agent-{name}/run-{run}"
+
+        def sleeping():
+            found = []
+            for pid in (inside / "cgroup.procs").read_text().split():
+                try:
+                    found += [int(pid)] * (pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+                except OSError:
+                    pass
+            return found
+
+        left = wait_for(lambda: len(found := sleeping()) == 6 and found, "all sleep")
+        victim.kill()
+        self.assertTrue(all(alive(pid) for pid in left))
+        successor = self.agent(coordinator.address, name)
+        wait_for(lambda: not any(alive(pid) for pid in left), "they end")
+        wait_for(lambda: f"that an earlier agent '{name}' left behind" in successor.text(), "it says so")
+        self.assertFalse(inside.exists())
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        sweep = self.start_sweep(coordinator.address, scenario, "seconds=0.5")
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        cpu, triggers = self.psql(f"select max(cpu_usage_ns), (select sum(cpu_ns) from assay.trigger where sweep_id = {sweep}) from assay.sample "
+                                  f"where sweep_id = {sweep} and cgroup = 'run'")[0]
+        self.assertGreaterEqual(int(cpu), int(triggers) * 0.9)
+        self.assertEqual(self.psql(f"select cgroup from assay.series where sweep_id = {sweep}"), [["run"]])
+        self.assertNotIn("cgroup_missing", {code for code, _ in self.flags(sweep)})
+        successor.send(signal.SIGTERM)
+        self.assertEqual(successor.wait(), 0)
+        self.assertFalse(inside.parent.exists())
 
     def test_an_agent_that_never_comes_back_is_given_up_after_its_lease(self):
         self.database()

@@ -74,7 +74,7 @@ hooks:
   after_sweep: {argv: [./done], where: coordinator}
   before_run: {argv: [./reset, "$(run)", "$(tasks)"], env: {A: "$(block)"}, cwd: /tmp, where: coordinator}
   after_run: {argv: [./tidy, "$(run)"], where: coordinator}
-sample: {every: 250ms, cooldown: 2s, host: false, where: {role: target}, cgroups: ["/system.slice/*", "@postgres"],
+sample: {every: 250ms, cooldown: 2s, host: false, run: true, where: {role: target}, cgroups: ["/system.slice/*", "@postgres"],
   containers: [web, "db-*", 4], compose: [shop, shop/db], labels: {com.example.role: db}, units: ["user@*.service"], pods: [prod/api-*], socket: /run/podman.sock}
 on_agent_loss: {repeat: 3}
 limits: {failures: 1%, slip_p99: 5ms, start_skew: 20ms}
@@ -113,6 +113,7 @@ limits: {failures: 1%, slip_p99: 5ms, start_skew: 20ms}
   EXPECT_TRUE(cell.after_run().on_coordinator());
   EXPECT_EQ(cell.sampling().every_ns(), 250'000'000);
   EXPECT_EQ(cell.sampling().cooldown_ns(), 2'000'000'000);
+  EXPECT_TRUE(cell.sampling().run());
   EXPECT_FALSE(cell.sampling().host());
   EXPECT_EQ(cell.sampling().where().labels().at("role"), "target");
   EXPECT_THAT(cell.sampling().cgroups(), ElementsAre("/system.slice/*", "@postgres"));
@@ -140,6 +141,7 @@ TEST(Scenario, DefaultsAreThoseOfTheReference) {
   EXPECT_EQ(plan.cells[0].params_json, "{}");
   EXPECT_EQ(plan.cells[0].spec.sampling().every_ns(), 1'000'000'000);
   EXPECT_EQ(plan.cells[0].spec.sampling().cooldown_ns(), 5'000'000'000);
+  EXPECT_FALSE(plan.cells[0].spec.sampling().run());
   EXPECT_TRUE(plan.cells[0].spec.sampling().host());
   EXPECT_FALSE(plan.cells[0].spec.sampling().has_where());
   EXPECT_FALSE(MustLoad(kBase).cells[0].spec.has_sampling());

@@ -1,5 +1,6 @@
 #include "coordinator/verdict.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -228,6 +229,9 @@ TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
   f.facts.shares[1].unmatched_cgroups = {"containers: web; no engine answers"};
   EXPECT_NE(f.Judged().flags[0].detail.find("no cgroup matched 'containers: web'; no engine answers"),
             std::string::npos);
+  f.facts.shares[1].unmatched_cgroups = {"run; cannot make /x/assay"};
+  EXPECT_THAT(f.Judged().flags[0].detail,
+              testing::EndsWith("not all that the run's processes used is counted as 'run'; cannot make /x/assay"));
   for (RunFacts::Share& share : f.facts.shares) share.samples = false;
   EXPECT_EQ(f.Flags(), Codes{"not_sampled:warning"});
 }

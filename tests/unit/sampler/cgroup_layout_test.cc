@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/sampler/own_cgroup.h"
 #include "tests/unit/sampler/cgroup_tree.h"
 
 namespace assay {
@@ -79,6 +80,30 @@ TEST(CgroupLayout, V2BelowTheRootWithoutV1) {
   EXPECT_EQ(layout.Name(), "v2");
   EXPECT_EQ(layout.v2, tree.At("unified").string());
   EXPECT_THAT(layout.Measures(), Not(Contains("pressure")));
+}
+
+TEST(OwnCgroups, AreNotEverywhereOfTheSamePath) {
+  const CgroupTree tree;
+  tree.MountAllV1();
+  tree.MountV2("unified", "");
+  tree.Mkdir("memory/a/b");
+  tree.Mkdir("cpu,cpuacct/c");
+  tree.Write(
+      "proc/self/cgroup",
+      "9:name=systemd:/x\n5:blkio:/host/path\n4:memory:/a/b\n3:pids:/../up\n2:cpu,cpuacct:/c\nnonsense\n0::/c\n");
+  const std::map<std::string, std::string> own = OwnCgroups(DetectCgroupLayout(tree.root()), tree.At("proc"));
+  EXPECT_THAT(own, UnorderedElementsAre(Pair(tree.At("blkio").string(), tree.At("blkio").string()),
+                                        Pair(tree.At("memory").string(), tree.At("memory/a/b").string()),
+                                        Pair(tree.At("cpu,cpuacct").string(), tree.At("cpu,cpuacct/c").string())));
+}
+
+TEST(OwnCgroups, OfV2) {
+  const CgroupTree tree;
+  tree.MountV2("cgroup", "cpu memory");
+  tree.Mkdir("cgroup/a.service");
+  tree.Write("proc/self/cgroup", "0::/a.service\n");
+  EXPECT_THAT(OwnCgroups(DetectCgroupLayout(tree.At("cgroup")), tree.At("proc")),
+              UnorderedElementsAre(Pair(tree.At("cgroup").string(), tree.At("cgroup/a.service").string())));
 }
 
 TEST(CgroupLayout, OfThisHost) {

@@ -51,6 +51,25 @@ class CgroupReaderTest : public ::testing::Test {
   v1::CgroupSample sample_;
 };
 
+TEST_F(CgroupReaderTest, OneWithAPathOfItsOwnInEachHierarchy) {
+  tree_.MountAllV1();
+  tree_.MountV2("unified", "");
+  for (const char* path : {"/a/b", "/run"}) tree_.AddV1(path);
+  tree_.Write("memory/elsewhere/run/memory.max_usage_in_bytes", "77\n");
+  tree_.Write("unified/run/cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n");
+  const auto reader = CgroupReader::Open(DetectCgroupLayout(tree_.root()), "run",
+                                         {{tree_.At("cpu,cpuacct").string(), tree_.At("cpu,cpuacct/a/b").string()},
+                                          {tree_.At("memory").string(), tree_.At("memory/elsewhere/run").string()}},
+                                         budget_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ASSERT_EQ(Read(**reader), Result::kRead);
+  EXPECT_EQ(sample_.cgroup(), "run");
+  EXPECT_EQ(sample_.cpu_usage_ns(), 1'500'000'123);
+  EXPECT_EQ(sample_.memory_peak_bytes(), 77);
+  EXPECT_EQ(sample_.pids(), -1) << "a hierarchy that it is not in";
+  EXPECT_EQ(sample_.cpu_some_us(), -1) << "likewise";
+}
+
 TEST_F(CgroupReaderTest, V2) {
   tree_.MountV2("", "cpu memory io pids");
   tree_.AddV2("a/b");
