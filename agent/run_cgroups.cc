@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/cgroup_controllers.h"
 #include "agent/sampler/own_cgroup.h"
 
 namespace assay {
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kRunPrefix[] = "run-";
+constexpr char kSelf[] = "/self";
 
 std::string Parent(const std::string& directory) { return fs::path(directory).parent_path().string(); }
 
@@ -46,6 +48,7 @@ RunCgroups::RunCgroups(const SamplerOptions& options, const std::string& agent_n
 RunCgroups::~RunCgroups() {
   if (!lock_.ok()) return;
   for (const auto& [hierarchy, directory] : agents_) {
+    rmdir((directory + kSelf).c_str());  // an earlier agent's; one does not come out of its own again
     rmdir(directory.c_str());
     rmdir(Parent(directory).c_str());  // stays if other agents have theirs in it
   }
@@ -96,6 +99,11 @@ absl::StatusOr<std::shared_ptr<RunCgroup>> RunCgroups::Make(int64_t run_id) {
     missing.Update(status);
   }
   if (made.empty()) return missing;
+  if (kind_ == CgroupLayout::Kind::kV2) {
+    const std::string& agent = agents_.begin()->second;
+    const std::string all = Parent(agent);
+    missing.Update(EnableControllersBelow(Parent(all), {all, agent}, agent + kSelf));
+  }
   return std::make_shared<RunCgroup>(std::move(made), kind_ == CgroupLayout::Kind::kV2, std::string(missing.message()));
 }
 

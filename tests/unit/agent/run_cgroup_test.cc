@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "agent/run_cgroups.h"
 #include "agent/sampler/own_cgroup.h"
@@ -45,6 +46,11 @@ std::vector<v1::CgroupSample> RunSamples(const Written& written) {
 
 std::vector<std::string> Unmatched(const Written& written) {
   return {written.end->unmatched_cgroups().begin(), written.end->unmatched_cgroups().end()};
+}
+
+std::string TextOf(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool Runs(pid_t pid) {
@@ -208,6 +214,14 @@ TEST_F(PlainRunCgroupTest, IsSampledAsRunBesideTheOthers) {
   const std::string directory = "cgroup/own/assay/agent-alpha/run-5";
   tree_.AddV2(directory);
   tree_.Write(directory + "/cgroup.procs", "");
+  // The agent is alone in its cgroup, and has to leave it before its children can have controllers.
+  tree_.Write("cgroup/own/cgroup.type", "domain\n");
+  tree_.Write("cgroup/own/cgroup.procs", std::to_string(getpid()) + "\n");
+  tree_.Write("cgroup/own/cgroup.controllers", "cpu io memory pids\n");
+  const std::string self = "cgroup/own/assay/agent-alpha/self/cgroup.procs";
+  tree_.Write(self, "");
+  for (const char* cgroup : {"", "/assay", "/assay/agent-alpha"})
+    tree_.Write("cgroup/own" + std::string(cgroup) + "/cgroup.subtree_control", "");
   v1::ShareSpec spec = Sampled(ExecSpec(5, 1, 1, {"true"}));
   spec.mutable_sampling()->add_cgroups("/own");
   Begin(spec);
@@ -224,11 +238,30 @@ TEST_F(PlainRunCgroupTest, IsSampledAsRunBesideTheOthers) {
   tree_.Remove(directory);
   const Written written = Finish(spec);
   EXPECT_THAT(Unmatched(written), IsEmpty());
+  EXPECT_EQ(TextOf(tree_.At(self)), std::to_string(getpid()));
+  for (const char* cgroup : {"", "/assay", "/assay/agent-alpha"}) {
+    EXPECT_EQ(TextOf(tree_.At("cgroup/own" + std::string(cgroup) + "/cgroup.subtree_control")), "+memory +io +pids ");
+  }
   ASSERT_FALSE(RunSamples(written).empty());
   EXPECT_EQ(RunSamples(written)[0].memory_peak_bytes(), 9'999'000);
   EXPECT_NE(RunSamples(written)[0].inode(), 0U);
   EXPECT_TRUE(std::any_of(written.cgroups.begin(), written.cgroups.end(),
                           [](const v1::CgroupSample& sample) { return sample.cgroup() == "/own"; }));
+}
+
+TEST_F(PlainRunCgroupTest, WhereOthersAreInTheAgentsCgroupItSaysWhatIsNotCounted) {
+  const std::string directory = "cgroup/own/assay/agent-alpha/run-5";
+  tree_.Write("cgroup/own/cgroup.type", "domain\n");
+  tree_.Write("cgroup/own/cgroup.procs", std::to_string(getpid()) + "\n1\n");
+  tree_.Write("cgroup/own/cgroup.controllers", "cpu io memory pids\n");
+  tree_.Write(directory + "/cgroup.procs", "");
+  const v1::ShareSpec spec = Sampled(ExecSpec(5, 1, 1, {"true"}));
+  Begin(spec);
+  WaitForPhase(5, v1::FIRED);
+  tree_.Remove(directory);
+  EXPECT_THAT(Unmatched(Finish(spec)),
+              ElementsAre(testing::AllOf(StartsWith("run; memory, I/O and processes are not counted below "),
+                                         HasSubstr("start the agent alone in a cgroup"))));
 }
 
 TEST_F(PlainRunCgroupTest, WhereItMayNotBeMadeTheRunGoesOnAndSaysWhy) {
