@@ -37,8 +37,13 @@ absl::Status MakeDirectory(const std::string& directory) {
 
 RunCgroups::RunCgroups(const SamplerOptions& options, const std::string& agent_name)
     : agent_name_(agent_name), cgroup_root_(options.cgroup_root) {
-  const CgroupLayout layout = DetectCgroupLayout(options.cgroup_root);
+  CgroupLayout layout = DetectCgroupLayout(options.cgroup_root);
   kind_ = layout.kind;
+  // All in a cgroup of cpu's get the share of one process together. Only where it is one hierarchy with cpuacct must
+  // that be.
+  const auto cpu = layout.v1.find("cpu");
+  const auto cpuacct = layout.v1.find("cpuacct");
+  if (cpu != layout.v1.end() && cpuacct != layout.v1.end() && cpu->second != cpuacct->second) layout.v1.erase(cpu);
   for (const auto& [hierarchy, directory] : OwnCgroups(layout, options.proc_root)) {
     agents_.emplace(hierarchy, fmt::format("{}/assay/agent-{}", directory, agent_name));
   }

@@ -76,6 +76,9 @@ class RunCgroupTest : public ExecutorTest, public testing::WithParamInterface<co
     const CgroupLayout layout = DetectCgroupLayout(GetParam());
     v2_ = layout.kind == CgroupLayout::Kind::kV2;
     own_ = OwnCgroups(layout, "/proc");
+    // Left out, but where it is one hierarchy with cpuacct.
+    if (const auto cpu = layout.v1.find("cpu"); cpu != layout.v1.end() && cpu->second != layout.Hierarchies().front())
+      own_.erase(cpu->second);
     {
       RunCgroups probe(options_.sampler, options_.agent_name);
       const absl::Status made = probe.Make(1).status();
@@ -247,6 +250,21 @@ TEST_F(PlainRunCgroupTest, IsSampledAsRunBesideTheOthers) {
   EXPECT_NE(RunSamples(written)[0].inode(), 0U);
   EXPECT_TRUE(std::any_of(written.cgroups.begin(), written.cgroups.end(),
                           [](const v1::CgroupSample& sample) { return sample.cgroup() == "/own"; }));
+}
+
+TEST_F(PlainRunCgroupTest, TheirShareOfTheCpusStaysAsItWas) {
+  const CgroupTree tree;
+  for (const char* name : {"cpu", "cpuacct", "memory"}) tree.MountV1(name);
+  tree.Write("proc/self/cgroup", "3:memory:/\n2:cpuacct:/\n1:cpu:/\n");
+  SamplerOptions options;
+  options.cgroup_root = tree.root();
+  options.proc_root = tree.At("proc");
+  RunCgroups cgroups(options, "alpha");
+  const auto made = cgroups.Make(5);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_THAT((*made)->directories(), testing::UnorderedElementsAre(testing::Key(tree.At("cpuacct").string()),
+                                                                    testing::Key(tree.At("memory").string())));
+  EXPECT_FALSE(fs::exists(tree.At("cpu/assay")));
 }
 
 TEST_F(PlainRunCgroupTest, WhereOthersAreInTheAgentsCgroupItSaysWhatIsNotCounted) {
