@@ -25,13 +25,14 @@ on_agent_loss: {on_loss}
 
 
 def own_cgroup():
-    """The directory of this process's cgroup where CPU time is counted."""
+    """The directory of this process's cgroup in v1's cpuacct; None where that is not mounted."""
     lines = [line.split(":", 2) for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
-    v1 = [path for _, controllers, path in lines if "cpuacct" in controllers.split(",")]
-    v2 = [path for number, _, path in lines if number == "0"]
-    mount = next((m for m in ("/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct") if v1 and os.path.isdir(m)), "/sys/fs/cgroup")
-    own = pathlib.Path(mount + (v1 or v2 or ["/"])[0])
-    return own if own.is_dir() else pathlib.Path(mount)
+    path = next((path for _, controllers, path in lines if "cpuacct" in controllers.split(",")), None)
+    mount = next((pathlib.Path("/sys/fs/cgroup", m) for m in ("cpuacct", "cpu,cpuacct") if pathlib.Path("/sys/fs/cgroup", m).is_dir()), None)
+    if path is None or mount is None:
+        return None
+    own = pathlib.Path(f"{mount}{path}")
+    return own if own.is_dir() else mount
 
 
 OWN_CGROUP = own_cgroup()
@@ -164,6 +165,8 @@ class Hosts(World):
     def test_the_processes_that_a_killed_agent_left_behind_end_with_its_next_start(self):
         """Of a run whose processes are in a cgroup of their own, which also counts them."""
         name = f"b-{os.getpid()}"
+        if OWN_CGROUP is None:
+            self.skipTest("no cgroup v1 here, and with v2 it is open what of a process is counted: it comes in after its start")
         try:
             below = OWN_CGROUP / "assay-probe"
             below.mkdir()
