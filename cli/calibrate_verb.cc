@@ -48,6 +48,7 @@ absl::StatusOr<std::vector<Kind>> ChosenKinds(const CalibrateOptions& options) {
   std::vector<Kind> chosen;
   std::vector<std::string> names;
   const std::vector<Kind> known = KnownKinds(options.container);
+  names.reserve(known.size());
   for (const Kind& kind : known) names.emplace_back(kind.name);
   for (const std::string& name : options.kinds) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
@@ -176,7 +177,7 @@ int Calibrate(const CalibrateOptions& options) {
   if (named->empty()) {
     const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.endpoint.data_dir);
     if (!data_dir.ok()) return Fail(data_dir.status());
-    absl::StatusOr<Place> local = FindPlace({*data_dir, "assay calibrate", std::nullopt}, *spec, printer);
+    absl::StatusOr<Place> local = FindPlace({*data_dir, "assay calibrate --select", std::nullopt}, *spec, printer);
     if (interrupts.Take()) return kExitInterrupted;
     if (!local.ok()) return Fail(local.status());
     place = *std::move(local);

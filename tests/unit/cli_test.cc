@@ -1012,7 +1012,8 @@ TEST_F(CliTest, CalibrateRefusesWhatItCannotMeasureBeforeAnythingIsStarted) {
       {{"--concurrency", "0"}, "--concurrency"},
       {{"--concurrency", "257"}, "--concurrency"},
       {{"--coordinator", "http://head:7420"}, "is a URL"},
-      {{"--select", "disk=ssd"}, "disk=ssd, but local agents have role=load"}};
+      {{"--select", "disk=ssd"},
+       "assay calibrate --select: the scenario needs 1 agent with disk=ssd, but local agents have role=load"}};
   for (const auto& [words, message] : wrong) {
     std::vector<std::string> arguments = {"calibrate"};
     arguments.insert(arguments.end(), words.begin(), words.end());
