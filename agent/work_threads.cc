@@ -10,7 +10,7 @@
 
 namespace assay {
 
-WorkThreads::WorkThreads(Options options) {
+WorkThreads::WorkThreads(const Options& options) {
   threads_.reserve(options.threads);
   for (size_t i = 0; i < options.threads; ++i) {
     threads_.emplace_back([this, ahead = options.ahead_of_triggers, begin = options.begin] {

@@ -21,7 +21,7 @@ class WorkThreads {
     bool ahead_of_triggers = false;         // see priority.h
     std::function<void()> begin = nullptr;  // on each of them, before its first task
   };
-  explicit WorkThreads(Options options);
+  explicit WorkThreads(const Options& options);
   ~WorkThreads();  // Stop
 
   // Any thread. After Stop the task is dropped.

@@ -155,7 +155,7 @@ ContainerWatch::~ContainerWatch() {
 
 absl::Status ContainerWatch::Start(int64_t patience_ns) {
   State* const state = state_.get();
-  const absl::Status started = StartThread(state->thread, [state] {
+  absl::Status started = StartThread(state->thread, [state] {
     pthread_setname_np(pthread_self(), "assay-engine");
     state->Connect();
     state->loop.Run();
