@@ -248,8 +248,11 @@ sample: {{every: 1s, cooldown: 2s, containers: [box, "sho[r]t", late, nobody], c
     def test_the_demonstration_of_parallel_runs(self):
         stack = [str(SOURCE / "scenarios" / "gust-shape" / "stack")]
         environment = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}", "DELAY": "0.01"}
+        self.addCleanup(subprocess.run, [*stack, "down"], env=environment, check=False)
         done = subprocess.run([*stack, "up"], env=environment, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        if self.docker("exec", "gust-shape-engine-1", "/bin/sh", "-c", "[ -e /bin/trigger_run ]", check=False).returncode != 0:
+            self.skipTest("containers do not see the files of their image here, as where dockerd runs in a chroot")
         sets = [f"--set={key}.socket={self.socket}" for key in ("trigger.container", "hooks.before_run.compose", "sample")]
         code, out, err = self.assay("run", SOURCE / "scenarios" / "gust-shape.yaml", "--agents", "1", *sets, "--set", "parallel=[3]", "--set", "blocks=2",
                                     "--set", "sample.cooldown=1s")
