@@ -161,7 +161,9 @@ trigger: {{container: {{name: dying, argv: [sh, -c, "echo begun; sleep 1000"], s
         self.docker("kill", "dying")
         self.assertEqual(run.wait(), 3, run.text())
         rows = self.sql("select outcome, exit_code, trim(E'\\n' from convert_from(output, 'UTF8')), error from trigger")
-        self.assertEqual([row[:3] for row in rows], [["failed", "137", "begun"]] * 3, rows)
+        # One that has only just begun when the container dies may not have said anything, or not have been started.
+        self.assertEqual([row[0] for row in rows], ["failed"] * 3, rows)
+        self.assertIn(["137", "begun"], [row[1:3] for row in rows], rows)
 
 
 class Docker(Engine, World):
