@@ -12,10 +12,10 @@
 #include <random>
 #include <thread>
 
-#include "agent/control_link.h"
 #include "agent/executor.h"
 #include "agent/host_limits.h"
-#include "agent/results_link.h"
+#include "agent/links/control_link.h"
+#include "agent/links/results_link.h"
 #include "agent/sampler/cgroup_layout.h"
 #include "agent/spool/spool.h"
 #include "common/clock.h"

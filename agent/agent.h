@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
 #include "agent/sampler/sampler.h"
 
 namespace assay {

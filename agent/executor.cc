@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "agent/firing_lease.h"
-#include "agent/floor_book.h"
-#include "agent/hook_runner.h"
-#include "agent/memory_of_ended.h"
+#include "agent/floors/floor_book.h"
+#include "agent/hooks/hook_runner.h"
+#include "agent/hooks/memory_of_ended.h"
+#include "agent/load/firing_lease.h"
+#include "agent/loop/stray_reaper.h"
+#include "agent/loop/work_threads.h"
 #include "agent/run_cgroups.h"
 #include "agent/share.h"
-#include "agent/stray_reaper.h"
-#include "agent/work_threads.h"
 #include "common/clock.h"
 
 namespace assay {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/batch_sink.h"
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
 #include "agent/sampler/sampler.h"
+#include "agent/spool/batch_sink.h"
 #include "assay/v1/agent.pb.h"
 #include "common/clock_offset.h"
 

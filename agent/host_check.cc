@@ -18,7 +18,7 @@
 #include <thread>
 
 #include "agent/host_limits.h"
-#include "agent/priority.h"
+#include "agent/loop/priority.h"
 #include "agent/sampler/cgroup_layout.h"
 #include "common/json_text.h"
 #include "common/units.h"

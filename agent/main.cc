@@ -21,7 +21,7 @@
 #include "agent/agent.h"
 #include "agent/host_check.h"
 #include "agent/host_limits.h"
-#include "agent/priority.h"
+#include "agent/loop/priority.h"
 #include "common/host_port.h"
 #include "common/open_files.h"
 #include "common/protocol.h"

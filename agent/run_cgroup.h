@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/loop/work_threads.h"
 #include "agent/sampler/descriptor.h"
-#include "agent/work_threads.h"
 
 namespace assay {
 

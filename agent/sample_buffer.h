@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "agent/record_batch.h"
+#include "agent/load/record_batch.h"
 #include "agent/sampler/sampler.h"
 
 namespace assay {

@@ -7,16 +7,16 @@
 #include <optional>
 #include <string>
 
-#include "agent/batch_sink.h"
-#include "agent/event_loop.h"
-#include "agent/firing_lease.h"
-#include "agent/floor_book.h"
-#include "agent/record_batch.h"
+#include "agent/floors/floor_book.h"
+#include "agent/load/firing_lease.h"
+#include "agent/load/record_batch.h"
+#include "agent/load/share_load.h"
+#include "agent/loop/event_loop.h"
+#include "agent/loop/work_threads.h"
 #include "agent/run_cgroups.h"
 #include "agent/sample_buffer.h"
 #include "agent/sampler/sampler.h"
-#include "agent/share_load.h"
-#include "agent/work_threads.h"
+#include "agent/spool/batch_sink.h"
 #include "assay/v1/agent.pb.h"
 #include "common/clock_offset.h"
 

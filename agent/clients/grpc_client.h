@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "agent/clients/proto_methods.h"
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
 
 namespace assay {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
 
 namespace assay {
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "agent/clients/docker_engine.h"
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
 #include "agent/sampler/descriptor.h"
 #include "common/clock.h"
 #include "common/start_thread.h"

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "agent/batch_sink.h"
+#include "agent/spool/batch_sink.h"
 #include "agent/spool/stream.h"
 #include "agent/spool/writer.h"
 #include "assay/v1/agent.pb.h"

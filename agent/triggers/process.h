@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
+#include "agent/loop/work_threads.h"
 #include "agent/run_cgroup.h"
-#include "agent/work_threads.h"
 #include "common/bounded_output.h"
 #include "common/spawn.h"
 

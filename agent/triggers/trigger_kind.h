@@ -8,9 +8,9 @@
 #include <functional>
 #include <string>
 
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
+#include "agent/loop/work_threads.h"
 #include "agent/run_cgroup.h"
-#include "agent/work_threads.h"
 #include "assay/v1/agent.pb.h"
 #include "assay/v1/record.pb.h"
 

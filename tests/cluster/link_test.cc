@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "agent/agent.h"
-#include "agent/control_link.h"
-#include "agent/results_link.h"
+#include "agent/links/control_link.h"
+#include "agent/links/results_link.h"
 #include "agent/spool/spool.h"
 #include "common/clock.h"
 #include "common/rpc.h"

@@ -1,5 +1,5 @@
 // Floors: measured while a share gets ready, kept, and no hindrance where they cannot be had.
-#include "agent/calibration.h"
+#include "agent/floors/calibration.h"
 
 #include <gmock/gmock.h>
 

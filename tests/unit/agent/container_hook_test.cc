@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "agent/compose_order.h"
+#include "agent/hooks/compose_order.h"
 #include "executor_fixture.h"
 #include "request_server.h"
 #include "tests/unit/temp_dir.h"

@@ -1,4 +1,4 @@
-#include "agent/event_loop.h"
+#include "agent/loop/event_loop.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "agent/timer_heap.h"
+#include "agent/loop/timer_heap.h"
 #include "common/clock.h"
 
 namespace assay {

@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/priority.h"
-#include "agent/stray_reaper.h"
+#include "agent/loop/priority.h"
+#include "agent/loop/stray_reaper.h"
 #include "executor_fixture.h"
 #include "tests/unit/temp_dir.h"
 

@@ -15,9 +15,9 @@
 #include <thread>
 #include <vector>
 
-#include "agent/batch_sink.h"
-#include "agent/event_loop.h"
 #include "agent/executor.h"
+#include "agent/loop/event_loop.h"
+#include "agent/spool/batch_sink.h"
 #include "common/clock.h"
 
 namespace assay {

@@ -1,0 +1,164 @@
+#include "agent/hooks/hook_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/bounded_output.h"
+#include "common/built_in_names.h"
+#include "common/clock.h"
+#include "common/command.h"
+#include "common/start_thread.h"
+
+namespace assay {
+namespace {
+
+v1::HookStatus Run(int64_t hook_id, SpawnRequest request, int64_t timeout_ns, const std::atomic<bool>& stop) {
+  v1::HookStatus status;
+  status.set_hook_id(hook_id);
+  status.set_done(true);
+  const std::string program = request.argv[0];
+  const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), timeout_ns, &stop);
+  if (!result.ok()) {
+    status.set_exit_code(127);  // as a shell would
+    status.set_error(std::string(result.status().message()));
+    return status;
+  }
+  status.set_exit_code(result->exit_code);
+  status.set_output(result->output);
+  status.set_elapsed_ns(result->elapsed_ns);
+  if (!result->ok())
+    status.set_error(WithLastLine(fmt::format("'{}' {}", program, result->Describe()), result->output));
+  return status;
+}
+
+v1::HookStatus NotRun(int64_t hook_id, std::string error) {
+  v1::HookStatus status;
+  status.set_hook_id(hook_id);
+  status.set_done(true);
+  status.set_exit_code(127);
+  status.set_error(std::move(error));
+  return status;
+}
+
+}  // namespace
+
+HookRunner::HookRunner(EventLoop& loop, std::string agent_name, std::function<void()> changed)
+    : loop_(loop), agent_name_(std::move(agent_name)), changed_(std::move(changed)) {}
+
+HookRunner::~HookRunner() {
+  *alive_ = false;
+  for (auto& [id, hook] : running_) hook->stop = true;
+  for (auto& [id, hook] : running_) {
+    if (hook->thread.joinable()) hook->thread.join();
+  }
+}
+
+void HookRunner::Reconcile(const google::protobuf::RepeatedPtrField<v1::DesiredHook>& desired,
+                           const std::optional<ClockOffset::Estimate>& clock) {
+  listed_.clear();
+  for (const v1::DesiredHook& hook : desired) {
+    listed_.push_back(hook.hook_id());
+    if (!running_.contains(hook.hook_id()) && ended_.Find(hook.hook_id()) == nullptr) Start(hook, clock);
+  }
+  for (auto& [id, hook] : running_) {
+    if (std::find(listed_.begin(), listed_.end(), id) == listed_.end())
+      StopOne(*hook, "stopped: the coordinator no longer asks for it");
+  }
+}
+
+void HookRunner::StopOne(Running& hook, const std::string& reason) {
+  hook.stop_reason = reason;
+  hook.stop = true;
+  if (hook.containers) hook.containers->Stop(reason);
+}
+
+void HookRunner::Start(const v1::DesiredHook& desired, const std::optional<ClockOffset::Estimate>& clock) {
+  const int64_t id = desired.hook_id();
+  const bool no_program = desired.hook().argv().empty() || desired.hook().argv(0).empty();
+  if (stopping_ || (no_program && !desired.hook().has_containers())) {
+    v1::HookStatus status =
+        NotRun(id, stopping_ ? "not run: the agent is stopping" : "the hook has no program to start");
+    status.set_interrupted(stopping_);
+    ended_.Remember(id, std::move(status));
+    changed_();
+    return;
+  }
+  Running& running = *running_.emplace(id, std::make_unique<Running>()).first->second;
+  if (desired.hook().has_containers()) return StartContainers(desired, clock, running);
+  const absl::Status started = StartCommand(desired, running);
+  if (started.ok()) return;
+  running_.erase(id);
+  ended_.Remember(id, NotRun(id, fmt::format("not run: {}", std::string(started.message()))));
+  changed_();
+}
+
+absl::Status HookRunner::StartCommand(const v1::DesiredHook& desired, Running& running) {
+  const BuiltInNames names{agent_name_, desired.run_id(), desired.block(), desired.target()};
+  SpawnRequest request;
+  for (const std::string& argument : desired.hook().argv()) request.argv.push_back(names.Expand(argument));
+  for (const auto& [key, value] : desired.hook().env())
+    request.env.push_back(fmt::format("{}={}", key, names.Expand(value)));
+  request.cwd = names.Expand(desired.hook().cwd());
+  return StartThread(running.thread, [this, id = desired.hook_id(), alive = alive_, &loop = loop_, &stop = running.stop,
+                                      request = std::move(request), timeout_ns = desired.hook().timeout_ns()] {
+    v1::HookStatus status = Run(id, request, timeout_ns, stop);
+    loop.Post([this, alive, status = std::move(status)]() mutable {
+      if (*alive) Done(std::move(status));
+    });
+  });
+}
+
+void HookRunner::StartContainers(const v1::DesiredHook& desired, const std::optional<ClockOffset::Estimate>& clock,
+                                 Running& running) {
+  const BuiltInNames names{agent_name_, desired.run_id(), desired.block(), desired.target()};
+  ContainerHook::Options options{.action = desired.hook().containers(),
+                                 .timeout_ns = desired.hook().timeout_ns(),
+                                 .clock_offset_ns = clock ? clock->offset_ns : WallNs() - MonotonicNs()};
+  options.action.set_container(names.Expand(options.action.container()));
+  options.action.set_compose_project(names.Expand(options.action.compose_project()));
+  // Its end comes from within it, so it goes in a later turn.
+  running.containers = std::make_unique<ContainerHook>(
+      loop_, std::move(options), [this, id = desired.hook_id(), alive = alive_](v1::HookStatus&& status) {
+        status.set_hook_id(id);
+        loop_.Post([this, alive, status = std::move(status)]() mutable {
+          if (*alive) Done(std::move(status));
+        });
+      });
+  running.containers->Start();
+}
+
+void HookRunner::Done(v1::HookStatus&& status) {
+  const auto found = running_.find(status.hook_id());
+  if (found->second->thread.joinable()) found->second->thread.join();
+  if (!found->second->stop_reason.empty() && !status.error().empty()) {
+    status.set_error(found->second->stop_reason);
+    status.set_interrupted(stopping_);
+  }
+  running_.erase(found);
+  const int64_t id = status.hook_id();
+  ended_.Remember(id, std::move(status));
+  changed_();
+}
+
+void HookRunner::Fill(v1::Report& report) const {
+  for (const int64_t id : listed_) {
+    if (const v1::HookStatus* const status = ended_.Find(id)) {
+      *report.add_hooks() = *status;
+    } else if (running_.contains(id)) {
+      report.add_hooks()->set_hook_id(id);
+    }
+  }
+  for (const auto& [id, hook] : running_) {
+    if (std::find(listed_.begin(), listed_.end(), id) == listed_.end()) report.add_hooks()->set_hook_id(id);
+  }
+}
+
+void HookRunner::Stop(bool now) {
+  stopping_ = true;
+  if (!now) return;
+  for (auto& [id, hook] : running_) StopOne(*hook, "stopped: the agent was told to stop");
+}
+
+}  // namespace assay

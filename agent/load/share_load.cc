@@ -1,0 +1,148 @@
+#include "agent/load/share_load.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "agent/triggers/registry.h"
+#include "common/clock.h"
+#include "common/units.h"
+
+namespace assay {
+namespace {
+
+constexpr int kStartsPerTurn = 256;
+constexpr int kStartsPerLook = 64;        // at the spool
+constexpr int64_t kRetryNs = 10'000'000;  // how often a full spool is looked at again
+
+}  // namespace
+
+ShareLoad::ShareLoad(const v1::ShareSpec& spec, Context context)
+    : context_(std::move(context)), deadline_ns_(spec.open().deadline_ns()), pacer_(spec) {}
+
+ShareLoad::~ShareLoad() { context_.loop.Cancel(pump_timer_); }
+
+void ShareLoad::Prepare(TriggerContext trigger, std::function<void(absl::Status)> done) {
+  trigger.ended = [this](v1::TriggerRecord&& record) { TriggerEnded(std::move(record)); };
+  absl::StatusOr<std::unique_ptr<TriggerKind>> kind = MakeTriggerKind(std::move(trigger));
+  if (!kind.ok()) return done(kind.status());
+  kind_ = *std::move(kind);
+  kind_->Prepare(std::move(done));
+}
+
+void ShareLoad::Begin(int64_t t0_ns) {
+  t0_ns_ = t0_ns;
+  Pump();
+}
+
+void ShareLoad::Stop() {
+  pacer_.Stop();
+  Pump();
+}
+
+void ShareLoad::Cancel(int64_t grace_ns) {
+  pacer_.Stop();
+  if (kind_) kind_->CancelAll(grace_ns);
+  Pump();
+}
+
+bool ShareLoad::MayStart() const { return !pacer_.Exhausted(t0_ns_ ? NowNs() : 0); }
+
+int64_t ShareLoad::NowNs() const { return MonotonicNs() - *t0_ns_; }
+
+// Starts what is due. Bounded per turn, so that a share of null triggers leaves the loop to the others.
+void ShareLoad::Pump() {
+  if (!t0_ns_ || pumping_ || over_) return;
+  pumping_ = true;
+  context_.loop.Cancel(pump_timer_);
+  int64_t now_ns = 0;
+  for (int starts = 0;; ++starts) {
+    now_ns = NowNs();
+    if (pacer_.Exhausted(now_ns)) break;
+    if (context_.lease.IsOut(now_ns + *t0_ns_)) {
+      context_.lease_ran_out();
+      pacer_.Stop();
+      break;
+    }
+    if (starts % kStartsPerLook == 0 && HeldBack(now_ns)) break;
+    if (starts == kStartsPerTurn) {
+      pump_timer_ = context_.loop.At(MonotonicNs(), [this] { Pump(); });
+      break;
+    }
+    const std::optional<Pacer::Due> due = pacer_.Next(now_ns);
+    if (due) {
+      Take(*due, now_ns);
+      continue;
+    }
+    if (const int64_t due_ns = pacer_.NextDueNs(); due_ns != Pacer::kNever)
+      pump_timer_ = context_.loop.At(*t0_ns_ + due_ns, [this] { Pump(); });
+    break;
+  }
+  pumping_ = false;
+  if (!pacer_.Exhausted(now_ns) || pacer_.taken() != ended_) return;
+  over_ = true;
+  CountBackpressure(false, now_ns);
+  context_.ended();
+}
+
+void ShareLoad::Take(const Pacer::Due& due, int64_t now_ns) {
+  if (pacer_.taken() == 1) first_dispatch_ns_ = now_ns;
+  v1::TriggerRecord record;
+  record.set_index(due.index);
+  record.set_intended_ns(due.intended_ns);
+  record.set_dispatched_ns(now_ns);
+  if (due.skipped) {
+    Skip(std::move(record));
+  } else {
+    kind_->Fire(std::move(record));
+  }
+}
+
+void ShareLoad::Skip(v1::TriggerRecord&& record) {
+  record.set_outcome(v1::SKIPPED);
+  record.set_started_ns(record.dispatched_ns());
+  record.set_finished_ns(record.dispatched_ns());
+  record.set_planned_ns(-1);
+  record.set_cpu_ns(-1);
+  record.set_error(fmt::format("not started within its deadline of {}: {} triggers were in flight",
+                               FormatDuration(deadline_ns_), kind_->in_flight()));
+  Keep(std::move(record));
+}
+
+// Whether something other than the pacer keeps due triggers from starting: no lease yet, or a full spool. Nobody tells
+// when that is over, so it is looked at again.
+bool ShareLoad::HeldBack(int64_t now_ns) {
+  const bool full = context_.sink.Full() && pacer_.NextDueNs() <= now_ns;
+  CountBackpressure(full, now_ns);
+  if (!full && context_.lease.until_ns) return false;
+  pump_timer_ = context_.loop.At(MonotonicNs() + kRetryNs, [this] { Pump(); });
+  return true;
+}
+
+void ShareLoad::CountBackpressure(bool full, int64_t now_ns) {
+  if (full_since_ns_) backpressured_ns_ += now_ns - *full_since_ns_;
+  full_since_ns_ = full ? std::optional(now_ns) : std::nullopt;
+  backpressured_ |= full;
+}
+
+void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
+  const int64_t finished_ns = record.finished_ns() - *t0_ns_;
+  record.set_started_ns(record.started_ns() - *t0_ns_);
+  record.set_finished_ns(finished_ns);
+  if (record.has_connected_ns()) record.set_connected_ns(record.connected_ns() - *t0_ns_);
+  if (record.has_secured_ns()) record.set_secured_ns(record.secured_ns() - *t0_ns_);
+  if (record.has_created_ns()) record.set_created_ns(record.created_ns() - *t0_ns_);
+  if (record.has_running_ns()) record.set_running_ns(record.running_ns() - *t0_ns_);
+  if (record.has_first_byte_ns()) record.set_first_byte_ns(record.first_byte_ns() - *t0_ns_);
+  Keep(std::move(record));
+  pacer_.Ended(finished_ns);
+  Pump();
+}
+
+void ShareLoad::Keep(v1::TriggerRecord&& record) {
+  ++ended_;
+  if (record.outcome() != v1::OK) ++not_ok_;
+  context_.batch.Add(std::move(record));
+}
+
+}  // namespace assay
