@@ -12,11 +12,11 @@
 #include <random>
 #include <thread>
 
+#include "agent/cgroups/cgroup_layout.h"
 #include "agent/executor.h"
 #include "agent/host_limits.h"
 #include "agent/links/control_link.h"
 #include "agent/links/results_link.h"
-#include "agent/sampler/cgroup_layout.h"
 #include "agent/spool/spool.h"
 #include "common/clock.h"
 #include "common/protocol.h"

@@ -12,7 +12,7 @@
 #include "agent/load/firing_lease.h"
 #include "agent/loop/stray_reaper.h"
 #include "agent/loop/work_threads.h"
-#include "agent/run_cgroups.h"
+#include "agent/run_cgroups/run_cgroups.h"
 #include "agent/share.h"
 #include "common/clock.h"
 
@@ -106,7 +106,7 @@ struct Executor::State {
   // Two: while one waits for its child to begin, the other gets the next one ready.
   WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};
   WorkThreads disk{{.name = "assay-disk"}};
-  RunCgroups run_cgroups{options.sampler, options.agent_name};
+  RunCgroups run_cgroups{options.sampler.cgroup_root, options.sampler.proc_root, options.agent_name};
   FiringLease lease;
   FloorBook floors{{.loop = loop,
                     .spawner = spawner,

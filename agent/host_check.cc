@@ -17,9 +17,9 @@
 #include <system_error>
 #include <thread>
 
+#include "agent/cgroups/cgroup_layout.h"
 #include "agent/host_limits.h"
 #include "agent/loop/priority.h"
-#include "agent/sampler/cgroup_layout.h"
 #include "common/json_text.h"
 #include "common/units.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/sampler/cgroup_layout.h"
+#include "agent/cgroups/cgroup_layout.h"
 
 namespace assay {
 

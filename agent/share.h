@@ -13,7 +13,7 @@
 #include "agent/load/share_load.h"
 #include "agent/loop/event_loop.h"
 #include "agent/loop/work_threads.h"
-#include "agent/run_cgroups.h"
+#include "agent/run_cgroups/run_cgroups.h"
 #include "agent/sample_buffer.h"
 #include "agent/sampler/sampler.h"
 #include "agent/spool/batch_sink.h"

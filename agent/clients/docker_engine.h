@@ -1,5 +1,5 @@
-#ifndef ASSAY_AGENT_DOCKER_ENGINE_H_
-#define ASSAY_AGENT_DOCKER_ENGINE_H_
+#ifndef ASSAY_AGENT_CLIENTS_DOCKER_ENGINE_H_
+#define ASSAY_AGENT_CLIENTS_DOCKER_ENGINE_H_
 
 #include <absl/status/statusor.h>
 
@@ -85,4 +85,4 @@ class DockerEngine {
 
 }  // namespace assay
 
-#endif  // ASSAY_AGENT_DOCKER_ENGINE_H_
+#endif  // ASSAY_AGENT_CLIENTS_DOCKER_ENGINE_H_

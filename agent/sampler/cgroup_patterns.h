@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/sampler/cgroup_glob.h"
+#include "agent/cgroups/cgroup_glob.h"
 #include "assay/v1/scenario.pb.h"
 
 namespace assay {

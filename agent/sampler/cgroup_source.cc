@@ -14,12 +14,12 @@
 #include <utility>
 
 #include "agent/sampler/cgroup_patterns.h"
-#include "agent/sampler/container_lookup.h"
-#include "agent/sampler/container_selection.h"
-#include "agent/sampler/descriptor.h"
+#include "agent/sampler/containers/container_lookup.h"
+#include "agent/sampler/containers/container_selection.h"
 #include "agent/sampler/sampled_cgroup.h"
 #include "agent/sampler/source.h"
 #include "common/clock.h"
+#include "common/descriptor.h"
 
 namespace assay {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/sampler/kernel_text.h"
+#include "agent/cgroups/kernel_text.h"
 
 namespace assay {
 namespace {

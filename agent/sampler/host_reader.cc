@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <string_view>
 
-#include "agent/sampler/cgroup_parsers.h"
+#include "agent/cgroups/cgroup_parsers.h"
+#include "agent/cgroups/kernel_text.h"
 #include "agent/sampler/host_parsers.h"
-#include "agent/sampler/kernel_text.h"
 #include "common/clock.h"
 
 namespace assay {

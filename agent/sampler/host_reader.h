@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/sampler/descriptor.h"
-#include "agent/sampler/text_buffer.h"
+#include "agent/cgroups/text_buffer.h"
 #include "assay/v1/record.pb.h"
+#include "common/descriptor.h"
 
 namespace assay {
 

@@ -6,10 +6,11 @@
 
 #include <utility>
 
-#include "agent/sampler/container_path.h"
+#include "agent/sampler/containers/container_path.h"
 #include "agent/sampler/host_parsers.h"
 #include "agent/sampler/sampler.h"
 #include "common/clock.h"
+#include "common/pidfd.h"
 
 namespace assay {
 namespace {

@@ -10,11 +10,11 @@
 #include <set>
 #include <string>
 
-#include "agent/sampler/cgroup_reader.h"
-#include "agent/sampler/container.h"
-#include "agent/sampler/container_process.h"
-#include "agent/sampler/descriptor.h"
-#include "agent/sampler/text_buffer.h"
+#include "agent/cgroups/cgroup_reader.h"
+#include "agent/cgroups/text_buffer.h"
+#include "agent/sampler/containers/container.h"
+#include "agent/sampler/containers/container_process.h"
+#include "common/descriptor.h"
 
 namespace assay {
 

@@ -10,9 +10,9 @@
 #include <thread>
 #include <utility>
 
-#include "agent/sampler/descriptor.h"
 #include "agent/sampler/registry.h"
 #include "common/clock.h"
+#include "common/descriptor.h"
 #include "common/start_thread.h"
 
 namespace assay {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/sampler/containers/container_sources.h"
 #include "assay/v1/record.pb.h"
 #include "assay/v1/scenario.pb.h"
 
@@ -18,16 +19,11 @@ namespace assay {
 // What the samples of the run's own cgroup are called, wherever that is.
 inline constexpr char kRunCgroup[] = "run";
 
-struct SamplerOptions {
+struct SamplerOptions : ContainerSources {
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string proc_root = "/proc";
   std::string sys_root = "/sys";               // which block devices are stacked on others
   std::map<std::string, std::string> aliases;  // "@postgres" in a scenario -> path below the cgroup root
-  std::string engine_socket = "/var/run/docker.sock";
-  int64_t engine_patience_ns = 5'000'000'000;   // for its first answer; what comes later is sampled from then on
-  std::string docker_root = "/var/lib/docker";  // where container engines keep what they know,
-  std::string podman_root = "/var/lib/containers/storage";  // for names that no engine tells
-  std::string log_root = "/var/log";                        // with the kubelet's pods/ and containers/
   // The run's own cgroup: where a hierarchy is mounted -> its directory there. Empty: none.
   std::map<std::string, std::string> run_cgroup;
 };

@@ -1,5 +1,5 @@
-#ifndef ASSAY_AGENT_BATCH_OUTLINE_H_
-#define ASSAY_AGENT_BATCH_OUTLINE_H_
+#ifndef ASSAY_AGENT_SPOOL_BATCH_OUTLINE_H_
+#define ASSAY_AGENT_SPOOL_BATCH_OUTLINE_H_
 
 #include <cstdint>
 #include <map>
@@ -39,4 +39,4 @@ void SplitBatch(v1::Batch&& batch, std::vector<v1::Batch>& parts);
 
 }  // namespace assay
 
-#endif  // ASSAY_AGENT_BATCH_OUTLINE_H_
+#endif  // ASSAY_AGENT_SPOOL_BATCH_OUTLINE_H_

@@ -1,5 +1,5 @@
-#ifndef ASSAY_AGENT_SPOOL_H_
-#define ASSAY_AGENT_SPOOL_H_
+#ifndef ASSAY_AGENT_SPOOL_SPOOL_H_
+#define ASSAY_AGENT_SPOOL_SPOOL_H_
 
 #include <absl/status/statusor.h>
 
@@ -120,4 +120,4 @@ class Spool : public BatchSink {
 
 }  // namespace assay
 
-#endif  // ASSAY_AGENT_SPOOL_H_
+#endif  // ASSAY_AGENT_SPOOL_SPOOL_H_

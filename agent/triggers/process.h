@@ -12,7 +12,7 @@
 
 #include "agent/loop/event_loop.h"
 #include "agent/loop/work_threads.h"
-#include "agent/run_cgroup.h"
+#include "agent/run_cgroups/run_cgroup.h"
 #include "common/bounded_output.h"
 #include "common/spawn.h"
 

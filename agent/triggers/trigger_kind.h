@@ -10,7 +10,7 @@
 
 #include "agent/loop/event_loop.h"
 #include "agent/loop/work_threads.h"
-#include "agent/run_cgroup.h"
+#include "agent/run_cgroups/run_cgroup.h"
 #include "assay/v1/agent.pb.h"
 #include "assay/v1/record.pb.h"
 

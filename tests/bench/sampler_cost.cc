@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/sampler/cgroup_layout.h"
+#include "agent/cgroups/cgroup_layout.h"
 #include "agent/sampler/registry.h"
 #include "common/clock.h"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "agent/sampler/cgroup_glob.h"
-#include "agent/sampler/cgroup_parsers.h"
-#include "agent/sampler/container_path.h"
-#include "agent/sampler/container_process.h"
+#include "agent/cgroups/cgroup_glob.h"
+#include "agent/cgroups/cgroup_parsers.h"
+#include "agent/sampler/containers/container_path.h"
+#include "agent/sampler/containers/container_process.h"
 #include "agent/sampler/host_parsers.h"
 
 namespace {

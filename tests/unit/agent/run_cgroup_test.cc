@@ -11,8 +11,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "agent/run_cgroups.h"
-#include "agent/sampler/own_cgroup.h"
+#include "agent/cgroups/own_cgroup.h"
+#include "agent/run_cgroups/run_cgroups.h"
 #include "common/spawn.h"
 #include "executor_fixture.h"
 #include "tests/unit/sampler/cgroup_tree.h"
@@ -80,7 +80,7 @@ class RunCgroupTest : public ExecutorTest, public testing::WithParamInterface<co
     if (const auto cpu = layout.v1.find("cpu"); cpu != layout.v1.end() && cpu->second != layout.Hierarchies().front())
       own_.erase(cpu->second);
     {
-      RunCgroups probe(options_.sampler, options_.agent_name);
+      RunCgroups probe(options_.sampler.cgroup_root, options_.sampler.proc_root, options_.agent_name);
       const absl::Status made = probe.Make(1).status();
       if (!made.ok()) GTEST_SKIP() << "no cgroup can be made here: " << made;
     }
@@ -190,7 +190,7 @@ TEST_P(RunCgroupTest, AnotherAgentOfThisNameIsLeftAlone) {
   const v1::ShareSpec spec = Sampled(ExecSpec(5, 1, 1, {"sleep", "1000"}));
   Begin(spec);
   WaitFor(5, [](const v1::ShareStatus& status) { return status.in_flight() == 1; });
-  RunCgroups second(options_.sampler, AgentName());
+  RunCgroups second(options_.sampler.cgroup_root, options_.sampler.proc_root, AgentName());
   EXPECT_THAT(std::string(second.Make(6).status().message()), HasSubstr("give one of them another --name"));
   EXPECT_EQ(Status(5)->in_flight(), 1U);
   Want(spec, v1::CANCEL);
@@ -263,10 +263,7 @@ TEST_F(PlainRunCgroupTest, TheirShareOfTheCpusStaysAsItWas) {
   const CgroupTree tree;
   for (const char* name : {"cpu", "cpuacct", "memory"}) tree.MountV1(name);
   tree.Write("proc/self/cgroup", "3:memory:/\n2:cpuacct:/\n1:cpu:/\n");
-  SamplerOptions options;
-  options.cgroup_root = tree.root();
-  options.proc_root = tree.At("proc");
-  RunCgroups cgroups(options, "alpha");
+  RunCgroups cgroups(tree.root(), tree.At("proc"), "alpha");
   const auto made = cgroups.Make(5);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_THAT((*made)->directories(), testing::UnorderedElementsAre(testing::Key(tree.At("cpuacct").string()),

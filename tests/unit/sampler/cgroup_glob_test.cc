@@ -1,4 +1,4 @@
-#include "agent/sampler/cgroup_glob.h"
+#include "agent/cgroups/cgroup_glob.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

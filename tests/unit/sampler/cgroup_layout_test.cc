@@ -1,9 +1,9 @@
-#include "agent/sampler/cgroup_layout.h"
+#include "agent/cgroups/cgroup_layout.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/sampler/own_cgroup.h"
+#include "agent/cgroups/own_cgroup.h"
 #include "tests/unit/sampler/cgroup_tree.h"
 
 namespace assay {

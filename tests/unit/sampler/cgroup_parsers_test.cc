@@ -1,4 +1,4 @@
-#include "agent/sampler/cgroup_parsers.h"
+#include "agent/cgroups/cgroup_parsers.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <random>
 #include <string>
 
+#include "agent/cgroups/kernel_text.h"
 #include "agent/sampler/host_parsers.h"
-#include "agent/sampler/kernel_text.h"
 
 // The fuzz target's entry, run here over changed real texts where no fuzzer is at hand.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);

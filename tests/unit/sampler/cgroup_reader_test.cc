@@ -1,4 +1,4 @@
-#include "agent/sampler/cgroup_reader.h"
+#include "agent/cgroups/cgroup_reader.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

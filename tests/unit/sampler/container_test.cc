@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <string>
 
-#include "agent/sampler/container_path.h"
-#include "agent/sampler/container_process.h"
-#include "agent/sampler/container_selection.h"
-#include "agent/sampler/host_containers.h"
+#include "agent/sampler/containers/container_path.h"
+#include "agent/sampler/containers/container_process.h"
+#include "agent/sampler/containers/container_selection.h"
+#include "agent/sampler/containers/host_containers.h"
 #include "agent/sampler/host_parsers.h"
 #include "tests/unit/sampler/cgroup_tree.h"
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <set>
 
-#include "agent/sampler/cgroup_layout.h"
+#include "agent/cgroups/cgroup_layout.h"
 #include "agent/sampler/host_reader.h"
 #include "common/clock.h"
 #include "tests/unit/sampler/cgroup_tree.h"

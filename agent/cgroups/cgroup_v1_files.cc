@@ -1,0 +1,93 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "agent/cgroups/cgroup_files.h"
+#include "agent/cgroups/cgroup_parsers.h"
+
+namespace assay {
+namespace {
+
+void FillCpuacctUsage(std::string_view text, CgroupReading& reading) {
+  reading.sample.set_cpu_usage_ns(ParseScalar(text).value_or(kNotOffered));
+}
+
+void FillCpuacctStat(std::string_view text, CgroupReading& reading) {
+  static const int64_t ns_per_tick = 1'000'000'000 / std::max<int64_t>(sysconf(_SC_CLK_TCK), 1);
+  const CpuStat stat = ParseCpuacctStat(text, ns_per_tick);
+  reading.sample.set_cpu_user_ns(stat.user_ns.value_or(kNotOffered));
+  reading.sample.set_cpu_system_ns(stat.system_ns.value_or(kNotOffered));
+}
+
+void FillCpuStat(std::string_view text, CgroupReading& reading) {
+  const CpuStat stat = ParseCpuStatV1(text);
+  reading.sample.set_throttled_ns(stat.throttled_ns.value_or(kNotOffered));
+  reading.sample.set_nr_throttled(stat.nr_throttled.value_or(kNotOffered));
+}
+
+void FillMemoryStat(std::string_view text, CgroupReading& reading) {
+  const MemoryStat stat = ParseMemoryStatV1(text);
+  reading.sample.set_memory_inactive_file_bytes(stat.inactive_file_bytes.value_or(kNotOffered));
+  reading.sample.set_memory_anon_bytes(stat.anon_bytes.value_or(kNotOffered));
+}
+
+BlkioSum SumOf(std::string_view text, CgroupReading& reading) {
+  return ParseBlkio(text, [&reading](std::string_view device) { return reading.devices.Stacked(device); });
+}
+
+void FillBlkioBytes(std::string_view text, CgroupReading& reading) {
+  const BlkioSum bytes = SumOf(text, reading);
+  reading.sample.set_io_read_bytes(bytes.read.value_or(kNotOffered));
+  reading.sample.set_io_write_bytes(bytes.write.value_or(kNotOffered));
+}
+
+void FillBlkioOps(std::string_view text, CgroupReading& reading) {
+  const BlkioSum ops = SumOf(text, reading);
+  reading.sample.set_io_read_ops(ops.read.value_or(kNotOffered));
+  reading.sample.set_io_write_ops(ops.write.value_or(kNotOffered));
+}
+
+// Only where v1 knows of processes that v2 does not: an ended container is empty on both sides, and its totals stay
+// true.
+void FillPopulated(std::string_view text, CgroupReading& reading) {
+  reading.unified_populated = ParsePopulated(text).value_or(true) || reading.sample.pids() <= 0;
+}
+
+// For a cgroup without cpuacct. Never a mixture: the two sides may hold different processes. Throttling stays v1's,
+// whose controller it is.
+void FillCpuStatOfUnified(std::string_view text, CgroupReading& reading) {
+  if (!reading.unified_populated || reading.sample.cpu_usage_ns() != kNotOffered) return;
+  const CpuStat stat = ParseCpuStatV2(text);
+  reading.sample.set_cpu_usage_ns(stat.usage_ns.value_or(kNotOffered));
+  reading.sample.set_cpu_user_ns(stat.user_ns.value_or(kNotOffered));
+  reading.sample.set_cpu_system_ns(stat.system_ns.value_or(kNotOffered));
+}
+
+constexpr auto kHybridFiles = std::to_array<CgroupFile>({
+    {"cpuacct", "cpuacct.usage", nullptr, true, FillCpuacctUsage},
+    {"cpuacct", "cpuacct.stat", nullptr, true, FillCpuacctStat},
+    {"cpu", "cpu.stat", nullptr, true, FillCpuStat},
+    {"memory", "memory.usage_in_bytes", nullptr, true, FillMemoryCurrent},
+    {"memory", "memory.stat", nullptr, false, FillMemoryStat},
+    {"memory", "memory.max_usage_in_bytes", nullptr, true, FillMemoryPeak},
+    {"memory", "memory.oom_control", nullptr, true, FillOomKills},  // oom_kill: Linux 4.13 and later
+    {"blkio", "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", true, FillBlkioBytes},
+    {"blkio", "blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced", true, FillBlkioOps},
+    {"pids", "pids.current", nullptr, true, FillPids},
+    {kUnified, "cgroup.events", nullptr, true, FillPopulated},
+    {kUnified, "cpu.stat", nullptr, true, FillCpuStatOfUnified},
+    {kUnified, "cpu.pressure", nullptr, true, FillCpuPressure},
+    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure},
+    {kUnified, "io.pressure", nullptr, true, FillIoPressure},
+});
+
+constexpr size_t kV1Files = 10;
+static_assert(kHybridFiles[kV1Files - 1].hierarchy != kUnified && kHybridFiles[kV1Files].hierarchy == kUnified);
+
+}  // namespace
+
+std::span<const CgroupFile> CgroupFilesV1() { return std::span(kHybridFiles).first(kV1Files); }
+std::span<const CgroupFile> CgroupFilesHybrid() { return kHybridFiles; }
+
+}  // namespace assay
