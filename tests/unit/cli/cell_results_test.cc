@@ -1,0 +1,85 @@
+#include "cli/cell_results.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <vector>
+
+#include "assay/v1/control.pb.h"
+#include "cli/view_rows.h"
+#include "tests/unit/cli/finished_sweep.h"
+
+namespace assay {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+TEST(CellResultsTest, AnOpenLoopIsShownByItsResponseTimes) {
+  CellResult open;
+  open.label = "rate=200";
+  open.accepted = 2;
+  open.makespan_s = Spread{20, 20, 20};
+  open.response_p50_ms = Spread{10, 10, 10};
+  open.response_p99_ms = Spread{900, 890, 910};
+  EXPECT_EQ("\n" + CellTable({open}).Plain(), R"(
+cell      accepted  makespan s  p50 ms          p99 ms  flags
+--------  --------  ----------  ------  --------------  -----
+rate=200         2        20.0    10.0  900 [890..910]
+)");
+  EXPECT_THAT(CellTableNote({open}), AllOf(HasSubstr("of response times"), Not(HasSubstr("verhead"))));
+}
+
+TEST(ViewRowsTest, ReadsPostgresText) {
+  v1::ViewRows proto;
+  for (const char* column : {"n", "list", "object"}) proto.add_columns(column);
+  v1::ViewRows::Row& row = *proto.add_rows();
+  row.add_values("NaN");
+  row.add_values("{a,\"b, \\\"c\\\"\"}");
+  row.add_values("{\"tasks\": 1000, \"sleep\": {\"uniform\": [\"1ms\"]}, \"f\": 0.5}");
+  const ViewRows rows(proto);
+  EXPECT_FALSE(rows.Number(0, "n"));
+  EXPECT_FALSE(rows.Number(0, "not there"));
+  EXPECT_THAT(rows.List(0, "list"), ElementsAre("a", "b, \"c\""));
+  EXPECT_THAT(rows.List(0, "n"), SizeIs(0));
+  EXPECT_EQ(rows.Object(0, "object").at("tasks"), "1000");
+  EXPECT_EQ(rows.Object(0, "object").at("sleep"), "{\"uniform\":[\"1ms\"]}");
+  EXPECT_EQ(rows.Object(0, "object").at("f"), "0.5");
+}
+
+TEST(SpreadTest, MedianAndRange) {
+  EXPECT_FALSE(SpreadOf({}));
+  EXPECT_EQ(SpreadOf({3, 1, 2})->median, 2);
+  EXPECT_EQ(SpreadOf({4, 1, 2, 3})->median, 2.5);
+  EXPECT_EQ(FormatSpread(SpreadOf({1, 3})), "2.00 [1.00..3.00]");
+  EXPECT_EQ(FormatSpread(SpreadOf({2})), "2.00");
+  EXPECT_EQ(FormatSpread(std::nullopt), "-");
+}
+
+TEST(CellResultsTest, OnlyAcceptedRunsCountAndTheOthersAreNumbered) {
+  const std::vector<CellResult> cells = CellResults(ViewRows(RunSummary()));
+  ASSERT_THAT(cells, SizeIs(2));
+  EXPECT_EQ(cells[0].label, "sleep=1ms tasks=1000");
+  EXPECT_EQ(cells[0].accepted, 2U);
+  EXPECT_EQ(cells[0].left_out, 0U);
+  EXPECT_DOUBLE_EQ(cells[0].makespan_s->median, 1.1);
+  EXPECT_EQ(cells[1].accepted, 1U);
+  EXPECT_EQ(cells[1].left_out, 1U);
+  EXPECT_NEAR(cells[0].over_list_us_per_task->median, 4.5, 1e-9);
+  EXPECT_NEAR(cells[1].over_list_us_per_task->max, 4.2, 1e-9);
+  EXPECT_EQ(cells[1].flags.at("slip"), 1U);
+  EXPECT_NEAR(cells[0].over_planned_us_per_task->median, 7.5, 1e-9);
+  EXPECT_FALSE(cells[1].over_planned_us_per_task) << "no nominal lengths are known";
+  EXPECT_EQ("\n" + CellTable(cells).Plain(), R"(
+cell                   accepted  triggers         makespan s  per s  overhead %  us/task over list  us/task over nominal  slip p99 ms  floor p50/p99 ms, per s  flags
+---------------------  --------  --------  -----------------  -----  ----------  -----------------  --------------------  -----------  -----------------------  -------------
+sleep=1ms tasks=1000          2     1,000  1.10 [1.00..1.20]    950        3.00  4.50 [4.00..5.00]     7.50 [5.00..10.0]        0.250         1.00/2.00, 2,100  cold
+sleep=1ms tasks=16000    1 of 2    16,000               16.0  1,000        2.00               4.20                     -        0.400                        -  failures slip
+)");
+}
+
+}  // namespace
+}  // namespace assay
