@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# End to end over several agents: what dies, is cut off and comes back.
+# End to end over several agents, through the command line.
 cd "$(dirname "$0")" && exec /usr/bin/python3 test_hosts.py "$@"

@@ -9,8 +9,7 @@ import unittest
 import jsonschema
 import yaml
 
-import test_hosts
-import test_local
+import local_run
 from world import ASSAY, SOURCE
 
 BASE = "name: s\nload: {closed: {concurrency: 2}, triggers: 10}\ntrigger: {sleep: {for: 1ms}}\n"
@@ -84,10 +83,9 @@ class Schema(unittest.TestCase):
         cases = dict(VALID)
         for path in sorted(SOURCE.glob("scenarios/*.yaml")) + sorted(SOURCE.glob("tests/bench/*.yaml")):
             cases[str(path.relative_to(SOURCE))] = path.read_text()
-        for module in (test_local, test_hosts):
-            for name, text in vars(module).items():
-                if isinstance(text, str) and re.search(r"^name: ", text, re.M) and "{{" not in text:  # that one is a template
-                    cases[f"{module.__name__}.{name}"] = text
+        for name, text in vars(local_run).items():
+            if isinstance(text, str) and re.search(r"^name: ", text, re.M):
+                cases[f"local_run.{name}"] = text
         for page in ("README.md", "docs/scenario.md"):
             blocks = re.findall(r"^```yaml\n(.*?)^```", (SOURCE / page).read_text(), re.M | re.S)
             self.assertTrue(blocks, page)
