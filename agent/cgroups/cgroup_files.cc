@@ -28,19 +28,16 @@ void FillCpuStatV2(std::string_view text, CgroupReading& reading) {
 }
 
 void FillCpuPressure(std::string_view text, CgroupReading& reading) {
-  if (!reading.unified_populated) return;
   reading.sample.set_cpu_some_us(ParsePressure(text).some_us.value_or(kNotOffered));
 }
 
 void FillMemoryPressure(std::string_view text, CgroupReading& reading) {
-  if (!reading.unified_populated) return;
   const Pressure pressure = ParsePressure(text);
   reading.sample.set_memory_some_us(pressure.some_us.value_or(kNotOffered));
   reading.sample.set_memory_full_us(pressure.full_us.value_or(kNotOffered));
 }
 
 void FillIoPressure(std::string_view text, CgroupReading& reading) {
-  if (!reading.unified_populated) return;
   const Pressure pressure = ParsePressure(text);
   reading.sample.set_io_some_us(pressure.some_us.value_or(kNotOffered));
   reading.sample.set_io_full_us(pressure.full_us.value_or(kNotOffered));

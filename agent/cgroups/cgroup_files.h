@@ -23,12 +23,21 @@ struct CgroupReading {
   bool unified_populated = true;
 };
 
+enum class FileNeed {
+  kRead,
+  kSame,  // it would tell what it told last
+  kNone,  // what it tells is not wanted, and stays "not offered"
+};
+
 struct CgroupFile {
   std::string_view hierarchy;  // a v1 controller, or kUnified
   const char* name;
   const char* fallback;  // an older kernel's name for it, or nullptr
   bool on_root;          // false: the root cgroup's is not read (memory.stat takes seconds there on some hosts)
   void (*fill)(std::string_view text, CgroupReading& reading);
+  // nullptr: read every time. A read costs microseconds, nearly all of them the kernel's, so what it cannot tell anew
+  // is not asked. `last`: what it told last, empty if nothing.
+  FileNeed (*need)(std::string_view last, const CgroupReading& reading) = nullptr;
 };
 
 // The files to read in a layout, in order. Empty for none.

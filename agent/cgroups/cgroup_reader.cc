@@ -158,8 +158,12 @@ CgroupReader::Result CgroupReader::Read(TextBuffer& buffer, BlockDevices& device
   CgroupReading reading{sample, devices};
   bool removed = false;
   bool anchor_read = false;
-  for (const File& file : files_) {
+  for (File& file : files_) {
     if (!file.fd.ok()) continue;
+    const auto need = file.kind->need;
+    const FileNeed needed = need == nullptr ? FileNeed::kRead : need(file.last, reading);
+    if (needed == FileNeed::kSame) file.kind->fill(file.last, reading);
+    if (needed != FileNeed::kRead) continue;
     const auto text = buffer.Read(file.fd.get());
     if (text.has_value()) {
       file.kind->fill(*text, reading);
@@ -168,6 +172,7 @@ CgroupReader::Result CgroupReader::Read(TextBuffer& buffer, BlockDevices& device
       removed = true;
       break;
     }
+    if (need != nullptr) file.last = text.value_or("");
   }
   sample.set_read_end_ns(MonotonicNs());
   // The kernel prints no file of a removed cgroup, so a held one that could be read proves that the cgroup was there.

@@ -66,6 +66,7 @@ class CgroupReader {
     const CgroupFile* kind;
     size_t directory;
     Descriptor fd;
+    std::string last = {};  // what it told, where it may go unread
   };
 
   CgroupReader(std::string path, DescriptorBudget& budget) : path_(std::move(path)), budget_(budget) {}

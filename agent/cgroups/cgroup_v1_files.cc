@@ -54,14 +54,31 @@ void FillPopulated(std::string_view text, CgroupReading& reading) {
   reading.unified_populated = ParsePopulated(text).value_or(true) || reading.sample.pids() <= 0;
 }
 
+// One that has had processes on both sides is no shell.
+FileNeed UnlessPopulated(std::string_view last, const CgroupReading& /*reading*/) {
+  return ParsePopulated(last).value_or(false) ? FileNeed::kSame : FileNeed::kRead;
+}
+
+FileNeed IfPopulated(std::string_view /*last*/, const CgroupReading& reading) {
+  return reading.unified_populated ? FileNeed::kRead : FileNeed::kNone;
+}
+
+// A kernel that counts no bytes of any device counts no operations either.
+FileNeed IfBytesCounted(std::string_view /*last*/, const CgroupReading& reading) {
+  return reading.sample.io_read_bytes() != kNotOffered ? FileNeed::kRead : FileNeed::kNone;
+}
+
 // For a cgroup without cpuacct. Never a mixture: the two sides may hold different processes. Throttling stays v1's,
 // whose controller it is.
 void FillCpuStatOfUnified(std::string_view text, CgroupReading& reading) {
-  if (!reading.unified_populated || reading.sample.cpu_usage_ns() != kNotOffered) return;
   const CpuStat stat = ParseCpuStatV2(text);
   reading.sample.set_cpu_usage_ns(stat.usage_ns.value_or(kNotOffered));
   reading.sample.set_cpu_user_ns(stat.user_ns.value_or(kNotOffered));
   reading.sample.set_cpu_system_ns(stat.system_ns.value_or(kNotOffered));
+}
+
+FileNeed IfWithoutCpu(std::string_view last, const CgroupReading& reading) {
+  return reading.sample.cpu_usage_ns() == kNotOffered ? IfPopulated(last, reading) : FileNeed::kNone;
 }
 
 constexpr auto kHybridFiles = std::to_array<CgroupFile>({
@@ -73,13 +90,13 @@ constexpr auto kHybridFiles = std::to_array<CgroupFile>({
     {"memory", "memory.max_usage_in_bytes", nullptr, true, FillMemoryPeak},
     {"memory", "memory.oom_control", nullptr, true, FillOomKills},  // oom_kill: Linux 4.13 and later
     {"blkio", "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", true, FillBlkioBytes},
-    {"blkio", "blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced", true, FillBlkioOps},
+    {"blkio", "blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced", true, FillBlkioOps, IfBytesCounted},
     {"pids", "pids.current", nullptr, true, FillPids},
-    {kUnified, "cgroup.events", nullptr, true, FillPopulated},
-    {kUnified, "cpu.stat", nullptr, true, FillCpuStatOfUnified},
-    {kUnified, "cpu.pressure", nullptr, true, FillCpuPressure},
-    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure},
-    {kUnified, "io.pressure", nullptr, true, FillIoPressure},
+    {kUnified, "cgroup.events", nullptr, true, FillPopulated, UnlessPopulated},
+    {kUnified, "cpu.stat", nullptr, true, FillCpuStatOfUnified, IfWithoutCpu},
+    {kUnified, "cpu.pressure", nullptr, true, FillCpuPressure, IfPopulated},
+    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure, IfPopulated},
+    {kUnified, "io.pressure", nullptr, true, FillIoPressure, IfPopulated},
 });
 
 constexpr size_t kV1Files = 10;

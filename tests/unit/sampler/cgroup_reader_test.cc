@@ -166,7 +166,7 @@ TEST_F(CgroupReaderTest, V1WithoutRecursiveBlkio) {
 TEST_F(CgroupReaderTest, V1BlkioThatCountsNothingIsNoZero) {
   tree_.MountAllV1();
   tree_.Write("blkio/blkio.throttle.io_service_bytes_recursive", "Total 0\n");
-  tree_.Write("blkio/blkio.throttle.io_serviced_recursive", "Total 0\n");
+  tree_.Write("blkio/blkio.throttle.io_serviced_recursive", "8:0 Read 3\nTotal 3\n");  // not even asked
   const auto reader = Open("/");
   ASSERT_EQ(Read(*reader), Result::kRead);
   EXPECT_EQ(sample_.io_read_bytes(), -1);
@@ -225,6 +225,20 @@ TEST_F(CgroupReaderTest, HybridDoesNotBelieveAnEmptyShell) {
   ASSERT_EQ(Read(*reader), Result::kRead);
   ExpectPressure(false);
   tree_.Write("pids/a/pids.current", "0\n");  // all ended: the totals are true
+  ASSERT_EQ(Read(*reader), Result::kRead);
+  ExpectPressure(true);
+}
+
+TEST_F(CgroupReaderTest, HybridAsksOnlyOnceForProcesses) {
+  tree_.MountAllV1();
+  tree_.MountV2("unified", "");
+  tree_.AddV1("/a");
+  tree_.AddV2("unified/a");
+  tree_.Write("unified/a/cgroup.events", "populated 1\n");
+  const auto reader = Open("/a");
+  ASSERT_EQ(Read(*reader), Result::kRead);
+  ExpectPressure(true);
+  tree_.Write("unified/a/cgroup.events", "populated 0\n");
   ASSERT_EQ(Read(*reader), Result::kRead);
   ExpectPressure(true);
 }
