@@ -1,8 +1,17 @@
 #include "common/nearest_name.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace assay {
+namespace {
+
+bool SameButForCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char one, unsigned char other) { return std::tolower(one) == std::tolower(other); });
+}
+
+}  // namespace
 
 size_t EditDistance(std::string_view a, std::string_view b) {
   // Optimal string alignment; three rows are enough.
@@ -25,12 +34,14 @@ std::optional<std::string> NearestName(std::string_view word, const std::vector<
   std::optional<std::string> best;
   size_t best_distance = 0;
   for (const std::string& name : known) {
+    if (SameButForCase(word, name)) return name;
     const size_t shorter = std::min(word.size(), name.size());
     const size_t longer = std::max(word.size(), name.size());
     const size_t allowed = std::max<size_t>(1, longer / 3);
     const bool prefix = shorter >= kMinPrefix && word.substr(0, shorter) == std::string_view(name).substr(0, shorter);
     if (longer - shorter > allowed && !(prefix && longer <= 2 * shorter + kMinPrefix)) continue;
     const size_t distance = EditDistance(word, name);
+    if (distance == longer) continue;  // not one character in common
     if ((distance <= allowed || prefix) && (!best || distance < best_distance)) {
       best = name;
       best_distance = distance;

@@ -80,11 +80,26 @@ std::string PerAgentText(const v1::Load& load, const CellBound& cell) {
                                           : fmt::format("{}..{}", Count(cell.agent_min), Count(cell.agent_max));
 }
 
+// Whether a hook on containers runs on every agent that fires.
+bool ActsEverywhere(const Plan& plan) {
+  const auto everywhere = [](const v1::Hook& hook) { return hook.has_containers() && hook.where().labels().empty(); };
+  return everywhere(plan.spec.before_sweep()) || everywhere(plan.spec.after_sweep()) ||
+         std::any_of(plan.cells.begin(), plan.cells.end(), [&](const PlannedCell& cell) {
+           return everywhere(cell.spec.before_run()) || everywhere(cell.spec.after_run());
+         });
+}
+
 }  // namespace
 
 std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents) {
   constexpr size_t kCellsNamed = 5;
   std::vector<std::string> warnings = plan.warnings;
+  if (agents > 1 && ActsEverywhere(plan)) {
+    warnings.push_back(fmt::format(
+        "a hook on containers without 'where' runs on each of {} agents, and where these share a container engine, at "
+        "the same time; name the one that has the engine, such as where: {{role: target}}",
+        Count(agents)));
+  }
   std::string named;
   size_t cells = 0;
   for (const PlannedCell& cell : plan.cells) {

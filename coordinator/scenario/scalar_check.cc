@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <string>
 
@@ -61,6 +62,20 @@ absl::Status CheckRuntimeNames(const YamlNode& node, uint32_t allowed, std::stri
 bool IsGlob(std::string_view text, int64_t max_parts) {
   return !text.empty() && text.front() != '/' && text.back() != '/' && text.find("//") == std::string_view::npos &&
          std::count(text.begin(), text.end(), '/') < max_parts;
+}
+
+// Docker's and Podman's rule for names, and Compose's for projects is stricter. A reference to what the agent will put
+// in counts as a letter.
+bool IsEngineName(std::string_view text) {
+  std::string name;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const size_t end = text.substr(at).starts_with("$(") ? text.find(')', at) : std::string_view::npos;
+    name += end == std::string_view::npos ? text[at] : 'x';
+    if (end != std::string_view::npos) at = end;
+  }
+  return !name.empty() && std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
 }
 
 absl::Status CheckInteger(const YamlNode& node, const Rule& rule, std::string_view path) {
@@ -121,6 +136,12 @@ absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_vie
     case ValueKind::kCgroup:
       return text.size() > 1 && (text.front() == '/' || text.front() == '@') ? absl::OkStatus()
                                                                              : WrongType(node, rule, path);
+    case ValueKind::kEngineName:
+      return IsEngineName(text) ? absl::OkStatus() : WrongType(node, rule, path);
+    case ValueKind::kPath:
+      return !text.empty() ? absl::OkStatus() : WrongType(node, rule, path);
+    case ValueKind::kSocket:
+      return text.size() > 1 && text.front() == '/' ? absl::OkStatus() : WrongType(node, rule, path);
     case ValueKind::kGlob:
       return IsGlob(text, rule.max) ? absl::OkStatus() : WrongType(node, rule, path);
     case ValueKind::kWord: {

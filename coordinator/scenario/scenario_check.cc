@@ -81,7 +81,7 @@ absl::Status CheckNamed(const YamlNode& node, const Rule& rule, std::string_view
     const std::string below = Join(path, key.substr(0, 64));
     if (key.empty() || key.find('=') != std::string::npos || HasReference(key)) {
       return NodeError(*entry.key, fmt::format("{} cannot be a name in {}", Quoted(key), Called(path)),
-                       "names hold no '=' and no $(reference)");
+                       "write a name that is not empty and holds no '=' and no $(reference)");
     }
     if (rule.kind == ValueKind::kTargets) {
       if (!IsName(key))

@@ -23,7 +23,7 @@ v1::Selector Labels(const YamlNode& node) {
   return selector;
 }
 
-void ReadAction(const YamlNode& node, bool compose, v1::ContainerAction& message) {
+absl::Status ReadAction(const YamlNode& node, bool compose, v1::ContainerAction& message) {
   for (const auto& [key, action] :
        {std::pair{"restart", v1::ContainerAction::RESTART}, std::pair{"stop", v1::ContainerAction::STOP},
         std::pair{"start", v1::ContainerAction::START}}) {
@@ -34,8 +34,12 @@ void ReadAction(const YamlNode& node, bool compose, v1::ContainerAction& message
   }
   const YamlNodePtr socket = Find(node, "socket");
   message.set_socket(socket == nullptr ? kDockerSocket : TextValue(*socket));
-  if (const YamlNodePtr wait = Find(node, "wait"))
+  if (const YamlNodePtr wait = Find(node, "wait")) {
+    if (message.action() == v1::ContainerAction::STOP)
+      return NodeError(*wait, "wait goes only with restart and start: what is stopped is waited for", "leave it out");
     message.set_wait(wait->text == "healthy" ? v1::ContainerAction::HEALTHY : v1::ContainerAction::RUNNING);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
@@ -57,8 +61,7 @@ absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
     if (const YamlNodePtr given = Find(node, key))
       return NodeError(*given, fmt::format("{} in a hook goes only with argv", key), "leave it out");
   }
-  ReadAction(compose != nullptr ? *compose : *container, compose != nullptr, *message.mutable_containers());
-  return absl::OkStatus();
+  return ReadAction(compose != nullptr ? *compose : *container, compose != nullptr, *message.mutable_containers());
 }
 
 v1::Sampling ReadSample(const YamlNode& node) {

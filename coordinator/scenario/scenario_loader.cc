@@ -123,6 +123,15 @@ void Warn(const Plan& plan, std::vector<std::string>& warnings) {
     return !cell.spec.trigger().has_sleep() && cell.spec.trigger().timeout_ns() == 0;
   });
   if (no_timeout) warnings.emplace_back("trigger.timeout is not set: one that hangs holds its run for ever");
+  const bool asked = std::any_of(plan.cells.begin(), plan.cells.end(),
+                                 [](const PlannedCell& cell) { return cell.spec.sampling().run(); });
+  const bool had = std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
+    return cell.spec.sampling().run() && cell.spec.trigger().has_exec();
+  });
+  if (asked && !had) {
+    warnings.emplace_back(
+        "sample.run is set, but no trigger is an exec: only processes that the agent starts can be in a run's cgroup");
+  }
 }
 
 absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, TraceFiles& traces) {

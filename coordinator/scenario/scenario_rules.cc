@@ -18,6 +18,7 @@ Rule Integer(int64_t min, int64_t max) { return {.kind = ValueKind::kInteger, .m
 Rule Duration(int64_t min, int64_t max) { return {.kind = ValueKind::kDuration, .min = min, .max = max}; }
 Rule Rate(int64_t min, int64_t max) { return {.kind = ValueKind::kRate, .min = min, .max = max}; }
 Rule Template(uint32_t names) { return {.kind = ValueKind::kTemplate, .runtime_names = names}; }
+Rule EngineName(uint32_t names) { return {.kind = ValueKind::kEngineName, .runtime_names = names}; }
 Rule ListOf(const Rule& item, int64_t min, int64_t max) {
   return {.kind = ValueKind::kList, .min = min, .max = max, .item = &item};
 }
@@ -29,6 +30,8 @@ Rule Either(const Rule& scalar, const Rule& map) {
 
 const Rule kText{.kind = ValueKind::kText};
 const Rule kName{.kind = ValueKind::kName};
+const Rule kPath{.kind = ValueKind::kPath};
+const Rule kSocket{.kind = ValueKind::kSocket};
 const Rule kBoolean{.kind = ValueKind::kBoolean};
 const Rule kFraction{.kind = ValueKind::kFraction};
 const Rule kLabels = TextMapOf(kText);
@@ -78,7 +81,7 @@ const Shape kExpectShape{.fields = {{"status", &kStatus, "what is ok: 200, 2xx, 
 const Rule kExpect = MapOf(kExpectShape);
 const Rule kHttpVersion{.kind = ValueKind::kWord, .words = {"auto", "1.1", "2"}};
 const Shape kTlsShape{.fields = {{"verify", &kBoolean, "whether the certificate is checked; default: true"},
-                                 {"ca", &kText, "PEM file on the agent's host; default: the system's"}}};
+                                 {"ca", &kPath, "PEM file on the agent's host; default: the system's"}}};
 const Rule kTls = MapOf(kTlsShape);
 const Shape kHttpShape{
     .fields = {{"url", &kHttpText, "http:// or https://", true},
@@ -103,7 +106,7 @@ const Shape kGrpcShape{
                {"method", &kText, "of unary calls: pkg.Service/Call", true},
                {"json", &kJson, "the request, encoded by what the server or descriptors say", false, true},
                {"bytes", &kText, "the encoded request, in base64", false, true},
-               {"descriptors", &kText, "FileDescriptorSet on the agent's host; default: the server's reflection"},
+               {"descriptors", &kPath, "FileDescriptorSet on the agent's host; default: the server's reflection"},
                {"metadata", &kHttpHeaders, "sent with every call; names are in lower case"},
                {"expect", &kGrpcExpect, "what counts as ok"},
                {"tls", &kTls, "absent: no TLS; {}: the system's certificates"},
@@ -112,13 +115,14 @@ const Rule kGrpc = MapOf(kGrpcShape);
 
 // Processes in containers.
 const Rule kEngineInFlight = Integer(1, 10'000);
+const Rule kContainerName = EngineName(kTriggerNames);
 const Shape kContainerShape{
-    .fields = {{"name", &kExecText, "name or id of a running container", true},
+    .fields = {{"name", &kContainerName, "name or id of a running container", true},
                {"argv", &kExecArgv, "program and arguments, started in it without a shell", true},
                {"env", &kExecEnv, "added to the container's environment"},
                {"cwd", &kExecText, "directory to start in; default: the container's"},
                {"user", &kText, "default: the container's"},
-               {"socket", &kText, "the engine's unix socket on the agent's host; default: /var/run/docker.sock"},
+               {"socket", &kSocket, "the engine's unix socket on the agent's host; default: /var/run/docker.sock"},
                {"in_flight", &kEngineInFlight, "on one agent at most, further ones wait; default: 100"}}};
 const Rule kContainer = MapOf(kContainerShape);
 
@@ -161,7 +165,7 @@ const Shape kOpenShape{
                {"steps", &kSteps, "one rate after the other", false, true},
                {"burst", &kTriggers, "so many, all due at T0", false, true},
                {"every", &kWaveEvery, "a wave at T0 and then at this period", false, true},
-               {"trace", &kText, "a file of instants, one per line, in seconds since T0", false, true},
+               {"trace", &kPath, "a file of instants, one per line, in seconds since T0", false, true},
                {"size", &kTriggers, "of every wave, triggers; default: 1"},
                {"arrivals", &kArrivals, "of rate, ramp and steps: evenly spaced, or at random; default: constant"},
                {"deadline", &kDeadline, "a trigger that waits longer to be started is skipped; default: it waits"},
@@ -179,13 +183,14 @@ const Rule kLoad = MapOf(kLoadShape);
 // Hooks.
 const Rule kWaitFor{.kind = ValueKind::kWord, .words = {"running", "healthy"}};
 Shape ActionShape(const Rule& name) {
-  return {.fields = {{"restart", &name, "stopped and started again: those that run, or all if none does", false, true},
-                     {"stop", &name, "until it has ended", false, true},
-                     {"start", &name, "", false, true},
-                     {"wait", &kWaitFor, "for each that is started, before the next one is; default: no wait"},
-                     {"socket", &kText, "the engine's unix socket on the agent's host; default: /var/run/docker.sock"}},
-          .atomic = true,
-          .choice_required = true};
+  return {
+      .fields = {{"restart", &name, "stopped and started again: those that run, or all if none does", false, true},
+                 {"stop", &name, "until it has ended", false, true},
+                 {"start", &name, "", false, true},
+                 {"wait", &kWaitFor, "for each that is started, before the next one is; default: no wait"},
+                 {"socket", &kSocket, "the engine's unix socket on the agent's host; default: /var/run/docker.sock"}},
+      .atomic = true,
+      .choice_required = true};
 }
 Shape HookShape(const Rule& text, const Rule& argv, const Rule& env, const Rule& action) {
   return {.fields = {{"argv", &argv, "program and arguments, started without a shell; it must exit 0", false, true},
@@ -201,14 +206,16 @@ Shape HookShape(const Rule& text, const Rule& argv, const Rule& env, const Rule&
 const Rule kSweepHookText = Template(kNameAgent);
 const Rule kSweepHookArgv = ListOf(kSweepHookText, 1, 1'000);
 const Rule kSweepHookEnv = TextMapOf(kSweepHookText);
-const Shape kSweepActionShape = ActionShape(kSweepHookText);
+const Rule kSweepActionName = EngineName(kNameAgent);
+const Shape kSweepActionShape = ActionShape(kSweepActionName);
 const Rule kSweepAction = MapOf(kSweepActionShape);
 const Shape kSweepHookShape = HookShape(kSweepHookText, kSweepHookArgv, kSweepHookEnv, kSweepAction);
 const Rule kSweepHook = MapOf(kSweepHookShape);
 const Rule kRunHookText = Template(kNameAgent | kNameRun | kNameBlock);
 const Rule kRunHookArgv = ListOf(kRunHookText, 1, 1'000);
 const Rule kRunHookEnv = TextMapOf(kRunHookText);
-const Shape kRunActionShape = ActionShape(kRunHookText);
+const Rule kRunActionName = EngineName(kNameAgent | kNameRun | kNameBlock);
+const Shape kRunActionShape = ActionShape(kRunActionName);
 const Rule kRunAction = MapOf(kRunActionShape);
 const Shape kRunHookShape = HookShape(kRunHookText, kRunHookArgv, kRunHookEnv, kRunAction);
 const Rule kRunHook = MapOf(kRunHookShape);
@@ -244,7 +251,7 @@ const Shape kSampleShape{
         {"labels", &kLabels, "containers that have every one of these labels"},
         {"units", &kNameGlobs, "systemd units by name or glob, wherever they are in the hierarchy"},
         {"pods", &kPairGlobs, "containers of a Kubernetes pod: name, or namespace/name"},
-        {"socket", &kText, "the container engine's unix socket on the agent's host; default: /var/run/docker.sock"}}};
+        {"socket", &kSocket, "the container engine's unix socket on the agent's host; default: /var/run/docker.sock"}}};
 const Rule kSample = MapOf(kSampleShape);
 
 // Cells and targets.

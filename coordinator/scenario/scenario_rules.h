@@ -13,11 +13,14 @@ namespace assay {
 
 enum class ValueKind {
   kText,
-  kName,      // a letter or digit, then letters, digits, '.', '_', '-'; at most 64
-  kTemplate,  // text in which the agent's names may stay
-  kCgroup,    // "/path/glob" or "@alias"
-  kGlob,      // a name in which *, ? and [...] stand for others; of at most `max` parts with '/' between them
-  kWord,      // one of `words`
+  kName,        // a letter or digit, then letters, digits, '.', '_', '-'; at most 64
+  kTemplate,    // text in which the agent's names may stay
+  kCgroup,      // "/path/glob" or "@alias"
+  kEngineName,  // of a container or a Compose project; the agent's names may stay in it
+  kPath,        // of a file or directory on the agent's host
+  kSocket,      // absolute path of a unix socket
+  kGlob,        // a name in which *, ? and [...] stand for others; of at most `max` parts with '/' between them
+  kWord,        // one of `words`
   kInteger,
   kDuration,
   kFraction,
@@ -43,7 +46,7 @@ struct Rule {
   int64_t min = 0;  // integers; durations in ns; number of items of a list
   int64_t max = INT64_MAX;
   std::vector<std::string_view> words = {};
-  uint32_t runtime_names = 0;  // of kTemplate and kJson
+  uint32_t runtime_names = 0;  // of kTemplate, kEngineName and kJson
   const Rule* item = nullptr;
   const Rule* other = nullptr;
   const Shape* shape = nullptr;

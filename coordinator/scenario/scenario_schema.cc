@@ -59,6 +59,12 @@ std::string ScalarSchema(const Rule& rule) {
       return fmt::format(R"({{"type": "string", "pattern": "{}"}})", kNamePattern);
     case ValueKind::kCgroup:
       return R"({"type": "string", "pattern": "^[/@]."})";
+    case ValueKind::kEngineName:
+      return R"json({"type": ["string", "number"], "pattern": "^([A-Za-z0-9]|\\$\\()"})json";
+    case ValueKind::kPath:
+      return R"({"type": ["string", "number"], "minLength": 1})";
+    case ValueKind::kSocket:
+      return R"({"type": "string", "pattern": "^/."})";
     case ValueKind::kGlob:
       return rule.max == 1 ? R"({"type": ["string", "number"], "pattern": "^[^/]+$"})"
                            : R"({"type": ["string", "number"], "pattern": "^[^/]+(/[^/]+)?$"})";

@@ -9,6 +9,7 @@
 
 #include "common/grpc_words.h"
 #include "common/host_port.h"
+#include "coordinator/scenario/http_words.h"
 #include "coordinator/scenario/scalar_value.h"
 #include "coordinator/scenario/scenario_process.h"
 #include "coordinator/scenario/yaml_json.h"
@@ -67,12 +68,14 @@ void ReadTls(const YamlNode& tls, Message& message) {
 absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
   const YamlNodePtr url = Find(node, "url");
   message.set_url(url->text);
-  if (!url->text.starts_with("http://") && !url->text.starts_with("https://") && !url->text.starts_with("$(")) {
-    return NodeError(*url, fmt::format("trigger.http.url has no scheme: {}", FlowText(*url)),
-                     fmt::format("write http://{0} or https://{0}", url->text));
-  }
+  if (const WrongHttpWord wrong = WrongHttpUrl(url->text); !wrong.what.empty())
+    return NodeError(*url, "trigger.http.url " + wrong.what, wrong.mend);
   if (const YamlNodePtr headers = Find(node, "headers")) {
-    for (const YamlEntry& entry : headers->entries) (*message.mutable_headers())[entry.key->text] = entry.value->text;
+    for (const YamlEntry& entry : headers->entries) {
+      if (const WrongHttpWord wrong = WrongHttpHeader(entry.key->text, entry.value->text); !wrong.what.empty())
+        return NodeError(*entry.key, "trigger.http.headers: " + wrong.what, wrong.mend);
+      (*message.mutable_headers())[entry.key->text] = entry.value->text;
+    }
   }
   const YamlNodePtr body = Find(node, "body");
   if (body != nullptr) {
@@ -82,6 +85,8 @@ absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
   }
   const YamlNodePtr method = Find(node, "method");
   message.set_method(method != nullptr ? method->text : body != nullptr ? "POST" : "GET");
+  if (body != nullptr && message.method() == "HEAD")
+    return NodeError(*body, "trigger.http.body does not go with HEAD", "leave it out");
   const YamlNodePtr expect = Find(node, "expect");
   const YamlNodePtr status = expect == nullptr ? nullptr : Find(*expect, "status");
   if (status == nullptr || status->IsScalar()) {
@@ -114,6 +119,8 @@ absl::Status ReadGrpcPayload(const YamlNode& node, v1::GrpcTrigger& message) {
 absl::Status ReadGrpc(const YamlNode& node, v1::GrpcTrigger& message) {
   const YamlNodePtr target = Find(node, "target");
   message.set_target(target->text);
+  if (target->text == "unix:")
+    return NodeError(*target, "trigger.grpc.target: 'unix:' has no path", "write HOST:PORT or unix:PATH");
   if (!target->text.starts_with("unix:") && target->text.find("$(") == std::string::npos) {
     if (const absl::Status valid = CheckHostPort(target->text); !valid.ok())
       return NodeError(*target, fmt::format("trigger.grpc.target: {}", std::string(valid.message())),
@@ -130,7 +137,8 @@ absl::Status ReadGrpc(const YamlNode& node, v1::GrpcTrigger& message) {
   if (const YamlNodePtr metadata = Find(node, "metadata")) {
     for (const YamlEntry& entry : metadata->entries) {
       if (const std::string wrong = WrongGrpcMetadata(entry.key->text, entry.value->text); !wrong.empty())
-        return NodeError(*entry.key, "trigger.grpc.metadata: " + wrong, "write {name-in-lower-case: text}");
+        return NodeError(*entry.key, "trigger.grpc.metadata: " + wrong,
+                         "write {name-in-lower-case: text}, or leave it out");
       (*message.mutable_metadata())[entry.key->text] = entry.value->text;
     }
   }

@@ -44,6 +44,12 @@ std::string Wanted(const Rule& rule) {
       return "a name: letters, digits, '.', '_' and '-', at most 64, a letter or digit first";
     case ValueKind::kCgroup:
       return "a path glob such as \"/system.slice/postgresql*\", or an alias such as \"@postgres\"";
+    case ValueKind::kEngineName:
+      return "one name, without '/' or '*': letters, digits, '.', '_' and '-', a letter or digit first";
+    case ValueKind::kPath:
+      return "the path of a file";
+    case ValueKind::kSocket:
+      return "the path of a unix socket, from / and without unix://, such as /var/run/docker.sock";
     case ValueKind::kGlob:
       return rule.max == 1
                  ? "a name without '/', such as web-1, or a glob such as \"web-*\""
@@ -56,8 +62,8 @@ std::string Wanted(const Rule& rule) {
       return fmt::format("a duration from {} to {}, a number with a unit such as 250us, 10ms, 30s, 2m or 1h",
                          ShortDuration(rule.min), ShortDuration(rule.max));
     case ValueKind::kRate:
-      return fmt::format("a rate from {:g}/s to {:g}/s, such as 500/s, 30/m or 2/h",
-                         static_cast<double>(rule.min) / 1e3, static_cast<double>(rule.max) / 1e3);
+      return fmt::format("a rate from {}/s to {}/s, such as 500/s, 30/m or 2/h", static_cast<double>(rule.min) / 1e3,
+                         static_cast<double>(rule.max) / 1e3);
     case ValueKind::kFraction:
       return "a percentage such as 1%, or a number from 0 to 1";
     case ValueKind::kStatus:
@@ -69,10 +75,12 @@ std::string Wanted(const Rule& rule) {
     case ValueKind::kMap:
       return fmt::format("a map with {}", fmt::join(SupportedKeys(*rule.shape), ", "));
     case ValueKind::kTextMap:
-      return "a map such as {role: load}";
+      return rule.item->kind == ValueKind::kTemplate ? "a map of texts such as {NAME: text}"
+                                                     : "a map such as {role: load}";
     case ValueKind::kList:
-      return rule.min == rule.max ? fmt::format("a list of {} values", rule.min)
-                                  : fmt::format("a list of {} to {} values, such as [a, b]", rule.min, rule.max);
+      if (rule.min == rule.max) return fmt::format("a list of {} values", rule.min);
+      return fmt::format("a list of {} to {} values, {}", rule.min, rule.max,
+                         rule.item->kind == ValueKind::kMap ? "each " + Wanted(*rule.item) : "such as [a, b]");
     case ValueKind::kEither:
       return fmt::format("{}, or {}", Wanted(*rule.item), Wanted(*rule.other));
     case ValueKind::kAxes:

@@ -29,6 +29,8 @@ VALID = {
     "durations": BASE + "limits: {slip_p99: 0, start_skew: 1.5ms, failures: 1%}\nsample: {every: .5s, cooldown: 2 s}\n",
     "call": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {grpc: {target: \"h:1\", method: p.S/C}}\n"
             "targets: {a: {trigger: {grpc: {json: {a: [1]}, expect: {status: NOT_FOUND}}}}, b: {trigger: {grpc: {bytes: AA==, tls: {}}}}}\n",
+    "container": "name: s\ngrid: {n: [a, b]}\nload: {closed: {concurrency: 2}, triggers: 1}\n"
+                 "trigger: {container: {name: \"web-$(index)\", argv: [x], socket: /s}}\nhooks: {before_run: {container: {restart: $(n)}}, after_run: {compose: {stop: \"$(agent)-a\"}}}\n",
     "containers": BASE + "sample: {containers: [web, 4], compose: [a, a/b], labels: {role: db}, units: [x.service], pods: [n/p], socket: /x}\n",
     "loss": BASE + "on_agent_loss: {repeat: 3}\nagents: {select: {role: load, n: 3}, count: 2}\n",
 }
@@ -44,6 +46,9 @@ INVALID = {
     "unit": BASE + "sample: {every: 5 parsecs}\n",
     "list": BASE + "sample: {cgroups: /a}\n",
     "container with a slash": BASE + "sample: {containers: [/web]}\n",
+    "container without a name": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {container: {name: \"\", argv: [x]}}\n",
+    "socket with a scheme": BASE + "sample: {socket: \"unix:///var/run/docker.sock\"}\n",
+    "certificates of no file": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {http: {url: \"https://h\", tls: {ca: \"\"}}}\n",
     "three parts": BASE + "sample: {compose: [a/b/c]}\n",
     "two lengths": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {sleep: {for: {uniform: [1ms, 2ms], exponential: 1ms}}}\n",
     "pair of three": "name: s\nload: {closed: {concurrency: 2}, triggers: 1}\ntrigger: {sleep: {for: {uniform: [1ms, 2ms, 3ms]}}}\n",
@@ -91,7 +96,7 @@ class Schema(unittest.TestCase):
             self.assertTrue(blocks, page)
             for number, block in enumerate(blocks):
                 # An example that is a part of a scenario is completed; its references become axes.
-                text = block if "name:" in block else "name: s\n" + "".join(
+                text = block if re.search("^name:", block, re.M) else "name: s\n" + "".join(
                     line for line in BASE.splitlines(True)[1:] if not re.search("^" + line.split(":")[0] + ":", block, re.M)) + block
                 cases[f"{page} example {number}"] = text
         self.assertGreater(len(cases), len(VALID) + 10)

@@ -19,6 +19,10 @@ TEST(Nearest, FindsTypingErrorsOnly) {
   EXPECT_EQ(NearestName("conccurency", {"count", "concurrency"}), "concurrency");
   EXPECT_EQ(NearestName("trigger", {"timeout", "triggers"}), "triggers");
   EXPECT_EQ(NearestName("xyz", {"abc", "def"}), std::nullopt);
+  EXPECT_EQ(NearestName("1", {"auto", "1.1", "2"}), std::nullopt) << "every word of one letter is near every other";
+  EXPECT_EQ(NearestName("", {"a"}), std::nullopt);
+  EXPECT_EQ(NearestName("get", {"PUT", "GET"}), "GET");
+  EXPECT_EQ(NearestName("h2", {"auto", "1.1", "2"}), "2");
 }
 
 TEST(JsonString, EscapesWhatJsonCannotHold) {

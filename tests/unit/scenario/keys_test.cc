@@ -79,7 +79,7 @@ limits: {failures: 1%, slip_p99: 5ms, start_skew: 20ms}
   EXPECT_THAT(cell.sampling().units(), ElementsAre("user@*.service"));
   EXPECT_THAT(cell.sampling().pods(), ElementsAre("prod/api-*"));
   EXPECT_EQ(cell.sampling().socket(), "/run/podman.sock");
-  EXPECT_THAT(plan.warnings, IsEmpty());
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("sample.run is set, but no trigger is an exec")));
 }
 
 TEST(Scenario, DefaultsAreThoseOfTheReference) {

@@ -324,6 +324,23 @@ TEST(PlanText, WarnsOfAgentsThatFireNothing) {
   EXPECT_THAT(DescribePlanJson(*plan, 2), HasSubstr("with 2 agents some fire nothing"));
 }
 
+TEST(PlanText, WarnsOfContainersThatSeveralAgentsWouldRestart) {
+  const auto warnings = [](const std::string& hooks, uint32_t agents) {
+    const absl::StatusOr<Plan> plan = LoadScenario(
+        "name: t\nload: {closed: {concurrency: 4}, triggers: 9}\ntrigger: {sleep: {for: 1ms}}\nhooks: " + hooks + "\n",
+        "s.yaml", {});
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return WarningsFor(*plan, agents);
+  };
+  EXPECT_THAT(warnings("{before_run: {compose: {restart: shop}}}", 2),
+              testing::ElementsAre(testing::AllOf(HasSubstr("without 'where' runs on each of 2 agents"),
+                                                  HasSubstr("where: {role: target}"))));
+  EXPECT_THAT(warnings("{after_sweep: {container: {stop: web}}}", 3), testing::SizeIs(1));
+  EXPECT_THAT(warnings("{before_run: {compose: {restart: shop}}}", 1), testing::IsEmpty());
+  EXPECT_THAT(warnings("{before_run: {compose: {restart: shop}, where: {role: target}}}", 2), testing::IsEmpty());
+  EXPECT_THAT(warnings("{before_run: {argv: [x]}}", 2), testing::IsEmpty());
+}
+
 TEST(PlanText, DrawsTheFirstBlockThatRuns) {
   const absl::StatusOr<Plan> plan = LoadScenario(
       "name: t\nload: {closed: {concurrency: 2}, triggers: 9}\ntrigger: {sleep: {for: {uniform: [1ms, 1s]}}}\n",

@@ -112,6 +112,10 @@ TEST(Warnings, WhatIsProbablyNotMeant) {
       ElementsAre("s.yaml:4:8: nothing refers to the axis 'tasks': its cells differ in name only; use $(tasks)"));
   EXPECT_THAT(MustLoad(kProcess + "trigger: {exec: {argv: [\"true\"]}}\n").warnings,
               ElementsAre(HasSubstr("trigger.timeout is not set")));
+  EXPECT_THAT(MustLoad(kBase + "sample: {run: true}\n").warnings,
+              ElementsAre(HasSubstr("sample.run is set, but no trigger is an exec")));
+  EXPECT_THAT(MustLoad(kProcess + "trigger: {exec: {argv: [\"true\"]}, timeout: 1s}\nsample: {run: true}\n").warnings,
+              IsEmpty());
   EXPECT_THAT(MustLoad(kBase + "grid: {tasks: [1]}\n", {"tasks=[1,2]"}).warnings,
               ElementsAre(StartsWith("--set tasks=[1,2]: nothing refers")));
 }
