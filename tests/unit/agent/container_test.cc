@@ -15,11 +15,13 @@
 #include "executor_fixture.h"
 #include "request_server.h"
 #include "tests/unit/temp_dir.h"
+#include "tests/unit/unprivileged.h"
 
 namespace assay {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 void Json(int fd, const std::string& status, const std::string& json) {
   Say(fd, "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: " +
@@ -139,14 +141,79 @@ TEST_F(ContainerTest, WithoutAnEngineTheShareIsRefusedWithTheMend) {
 }
 
 TEST_F(ContainerTest, WithoutRightsToTheSocketTheShareIsRefusedWithTheMend) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may open every socket";
   RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
   ASSERT_EQ(chmod(socket_.c_str(), 0), 0);
+  const Unprivileged rights;
+  if (!rights.dropped()) GTEST_SKIP() << "root cannot become another user here, and may open every socket";
   Want(Spec("web"), v1::PREPARE);
   Exchange();
   const std::string error = WaitForPhase(1, v1::REFUSED).error();
   EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_));
   EXPECT_THAT(error, HasSubstr("may this user open the socket (root, or the group of the socket)"));
+  EXPECT_THAT(error, StartsWith("agent 'alpha': ")) << "on which of many hosts";
+}
+
+// Docker starts the exec and writes why it could not; Podman refuses the start.
+TEST_F(ContainerTest, AnImageWithoutTheProgramIsARowThatNamesTheProgram) {
+  const std::string why = R"(exec: "airflow": executable file not found in $PATH)";
+  start = [&why](int fd) {
+    Say(fd, kStreaming + Frame(2, "OCI runtime exec failed: " + why + "\r\n"));
+    return false;
+  };
+  inspect = [] { return R"({"Running": false, "ExitCode": 127, "Pid": 0})"; };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  const v1::TriggerRecord docker = Execute(Spec("web")).triggers.at(0);
+  EXPECT_EQ(docker.outcome(), v1::FAILED);
+  EXPECT_EQ(docker.exit_code(), 127);
+  EXPECT_EQ(docker.error(), "exited with 127");
+  EXPECT_THAT(docker.output(), HasSubstr(why));
+  start = [](int fd) {
+    Json(fd, "500 Internal Server Error", R"({"message": "executable file `airflow` not found in $PATH"})");
+    return true;
+  };
+  v1::ShareSpec spec = Spec("web");
+  spec.set_run_id(2);
+  const v1::TriggerRecord podman = Execute(spec).triggers.at(0);
+  EXPECT_EQ(podman.outcome(), v1::FAILED);
+  EXPECT_FALSE(podman.has_exit());
+  EXPECT_EQ(podman.error(), "the container engine: executable file `airflow` not found in $PATH");
+}
+
+// The engine tells it as the end of the output and an exit by SIGKILL; the next exec is refused.
+TEST_F(ContainerTest, AContainerThatDiesInMidExecIsARowAndSoIsEachThatComesAfterIt) {
+  bool dead = false;
+  start = [&dead](int fd) {
+    Say(fd, kStreaming + Frame(1, "begun\n"));
+    dead = true;
+    return false;
+  };
+  inspect = [] { return R"({"Running": false, "ExitCode": 137, "Pid": 0})"; };
+  RequestServer engine(socket_, [this, &dead](int fd, const std::string& request) {
+    if (!dead || !request.starts_with("POST /containers/web/exec ")) return Engine(fd, request);
+    Json(fd, "409 Conflict", R"({"message": "container web is not running"})");
+    return true;
+  });
+  const Written written = Execute(Spec("web", 3));
+  ASSERT_EQ(written.triggers.size(), 3U);
+  for (const v1::TriggerRecord& record : written.triggers) EXPECT_EQ(record.outcome(), v1::FAILED);
+  EXPECT_EQ(written.triggers[0].error(), "exited with 137");
+  EXPECT_EQ(written.triggers[0].output(), "begun\n");
+  EXPECT_EQ(written.triggers[1].error(), "container web is not running");
+  EXPECT_EQ(written.triggers[2].error(), "container web is not running");
+}
+
+TEST_F(ContainerTest, AnEngineThatIsGoneInMidRunIsRowsThatNameItsSocket) {
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  start = [this](int fd) {
+    Say(fd, kStreaming + Frame(1, "done\n"));
+    unlink(socket_.c_str());
+    return false;
+  };
+  const Written written = Execute(Spec("web", 20));
+  ASSERT_EQ(written.triggers.size(), 20U);
+  EXPECT_EQ(written.triggers.back().outcome(), v1::FAILED);
+  EXPECT_THAT(written.triggers.back().error(), HasSubstr("no container engine answers on " + socket_));
 }
 
 TEST_F(ContainerTest, AnEngineThatDiesInMidExecIsARow) {

@@ -19,6 +19,7 @@
 #include "tests/unit/agent/request_server.h"
 #include "tests/unit/sampler/cgroup_tree.h"
 #include "tests/unit/sampler/received.h"
+#include "tests/unit/unprivileged.h"
 
 namespace assay {
 namespace {
@@ -274,15 +275,20 @@ TEST_F(ContainerSampling, WithoutASocketTheFilesTell) {
   EXPECT_THAT(summary.unmatched_cgroups[0], HasSubstr("containers: nobody; no container engine answers on "));
 }
 
-TEST_F(ContainerSampling, ASocketWithoutRights) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may open every socket";
+TEST_F(ContainerSampling, ASocketWithoutRightsIsToldWithWhatIsMissing) {
   BoxInFiles();
   Engine engine(Options().engine_socket);
+  for (const CgroupTree* tree : {&tree_, &host_})
+    std::filesystem::permissions(tree->root(), std::filesystem::perms{0755});
   std::filesystem::permissions(Options().engine_socket, std::filesystem::perms::none);
+  const Unprivileged rights;
+  if (!rights.dropped()) GTEST_SKIP() << "root cannot become another user here, and may open every socket";
   Sampler sampler(Options(), Every(kHour, {"nobody"}), received_.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   const Sampler::Summary summary = sampler.Stop();
   ASSERT_EQ(summary.unmatched_cgroups.size(), 1U);
+  EXPECT_THAT(summary.unmatched_cgroups[0],
+              HasSubstr("containers: nobody; no container engine answers on " + Options().engine_socket));
   EXPECT_THAT(summary.unmatched_cgroups[0], HasSubstr("may this user open the socket"));
 }
 
