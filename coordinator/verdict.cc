@@ -40,6 +40,16 @@ class Judgement {
   std::vector<Flag> flags_;
 };
 
+// "990 skipped, 3 timeout": a generator that cannot keep up and a target that fails are two things.
+std::string ByOutcome(const RunFacts& f) {
+  std::string text;
+  for (const auto& [count, outcome] : {std::pair{f.failed, "failed"}, std::pair{f.timeout, "timeout"},
+                                       std::pair{f.cancelled, "cancelled"}, std::pair{f.skipped, "skipped"}}) {
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, outcome);
+  }
+  return text;
+}
+
 void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble& trouble, Judgement& judgement) {
   // Lost ones are not failures of the target; agent_lost speaks of them.
   const uint64_t not_ok = f.failed + f.timeout + f.cancelled + f.skipped;
@@ -52,19 +62,20 @@ void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble
   if (trouble.code == "cancelled" && f.cancelled == not_ok) return;
   const std::string example = f.first_error.empty() ? "" : fmt::format("; for example: {}", f.first_error);
   if (f.ok == 0) {
-    judgement.Add("all_failed", "reject", fmt::format("not one of {} triggers was ok{}", all, example));
+    judgement.Add("all_failed", "reject",
+                  fmt::format("not one of {} triggers was ok: {}{}", all, ByOutcome(f), example));
     return;
   }
   const double limit = limits.failures_fraction() < 0 ? kDefaultFailures : limits.failures_fraction();
   const double fraction = static_cast<double>(not_ok) / static_cast<double>(all);
   if (fraction > limit) {
     judgement.Add("failures", "reject",
-                  fmt::format("{} of {} triggers were not ok ({:.2f} %, limit {:.2f} %){}", not_ok, all, fraction * 100,
-                              limit * 100, example));
+                  fmt::format("{} of {} triggers were not ok: {} ({:.2f} %, limit {:.2f} %){}", not_ok, all,
+                              ByOutcome(f), fraction * 100, limit * 100, example));
   } else if (not_ok > 0) {
     judgement.Add("failures", "info",
-                  fmt::format("{} of {} triggers were not ok ({:.3f} %, within the limit of {:.2f} %){}", not_ok, all,
-                              fraction * 100, limit * 100, example));
+                  fmt::format("{} of {} triggers were not ok: {} ({:.3f} %, within the limit of {:.2f} %){}", not_ok,
+                              all, ByOutcome(f), fraction * 100, limit * 100, example));
   }
 }
 

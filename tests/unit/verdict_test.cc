@@ -126,6 +126,11 @@ TEST(Verdict, FailuresBelowTheLimitInformAboveItReject) {
   EXPECT_NE(f.Judged().flags[0].detail.find("exited with 1"), std::string::npos);
   f.facts.timeout = 1;
   EXPECT_EQ(f.Flags(), Codes{"failures:reject"});
+  f.facts.skipped = 3;
+  EXPECT_NE(f.Judged().flags[0].detail.find("5 of 104 triggers were not ok: 1 failed, 1 timeout, 3 skipped (4.81 %"),
+            std::string::npos)
+      << f.Judged().flags[0].detail;
+  f.facts.skipped = 0;
   f.sweep.mutable_limits()->set_failures_fraction(0.5);
   EXPECT_EQ(f.Flags(), Codes{"failures:info"});
   f.facts.ok = f.facts.planned_rows = 0;

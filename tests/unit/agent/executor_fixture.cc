@@ -19,9 +19,14 @@ void ListSink::Append(v1::Batch&& batch) {
   const std::lock_guard lock(mutex_);
   Written& written = written_[batch.run_id()];
   EXPECT_FALSE(written.end) << "a batch after the share's end";
-  written.batch_sizes.push_back(
-      static_cast<size_t>(batch.triggers_size() + batch.cgroup_samples_size() + batch.host_samples_size()));
-  for (auto& record : *batch.mutable_triggers()) written.triggers.push_back(std::move(record));
+  if (keeps_triggers) {
+    written.batch_sizes.push_back(
+        static_cast<size_t>(batch.triggers_size() + batch.cgroup_samples_size() + batch.host_samples_size()));
+  }
+  for (auto& record : *batch.mutable_triggers()) {
+    ++outcomes_[record.outcome()];
+    if (keeps_triggers) written.triggers.push_back(std::move(record));
+  }
   for (auto& sample : *batch.mutable_cgroup_samples()) written.cgroups.push_back(std::move(sample));
   for (auto& sample : *batch.mutable_host_samples()) written.hosts.push_back(std::move(sample));
   if (batch.has_share_start()) written.start = batch.share_start();
@@ -40,6 +45,11 @@ Written ListSink::Of(int64_t run_id) const {
   const std::lock_guard lock(mutex_);
   const auto found = written_.find(run_id);
   return found == written_.end() ? Written() : found->second;
+}
+
+std::map<v1::Outcome, uint64_t> ListSink::Outcomes() const {
+  const std::lock_guard lock(mutex_);
+  return outcomes_;
 }
 
 void ExecutorTest::SetUp() {

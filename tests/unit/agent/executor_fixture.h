@@ -44,7 +44,9 @@ class ListSink final : public BatchSink {
   bool Full() const override { return full; }
 
   Written Of(int64_t run_id) const;
+  std::map<v1::Outcome, uint64_t> Outcomes() const;  // of all trigger records, kept or not
 
+  std::atomic<bool> keeps_triggers = true;
   std::atomic<bool> full = false;
   std::atomic<bool> broken = false;
   std::atomic<int> full_after = -1;  // becomes full once it holds so many trigger records; -1: never
@@ -52,6 +54,7 @@ class ListSink final : public BatchSink {
  private:
   mutable std::mutex mutex_;
   std::map<int64_t, Written> written_;
+  std::map<v1::Outcome, uint64_t> outcomes_;
 };
 
 // An executor on a real loop, and this test in the coordinator's part. Coordinator time is far from the monotonic
