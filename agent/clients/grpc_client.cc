@@ -6,7 +6,9 @@
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -19,11 +21,14 @@
 #include "agent/clients/grpc_reflection.h"
 #include "common/clock.h"
 #include "common/start_thread.h"
+#include "common/units.h"
 
 namespace assay {
 namespace {
 
-constexpr int64_t kConnectNs = 5'000'000'000;
+// A first SYN that is lost is sent again after a second. Who has not answered by then is not waited for any longer:
+// a run of a target that hangs should begin, and show it.
+constexpr int64_t kConnectNs = 2'000'000'000;
 constexpr int64_t kLookNs = 50'000'000;  // how often it is looked whether the client is going
 constexpr int64_t kMsNs = 1'000'000;
 constexpr int kMaxMessageBytes = 64 << 20;
@@ -118,9 +123,18 @@ struct GrpcClient::State {
     }
   }
 
-  absl::Status MakeReady(const std::function<absl::Status(const Describe&)>& also) {
+  absl::Status MakeReady(const std::string& address, const std::function<absl::Status(const Describe&)>& also) {
     for (const auto& channel : channels) channel->GetState(/*try_to_connect=*/true);
     WaitUntilConnected();
+    const auto pending = std::count_if(channels.begin(), channels.end(), [](const auto& channel) {
+      return channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_CONNECTING;
+    });
+    if (pending > 0 && !stopping) {
+      spdlog::warn(
+          "grpc: {} of {} connections to {} do not stand after {}: it accepts, or drops, and says nothing; "
+          "calls go on waiting for them",
+          pending, channels.size(), address, FormatDuration(kConnectNs));
+    }
     return also([this](const std::string& service) { return AskForFiles(*channels.front(), service, stopping); });
   }
 
@@ -217,7 +231,7 @@ void GrpcClient::Connect(GrpcTarget target, std::function<absl::Status(const Des
           for (size_t i = 0; i < target.connections; ++i)
             state.channels.push_back(MakeTargetChannel(target, *credentials));
           for (const auto& channel : state.channels) state.stubs.emplace_back(channel);
-          ready = state.MakeReady(also);
+          ready = state.MakeReady(target.address, also);
         }
         loop->Post([alive = std::weak_ptr<bool>(state.alive), done, ready] {
           if (!alive.expired()) done(ready);

@@ -75,6 +75,21 @@ TEST_F(GrpcPrepareTest, JsonThatDoesNotFitNamesTheField) {
   EXPECT_THAT(refusal("null"), HasSubstr("it does not fit assay.test.EchoRequest"));
 }
 
+// With descriptors it needs not be asked, and that it is not there is a finding.
+TEST_F(GrpcPrepareTest, AHostThatCannotBeResolvedCannotBeAskedAndIsNamed) {
+  EXPECT_THAT(
+      Refusal(JsonSpec("no.such.host.invalid:50051", "{}")),
+      AllOf(HasSubstr("agent 'alpha': grpc trigger: asked by reflection, no.such.host.invalid:50051: UNAVAILABLE: "),
+            HasSubstr("where it cannot be asked, give the trigger 'descriptors'")));
+}
+
+TEST_F(GrpcPrepareTest, APeerThatSaysNothingCannotBeAskedAndIsNamed) {
+  const SilentPeer peer;
+  EXPECT_THAT(Refusal(JsonSpec(peer.Address(), "{}")),
+              AllOf(HasSubstr("agent 'alpha': grpc trigger: asked by reflection, " + peer.Address() + ": "),
+                    HasSubstr("where it cannot be asked, give the trigger 'descriptors'")));
+}
+
 TEST_F(GrpcPrepareTest, AServerWithoutReflectionNeedsDescriptors) {
   const v1::ShareSpec spec = JsonSpec(silent_.Address(), R"({"text": "x"})");
   EXPECT_THAT(Refusal(spec), HasSubstr("it has no reflection; give the trigger 'descriptors'"));
@@ -88,9 +103,23 @@ TEST_F(GrpcPrepareTest, AServerWithoutReflectionNeedsDescriptors) {
   EXPECT_EQ(One(Describing(JsonSpec("127.0.0.1:1", "{}"), file)).status(), 14) << "a finding, with descriptors";
 }
 
+TEST_F(GrpcPrepareTest, AMethodThatIsNotInTheDescriptorsRefusesTheShareWithFileAndNearestName) {
+  const std::string file = dir_.Write("echo.pb", EchoFiles(/*with_imports=*/true));
+  EXPECT_THAT(
+      Refusal(Describing(Asking("assay.test.Echo/Wach", "{}"), file)),
+      AllOf(HasSubstr("agent 'alpha': grpc trigger: there is no method assay.test.Echo/Wach in descriptors " + file),
+            HasSubstr("did you mean assay.test.Echo/Watch?")));
+  EXPECT_THAT(Refusal(Describing(Asking("assay.test.Ecco/Call", "{}"), file)),
+              AllOf(HasSubstr("assay.test.Ecco"), HasSubstr(file), HasSubstr("did you mean assay.test.Echo")));
+  // Also where the request is not JSON: a wrong method is then known before T0.
+  v1::ShareSpec raw = Describing(Spec(server_.Address()), file);
+  raw.mutable_trigger()->mutable_grpc()->set_method("assay.test.Echo/Wach");
+  EXPECT_THAT(Refusal(raw), HasSubstr("did you mean assay.test.Echo/Watch?"));
+}
+
 TEST_F(GrpcPrepareTest, DescriptorsThatAreOfNoUse) {
-  const auto refusal = [this](const std::string& descriptors, const std::string& method = "assay.test.Echo/Call") {
-    return Refusal(Describing(Asking(method, "{}"), descriptors));
+  const auto refusal = [this](const std::string& descriptors) {
+    return Refusal(Describing(Asking("assay.test.Echo/Call", "{}"), descriptors));
   };
   EXPECT_THAT(refusal("/no/such.pb"), HasSubstr("cannot read descriptors /no/such.pb on this host: No such file"));
   EXPECT_THAT(refusal(dir_.path()), HasSubstr("is not a FileDescriptorSet"));
@@ -98,13 +127,6 @@ TEST_F(GrpcPrepareTest, DescriptorsThatAreOfNoUse) {
   EXPECT_THAT(
       refusal(dir_.Write("part.pb", EchoFiles(/*with_imports=*/false))),
       AllOf(HasSubstr("part.pb is not complete"), HasSubstr("other/types.proto"), HasSubstr("--include_imports")));
-  const std::string file = dir_.Write("echo.pb", EchoFiles(/*with_imports=*/true));
-  EXPECT_THAT(refusal(file, "assay.test.Echo/Wach"),
-              AllOf(HasSubstr("in descriptors " + file), HasSubstr("did you mean assay.test.Echo/Watch?")));
-  // Also where the request is not JSON: a wrong method is then known before T0.
-  v1::ShareSpec raw = Describing(Spec(server_.Address()), file);
-  raw.mutable_trigger()->mutable_grpc()->set_method("assay.test.Echo/Wach");
-  EXPECT_THAT(Refusal(raw), HasSubstr("did you mean"));
 }
 
 TEST_F(GrpcPrepareTest, WhatCannotBeSentIsRefused) {
