@@ -342,6 +342,50 @@ TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
             "3|1|2|0.2|100");
 }
 
+TEST_F(ViewsTest, ACounterThatRunsBackwardsHasNoRateLeavesTheOthersTheirsAndIsCounted) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  constexpr int kCounters = 5;
+  // In tick i counter i-1 has lost what it had; in the first and the last all go forward.
+  for (int tick = 0; tick <= kCounters + 1; ++tick) {
+    v1::CgroupSample* sample = batch.add_cgroup_samples();
+    sample->set_cgroup("/docker/a");
+    sample->set_inode(1);
+    sample->set_tick(static_cast<uint64_t>(tick));
+    sample->set_read_begin_ns(tick * 1000 * kMs);
+    sample->set_read_end_ns(tick * 1000 * kMs);
+    const auto counter = [&](int which) {
+      return (tick > which ? tick - which - 1 : 1000 + tick) * int64_t{1'000'000};
+    };
+    sample->set_cpu_usage_ns(counter(0));
+    sample->set_io_read_bytes(counter(1));
+    sample->set_io_write_bytes(counter(2));
+    sample->set_net_rx_bytes(counter(3));
+    sample->set_net_tx_bytes(counter(4));
+  }
+  WriteOk({batch});
+  const absl::StatusOr<Table> rates =
+      Query(connection_,
+            "SELECT concat_ws('|', tick, backwards, coalesce(cores::text, 'null'), coalesce(io_read_bytes_per_s::text, "
+            "'null'), coalesce(io_write_bytes_per_s::text, 'null'), coalesce(net_rx_bytes_per_s::text, 'null'), "
+            "coalesce(net_tx_bytes_per_s::text, 'null')) FROM container_rate ORDER BY tick");
+  ASSERT_TRUE(rates.ok()) << rates.status();
+  std::vector<std::string> rows;
+  for (const auto& row : rates->rows) rows.push_back(*row[0]);
+  const std::string rate = "1000000";
+  EXPECT_THAT(rows, ElementsAre("1|t|null|" + rate + "|" + rate + "|" + rate + "|" + rate,
+                                "2|t|0.001|null|" + rate + "|" + rate + "|" + rate,
+                                "3|t|0.001|" + rate + "|null|" + rate + "|" + rate,
+                                "4|t|0.001|" + rate + "|" + rate + "|null|" + rate,
+                                "5|t|0.001|" + rate + "|" + rate + "|" + rate + "|null",
+                                "6|f|0.001|" + rate + "|" + rate + "|" + rate + "|" + rate));
+  EXPECT_EQ(Value("SELECT concat_ws('|', samples, backwards, cpu_s, io_read_bytes, io_write_bytes, net_rx_bytes, "
+                  "net_tx_bytes) FROM container_usage"),
+            "7|5|0.005|5000000|5000000|5000000|5000000");
+}
+
 TEST_F(ViewsTest, WhatWasNotMeasuredIsNullAndCoarseCountersMakeNoMaximum) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);

@@ -1,9 +1,12 @@
 #include "agent/cgroups/cgroup_reader.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <filesystem>
 #include <limits>
+#include <thread>
 
 #include "common/clock.h"
 #include "tests/unit/sampler/cgroup_tree.h"
@@ -283,6 +286,48 @@ TEST_P(CgroupLife, VanishedIsGone) {
   for (const char* mount : {"cpu,cpuacct", "memory", "blkio", "pids"}) tree_.Remove(std::string(mount) + "/a");
   EXPECT_EQ(Read(*reader), Result::kGone);
   EXPECT_EQ(Read(*reader), Result::kGone);
+}
+
+// Taken away and made anew as often as the system lets it while it is read: what a reader gives is its own
+// incarnation's figures, or none.
+TEST_P(CgroupLife, OneThatVanishesInMidReadIsGoneOrAnotherAndNeverHalfOfEach) {
+  tree_.MountV2("", "cpu memory");
+  const auto add = [this](int incarnation) {
+    tree_.Write("new/cpu.stat", "usage_usec " + std::to_string(incarnation) + "\nuser_usec 1\nsystem_usec 0\n");
+    tree_.Write("new/memory.current", std::to_string(incarnation) + "\n");
+    std::filesystem::rename(tree_.At("new"), tree_.At("a"));
+  };
+  add(0);
+  constexpr int kIncarnations = 300;
+  std::atomic<int> now = 0;
+  std::atomic<int> looks = 0;
+  std::thread others([&] {
+    while (now < kIncarnations) {
+      for (const int seen = looks; looks == seen;) std::this_thread::yield();
+      // Moved, not removed, so that no file system can give the same inode again.
+      std::filesystem::rename(tree_.At("a"), tree_.At("old" + std::to_string(now)));
+      add(now + 1);
+      ++now;
+    }
+  });
+  int lost = 0;
+  while (now < kIncarnations) {
+    ++looks;
+    auto reader = CgroupReader::Open(DetectCgroupLayout(tree_.root()), "/a", budget_);
+    if (!reader.ok()) continue;  // between two
+    int64_t memory = -1;
+    Result result = Result::kRead;
+    while ((result = Read(**reader)) == Result::kRead && now < kIncarnations) {
+      ++looks;
+      if (memory < 0) memory = sample_.memory_current_bytes();
+      EXPECT_EQ(sample_.memory_current_bytes(), memory);
+      EXPECT_EQ(sample_.cpu_usage_ns(), memory * 1000);
+    }
+    EXPECT_THAT(result, testing::AnyOf(Result::kRead, Result::kGone, Result::kRecreated));
+    if (result != Result::kRead) ++lost;
+  }
+  others.join();
+  EXPECT_GT(lost, 0);
 }
 
 TEST_P(CgroupLife, RecreatedIsAnother) {
