@@ -15,19 +15,19 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "cli/view_rows.h"
+#include "common/floor_bound.h"
 #include "common/nearest_name.h"
 #include "coordinator/scenario/plan.h"
 
 namespace assay {
 namespace {
 
-constexpr uint32_t kMostConcurrency = 256;  // an agent's, see Calibration
-
 struct CalibrateOptions {
   EndpointOptions endpoint;
   std::vector<std::string> kinds;
   std::vector<std::string> select;
   std::string container;
+  std::string container_socket;
   uint32_t concurrency = 16;
 };
 
@@ -36,18 +36,20 @@ struct Kind {
   std::string trigger;  // as a scenario writes it; what it is fired at is the agent's to know
 };
 
-std::vector<Kind> KnownKinds(const std::string& container) {
+std::vector<Kind> KnownKinds(const CalibrateOptions& options) {
+  const std::string socket =
+      options.container_socket.empty() ? "" : fmt::format(", socket: {}", JsonString(options.container_socket));
   return {{"sleep", "for: 0s"},
           {"exec", R"(argv: ["true"])"},
           {"http", R"(url: "http://127.0.0.1/")"},
           {"grpc", R"(target: "127.0.0.1:1", method: assay.mock.v1.Echo/Call)"},
-          {"container", fmt::format(R"(name: {}, argv: ["true"])", JsonString(container))}};
+          {"container", fmt::format(R"(name: {}, argv: ["true"]{})", JsonString(options.container), socket)}};
 }
 
 absl::StatusOr<std::vector<Kind>> ChosenKinds(const CalibrateOptions& options) {
   std::vector<Kind> chosen;
   std::vector<std::string> names;
-  const std::vector<Kind> known = KnownKinds(options.container);
+  const std::vector<Kind> known = KnownKinds(options);
   names.reserve(known.size());
   for (const Kind& kind : known) names.emplace_back(kind.name);
   for (const std::string& name : options.kinds) {
@@ -67,6 +69,16 @@ absl::StatusOr<std::vector<Kind>> ChosenKinds(const CalibrateOptions& options) {
           "--container NAME");
     }
     if (named || (options.kinds.empty() && (!in_container || !options.container.empty()))) chosen.push_back(kind);
+  }
+  if (!options.container_socket.empty() && options.container.empty()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--container-socket '{}': say for which container too, with --container NAME", options.container_socket));
+  }
+  if (!options.container_socket.empty() && !options.container_socket.starts_with('/')) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--container-socket '{}': write the path of the engine's unix socket on the agents' hosts, from / and "
+        "without unix://, such as /run/podman/podman.sock",
+        options.container_socket));
   }
   return chosen;
 }
@@ -220,10 +232,13 @@ void AddCalibrateVerb(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   verb->add_option("--concurrency", options->concurrency, "Triggers in flight at once on each agent")
       ->type_name("N")
-      ->check(CLI::Range(1U, kMostConcurrency).description(""))
+      ->check(CLI::Range(1U, kMostNullTriggers).description(""))
       ->capture_default_str();
   verb->add_option("--container", options->container, "A running container of each agent's host that has `true`")
       ->type_name("NAME");
+  verb->add_option("--container-socket", options->container_socket,
+                   "Its engine's unix socket on each agent's host (default: /var/run/docker.sock)")
+      ->type_name("PATH");
   verb->add_option("--select", options->select, "Only agents with this label; may be repeated")
       ->type_name("KEY=VALUE")
       ->take_all()

@@ -6,15 +6,13 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/floor_bound.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
 
 constexpr uint64_t kMostTriggers = 20'000;
-// Beyond it null triggers only wait for each other; a run with more in flight is compared with too low a median, and so
-// rather not found at its floor than wrongly so.
-constexpr uint32_t kMostConcurrency = 256;
 // For the echo server to come up, for the kind to get ready, and for what was fired last to end.
 constexpr int64_t kPatienceNs = 5'000'000'000;
 
@@ -40,7 +38,7 @@ v1::ShareSpec NullSpec(const v1::ShareSpec& spec, const NullTrigger& null, int64
 
 // In an open loop how many are in flight follows from the target, so what is measured there is one at a time.
 uint32_t Calibration::Concurrency(const v1::ShareSpec& spec) {
-  return spec.has_open() ? 1 : std::min(spec.slots(), kMostConcurrency);
+  return spec.has_open() ? 1 : std::min(spec.slots(), kMostNullTriggers);
 }
 
 void Calibration::Records::Append(v1::Batch&& batch) {

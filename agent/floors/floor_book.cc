@@ -8,11 +8,6 @@
 #include "common/clock.h"
 
 namespace assay {
-namespace {
-
-constexpr int64_t kFreshNs = 3'600'000'000'000;
-
-}  // namespace
 
 const FloorBook::Kept* FloorBook::Find(const std::string& key, int64_t since_ns) const {
   const auto found = kept_.find(key);
@@ -25,7 +20,7 @@ void FloorBook::Find(const v1::ShareSpec& spec, std::function<void(const std::op
   std::optional<NullTrigger> null = context_.for_ns > 0 ? NullTriggerOf(trigger) : std::nullopt;
   if (!null) return done(std::nullopt);
   const std::string key = fmt::format("{} {}", Calibration::Concurrency(spec), null->trigger.SerializeAsString());
-  const int64_t since_ns = MonotonicNs() - (anew ? 0 : kFreshNs);
+  const int64_t since_ns = MonotonicNs() - (anew ? 0 : fresh_ns_);
   if (const Kept* const kept = Find(key, since_ns)) return done(kept->floor);
   wanted_.push_back({key, spec, *std::move(null), since_ns, std::move(done)});
   if (!now_) Next();

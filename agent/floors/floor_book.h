@@ -17,7 +17,9 @@ namespace assay {
 // They are of this process, and so of one binary, kernel and boot. One is measured at a time. Loop's thread only.
 class FloorBook {
  public:
-  explicit FloorBook(Calibration::Context context) : context_(std::move(context)) {}
+  // `fresh_ns`: how long a floor that was measured is good for.
+  explicit FloorBook(Calibration::Context context, int64_t fresh_ns = 3'600'000'000'000)
+      : context_(std::move(context)), fresh_ns_(fresh_ns) {}
 
   // `done` gets the floor, at once or later; nothing if floors are not measured here, or not of this kind. Where the
   // spec says whose floor it wants, one that is known already will not do.
@@ -40,6 +42,7 @@ class FloorBook {
   void Next();
 
   const Calibration::Context context_;
+  const int64_t fresh_ns_;
   std::map<std::string, Kept> kept_;
   std::deque<Wanted> wanted_;
   std::shared_ptr<Calibration> now_;  // of the first that is wanted

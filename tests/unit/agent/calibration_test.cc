@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include "agent/floor_book.h"
 #include "agent/triggers/null_trigger.h"
+#include "common/floor_bound.h"
 #include "executor_fixture.h"
 
 namespace assay {
@@ -74,9 +76,40 @@ TEST_F(CalibrationTest, AShareThatSaysWhoseFloorItWantsGetsItAnew) {
   EXPECT_EQ(FloorOf(ExecSpec(3, 3, 2, {"true"})).SerializeAsString(), anew.SerializeAsString());
 }
 
+TEST_F(CalibrationTest, AFloorThatIsTooOldIsMeasuredAnew) {
+  WorkThreads spawner({.name = "test-spawner"});
+  const FiringLease lease{.until_ns = MonotonicNs() + kPatience};
+  const Calibration::Context context{.loop = loop_,
+                                     .spawner = spawner,
+                                     .lease = lease,
+                                     .agent_name = "alpha",
+                                     .max_processes = 0,
+                                     .max_sockets = 0,
+                                     .echo_argv = {},
+                                     .for_ns = 20 * kMs};
+  const auto measured_at = [this](FloorBook& book) {
+    std::promise<int64_t> at;
+    loop_.Post([&] {
+      book.Find(SleepSpec(1, 3, 2, 0),
+                [&at](const std::optional<v1::Floor>& floor) { at.set_value(floor->measured_wall_ns()); });
+    });
+    return at.get_future().get();
+  };
+  auto hour = std::make_unique<FloorBook>(context);
+  const int64_t first = measured_at(*hour);
+  EXPECT_EQ(measured_at(*hour), first);
+  auto instant = std::make_unique<FloorBook>(context, /*fresh_ns=*/1);
+  const int64_t second = measured_at(*instant);
+  EXPECT_GT(measured_at(*instant), second);
+  OnLoop([&] {
+    hour.reset();
+    instant.reset();
+  });
+}
+
 TEST_F(CalibrationTest, ItIsBoundedInNumberAndConcurrency) {
   const v1::Floor many = FloorOf(SleepSpec(1, 2000, 1000, 0));
-  EXPECT_EQ(many.concurrency(), 256U);
+  EXPECT_EQ(many.concurrency(), kMostNullTriggers);
   EXPECT_LE(many.triggers(), 20'000U);
   v1::ShareSpec open = SleepSpec(2, 5, 100, 0);
   open.mutable_open()->mutable_waves()->set_size(5);
