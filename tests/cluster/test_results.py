@@ -88,6 +88,13 @@ load: {closed: {concurrency: 1}, triggers: 2}
             self.assertIn(f"### {name}\n", text)
         self.assertEqual([line for line in text.splitlines() if line.endswith("|  |")], [], "columns without a comment")
 
+    def test_the_schema_document_is_not_written_to_a_flag(self):
+        for flag, code in (("--help", 0), ("-h", 0), ("--out", 2)):
+            done = subprocess.run([str(SOURCE / "docs" / "generate"), flag], cwd=self.dir, capture_output=True, text=True, check=False, env={**os.environ, "ASSAY": ASSAY})
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn("usage: docs/generate [FILE]", done.stdout if code == 0 else done.stderr)
+            self.assertFalse((SOURCE / flag).exists())
+
     def test_a_removed_sweep_is_gone(self):
         self.assertEqual(self.assay("run", self.write("s.yaml", SLEEPS))[0], 0)
         code, out, err = self.assay("sweep", "rm", "1")
