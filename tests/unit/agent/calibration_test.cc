@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "agent/floor_book.h"
+#include "agent/floors/floor_book.h"
 #include "agent/triggers/null_trigger.h"
 #include "common/floor_bound.h"
 #include "executor_fixture.h"

@@ -10,6 +10,7 @@ namespace assay {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(Scenario, EveryCoreKeyArrives) {
