@@ -1,8 +1,6 @@
 #include "agent/clients/docker_engine.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
 
 #include <cctype>
 #include <memory>
@@ -24,69 +22,6 @@ std::string Escaped(std::string_view text) {
     escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return escaped;
-}
-
-template <typename Parsed = google::protobuf::Struct>
-absl::StatusOr<Parsed> ParseJson(const std::string& text) {
-  Parsed parsed;
-  if (!google::protobuf::util::JsonStringToMessage(text, &parsed).ok())
-    return absl::InternalError(fmt::format("the engine answered with something that is not JSON: {:.200}", text));
-  return parsed;
-}
-
-const google::protobuf::Value* Field(const google::protobuf::Struct& parsed, const std::string& name) {
-  const auto found = parsed.fields().find(name);
-  return found == parsed.fields().end() ? nullptr : &found->second;
-}
-
-std::string TextField(const google::protobuf::Struct& parsed, const std::string& name) {
-  const auto* field = Field(parsed, name);
-  return field == nullptr ? "" : field->string_value();
-}
-
-std::string WithoutSlash(std::string name) {
-  if (name.starts_with('/')) name.erase(0, 1);
-  return name;
-}
-
-DockerEngine::Container ContainerOf(const google::protobuf::Struct& listed) {
-  DockerEngine::Container container{.id = TextField(listed, "Id"),
-                                    .name = "",
-                                    .image = TextField(listed, "Image"),
-                                    .running = TextField(listed, "State") == "running",
-                                    .labels = {}};
-  // Links between containers are names too, and have a second slash.
-  if (const auto* names = Field(listed, "Names")) {
-    for (const auto& name : names->list_value().values()) {
-      const std::string text = WithoutSlash(name.string_value());
-      if (container.name.empty() || text.find('/') == std::string::npos) container.name = text;
-    }
-  }
-  if (container.name.empty()) container.name = container.id;
-  if (const auto* labels = Field(listed, "Labels")) {
-    for (const auto& [key, value] : labels->struct_value().fields()) container.labels[key] = value.string_value();
-  }
-  return container;
-}
-
-// In an event the labels stand among the attributes.
-DockerEngine::Event EventOf(const google::protobuf::Struct& parsed) {
-  DockerEngine::Event event{.action = TextField(parsed, "Action"), .container = {}};
-  const auto* actor = Field(parsed, "Actor");
-  if (actor == nullptr) return event;
-  event.container.id = TextField(actor->struct_value(), "ID");
-  const auto* attributes = Field(actor->struct_value(), "Attributes");
-  if (attributes == nullptr) return event;
-  for (const auto& [key, value] : attributes->struct_value().fields()) {
-    if (key == "name") {
-      event.container.name = WithoutSlash(value.string_value());
-    } else if (key == "image") {
-      event.container.image = value.string_value();
-    } else if (key != "exitCode" && key != "oldName" && key != "execDuration") {
-      event.container.labels[key] = value.string_value();
-    }
-  }
-  return event;
 }
 
 // Standard output and error come in frames: a byte that says which, three zeros, the length (big endian), the bytes.
@@ -148,10 +83,8 @@ absl::Status DockerEngine::Failure(const HttpResponse& response, const std::stri
           "the group of the socket)?",
           socket_, response.error));
   }
-  std::string message = fmt::format("status {}", response.status);
-  if (const auto parsed = ParseJson(body); parsed.ok()) {
-    if (const auto* text = Field(*parsed, "message")) message = text->string_value();
-  }
+  std::string message = ReadRefusal(body);
+  if (message.empty()) message = fmt::format("status {}", response.status);
   switch (response.status) {
     case 404:
       return absl::NotFoundError(message);
@@ -185,12 +118,7 @@ void DockerEngine::CreateExec(const std::string& container, const std::string& r
                               std::function<void(absl::StatusOr<std::string>, int64_t)> done) {
   Call("POST", fmt::format("/containers/{}/exec", Escaped(container)), request,
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t answered_ns) {
-         if (!answer.ok()) return done(answer.status(), answered_ns);
-         const auto parsed = ParseJson(*answer);
-         if (!parsed.ok()) return done(parsed.status(), answered_ns);
-         const auto* id = Field(*parsed, "Id");
-         if (id == nullptr) return done(absl::InternalError("the engine gave the exec no id"), answered_ns);
-         done(id->string_value(), answered_ns);
+         done(answer.ok() ? ReadExecId(*answer) : answer.status(), answered_ns);
        });
 }
 
@@ -212,33 +140,20 @@ HttpClient::Id DockerEngine::StartExec(const std::string& exec, std::function<vo
   });
 }
 
-void DockerEngine::InspectExec(const std::string& exec, std::function<void(absl::StatusOr<ExecState>)> done) {
+void DockerEngine::InspectExec(const std::string& exec, std::function<void(absl::StatusOr<DockerExecState>)> done) {
   Call("GET", fmt::format("/exec/{}/json", exec), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
-         if (!answer.ok()) return done(answer.status());
-         const auto parsed = ParseJson(*answer);
-         if (!parsed.ok()) return done(parsed.status());
-         ExecState state;
-         if (const auto* running = Field(*parsed, "Running")) state.running = running->bool_value();
-         if (const auto* code = Field(*parsed, "ExitCode")) state.exit_code = static_cast<int>(code->number_value());
-         if (const auto* pid = Field(*parsed, "Pid")) state.pid = static_cast<int64_t>(pid->number_value());
-         done(state);
+         done(answer.ok() ? ReadExecState(*answer) : answer.status());
        });
 }
 
 void DockerEngine::ListContainers(const std::string& label,
-                                  std::function<void(absl::StatusOr<std::vector<Container>>)> done) {
+                                  std::function<void(absl::StatusOr<std::vector<DockerContainer>>)> done) {
   const std::string all_with_it =
       fmt::format("?all=true&filters={}", Escaped(fmt::format(R"({{"label": [{}]}})", JsonString(label))));
   Call("GET", "/containers/json" + (label.empty() ? "" : all_with_it), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
-         if (!answer.ok()) return done(answer.status());
-         const auto parsed = ParseJson<google::protobuf::ListValue>(*answer);
-         if (!parsed.ok()) return done(parsed.status());
-         std::vector<Container> containers;
-         containers.reserve(static_cast<size_t>(parsed->values_size()));
-         for (const auto& listed : parsed->values()) containers.push_back(ContainerOf(listed.struct_value()));
-         done(std::move(containers));
+         done(answer.ok() ? ReadContainers(*answer) : answer.status());
        });
 }
 
@@ -255,27 +170,14 @@ void DockerEngine::StopContainer(const std::string& container, std::function<voi
 }
 
 void DockerEngine::InspectContainer(const std::string& container,
-                                    std::function<void(absl::StatusOr<ContainerState>)> done) {
+                                    std::function<void(absl::StatusOr<DockerContainerState>)> done) {
   Call("GET", fmt::format("/containers/{}/json", Escaped(container)), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
-         if (!answer.ok()) return done(answer.status());
-         const auto parsed = ParseJson(*answer);
-         if (!parsed.ok()) return done(parsed.status());
-         ContainerState state;
-         const auto* told = Field(*parsed, "State");
-         if (told == nullptr) return done(absl::InternalError("the engine did not tell the container's state"));
-         const google::protobuf::Struct& fields = told->struct_value();
-         if (const auto* running = Field(fields, "Running")) state.running = running->bool_value();
-         if (const auto* restarting = Field(fields, "Restarting")) state.restarting = restarting->bool_value();
-         if (const auto* code = Field(fields, "ExitCode")) state.exit_code = static_cast<int>(code->number_value());
-         if (const auto* health = Field(fields, "Health")) {
-           if (const auto* status = Field(health->struct_value(), "Status")) state.health = status->string_value();
-         }
-         done(state);
+         done(answer.ok() ? ReadContainerState(*answer) : answer.status());
        });
 }
 
-HttpClient::Id DockerEngine::Follow(int64_t since_s, std::function<void(const Event&)> receive,
+HttpClient::Id DockerEngine::Follow(int64_t since_s, std::function<void(const DockerEvent&)> receive,
                                     std::function<void(absl::Status)> ended) {
   // filters: {"type":["container"],"event":["start","die","rename"]}
   HttpRequest request =
@@ -291,7 +193,7 @@ HttpClient::Id DockerEngine::Follow(int64_t since_s, std::function<void(const Ev
     if (status != 200) return;
     size_t begin = 0;
     for (size_t end = text->find('\n'); end != std::string::npos; end = text->find('\n', begin)) {
-      if (const auto parsed = ParseJson(text->substr(begin, end - begin)); parsed.ok()) receive(EventOf(*parsed));
+      if (const auto event = ReadEvent(text->substr(begin, end - begin)); event.ok()) receive(*event);
       begin = end + 1;
     }
     text->erase(0, begin);

@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/clients/docker_answers.h"
 #include "agent/clients/http_client.h"
 
 namespace assay {
@@ -22,30 +22,6 @@ class DockerEngine {
  public:
   DockerEngine(EventLoop& loop, std::string socket, size_t connections);
 
-  struct ExecState {
-    bool running = false;
-    int exit_code = 0;
-    int64_t pid = 0;  // in the engine's own PID namespace; 0: none yet
-  };
-
-  struct Container {
-    std::string id;
-    std::string name;  // without the slash before it
-    std::string image;
-    bool running = false;
-    std::map<std::string, std::string> labels;
-  };
-  struct ContainerState {
-    bool running = false;
-    bool restarting = false;  // it ended, and its restart policy has it start again
-    int exit_code = 0;        // of the last end
-    std::string health;       // starting, healthy, unhealthy; none or empty: it has no health check
-  };
-  struct Event {
-    std::string action;  // start, die or rename
-    Container container;
-  };
-
   // Whether the engine answers. Unavailable: no socket, no rights, nobody there.
   void Ping(std::function<void(absl::Status)> done);
   // `request`: the call's JSON. `done` gets the exec's id and when it was answered (monotonic). NotFound: no such
@@ -56,17 +32,17 @@ class DockerEngine {
   // when its output ended (monotonic), and what went wrong.
   HttpClient::Id StartExec(const std::string& exec, std::function<void(std::string_view)> receive,
                            std::function<void(absl::Status, int64_t running_ns, int64_t ended_ns)> done);
-  void InspectExec(const std::string& exec, std::function<void(absl::StatusOr<ExecState>)> done);
+  void InspectExec(const std::string& exec, std::function<void(absl::StatusOr<DockerExecState>)> done);
 
   // Those with a label, "key" or "key=value", also those that do not run; without one all that run.
-  void ListContainers(const std::string& label, std::function<void(absl::StatusOr<std::vector<Container>>)> done);
+  void ListContainers(const std::string& label, std::function<void(absl::StatusOr<std::vector<DockerContainer>>)> done);
   // Fine for one that is in that state already. Stop is done when it has ended: the engine kills it after its grace,
   // which is as long as its owner likes, so the call has no timeout.
   void StartContainer(const std::string& container, std::function<void(absl::Status)> done);
   void StopContainer(const std::string& container, std::function<void(absl::Status)> done);
-  void InspectContainer(const std::string& container, std::function<void(absl::StatusOr<ContainerState>)> done);
+  void InspectContainer(const std::string& container, std::function<void(absl::StatusOr<DockerContainerState>)> done);
   // What becomes of containers, from an instant of the wall clock (Unix s) on, until the engine ends or is cancelled.
-  HttpClient::Id Follow(int64_t since_s, std::function<void(const Event&)> receive,
+  HttpClient::Id Follow(int64_t since_s, std::function<void(const DockerEvent&)> receive,
                         std::function<void(absl::Status)> ended);
 
   void Cancel(HttpClient::Id id) { client_.Cancel(id); }

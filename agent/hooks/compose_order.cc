@@ -9,13 +9,13 @@
 namespace assay {
 namespace {
 
-std::string_view Label(const DockerEngine::Container& container, const char* name) {
+std::string_view Label(const DockerContainer& container, const char* name) {
   const auto found = container.labels.find(name);
   return found == container.labels.end() ? std::string_view() : std::string_view(found->second);
 }
 
 // "db:service_healthy:false,cache:service_started:true" names two services.
-std::vector<std::string_view> Needs(const DockerEngine::Container& container) {
+std::vector<std::string_view> Needs(const DockerContainer& container) {
   std::vector<std::string_view> services;
   std::string_view list = Label(container, "com.docker.compose.depends_on");
   while (!list.empty()) {
@@ -28,10 +28,10 @@ std::vector<std::string_view> Needs(const DockerEngine::Container& container) {
 
 }  // namespace
 
-std::vector<DockerEngine::Container> InStartOrder(std::vector<DockerEngine::Container> containers) {
+std::vector<DockerContainer> InStartOrder(std::vector<DockerContainer> containers) {
   std::erase_if(containers, [](const auto& c) { return Label(c, "com.docker.compose.oneoff") == "True"; });
   std::sort(containers.begin(), containers.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  std::vector<DockerEngine::Container> ordered;
+  std::vector<DockerContainer> ordered;
   std::vector<bool> taken(containers.size());
   // Taken before its needs are: a circle, which Compose refuses, ends all the same.
   const std::function<void(size_t)> take = [&](size_t i) {

@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kLookEveryNs = 100'000'000;
 
 // Not OK: it will never come to what is waited for.
-absl::StatusOr<bool> HasCome(const DockerEngine::ContainerState& state, bool healthy) {
+absl::StatusOr<bool> HasCome(const DockerContainerState& state, bool healthy) {
   if (!state.running && !state.restarting) {
     // One that only prepares something for others has done so.
     if (state.exit_code == 0) return true;
@@ -42,15 +42,15 @@ void ContainerHook::Start() {
                             [this] { End(fmt::format("took longer than {}", FormatDuration(options_.timeout_ns))); });
   const v1::ContainerAction& action = options_.action;
   if (action.compose_project().empty()) {
-    DockerEngine::Container one;
+    DockerContainer one;
     one.id = one.name = action.container();
     one.running = true;
     return Plan({std::move(one)});
   }
   engine_.ListContainers("com.docker.compose.project=" + action.compose_project(),
-                         [this](absl::StatusOr<std::vector<DockerEngine::Container>> found) {
+                         [this](absl::StatusOr<std::vector<DockerContainer>> found) {
                            if (!found.ok()) return End(std::string(found.status().message()));
-                           std::vector<DockerEngine::Container> containers = InStartOrder(*std::move(found));
+                           std::vector<DockerContainer> containers = InStartOrder(*std::move(found));
                            if (containers.empty()) {
                              return End(
                                  fmt::format("the engine on {0} has no container of the Compose project '{1}'; "
@@ -63,7 +63,7 @@ void ContainerHook::Start() {
 
 // Of a project those that run are stopped and started again. One that has ended was not meant to run on, unless all
 // have.
-void ContainerHook::Plan(std::vector<DockerEngine::Container> containers) {
+void ContainerHook::Plan(std::vector<DockerContainer> containers) {
   if (ended_ == nullptr) return;
   const v1::ContainerAction& action = options_.action;
   const auto runs = [](const auto& container) { return container.running; };
@@ -75,7 +75,7 @@ void ContainerHook::Plan(std::vector<DockerEngine::Container> containers) {
     }
   }
   if (action.action() != v1::ContainerAction::STOP) {
-    for (const DockerEngine::Container& container : containers) {
+    for (const DockerContainer& container : containers) {
       steps_.push_back({Kind::kStart, container});
       if (action.wait() != v1::ContainerAction::NONE) steps_.push_back({Kind::kWait, container});
     }
@@ -105,14 +105,13 @@ void ContainerHook::Next() {
 }
 
 void ContainerHook::Look() {
-  engine_.InspectContainer(
-      steps_.front().container.id, [this](const absl::StatusOr<DockerEngine::ContainerState>& state) {
-        if (ended_ == nullptr) return;
-        const absl::StatusOr<bool> come =
-            state.ok() ? HasCome(*state, options_.action.wait() == v1::ContainerAction::HEALTHY) : state.status();
-        if (!come.ok() || *come) return StepEnded(come.status());
-        look_timer_ = loop_.At(MonotonicNs() + kLookEveryNs, [this] { Look(); });
-      });
+  engine_.InspectContainer(steps_.front().container.id, [this](const absl::StatusOr<DockerContainerState>& state) {
+    if (ended_ == nullptr) return;
+    const absl::StatusOr<bool> come =
+        state.ok() ? HasCome(*state, options_.action.wait() == v1::ContainerAction::HEALTHY) : state.status();
+    if (!come.ok() || *come) return StepEnded(come.status());
+    look_timer_ = loop_.At(MonotonicNs() + kLookEveryNs, [this] { Look(); });
+  });
 }
 
 void ContainerHook::StepEnded(const absl::Status& status) {

@@ -36,9 +36,9 @@ class ContainerHook {
   enum class Kind { kStop, kStart, kWait };
   struct Step {
     Kind kind;
-    DockerEngine::Container container;
+    DockerContainer container;
   };
-  void Plan(std::vector<DockerEngine::Container> containers);
+  void Plan(std::vector<DockerContainer> containers);
   void Next();
   void Look();  // whether what is waited for has come
   void StepEnded(const absl::Status& status);

@@ -155,7 +155,7 @@ class ContainerTrigger final : public TriggerKind {
 
   // The engine ends the output a moment before it knows the exit code.
   void Inspect(Exec& exec) {
-    engine_.InspectExec(exec.id, [this, &exec](const absl::StatusOr<DockerEngine::ExecState>& state) {
+    engine_.InspectExec(exec.id, [this, &exec](const absl::StatusOr<DockerExecState>& state) {
       if (!state.ok()) return Fail(exec, state.status(), exec.record.finished_ns());
       if (state->running && ++exec.inspections < kInspections) {
         context_.loop.Cancel(exec.timer);
@@ -179,7 +179,7 @@ class ContainerTrigger final : public TriggerKind {
   // There is no call that ends an exec: its process is ended from outside, where it can be seen from here.
   void Terminate(Exec& exec, int64_t grace_ns) {
     if (exec.ended || exec.id.empty()) return;  // being inspected, or not yet made
-    engine_.InspectExec(exec.id, [this, &exec, grace_ns](const absl::StatusOr<DockerEngine::ExecState>& state) {
+    engine_.InspectExec(exec.id, [this, &exec, grace_ns](const absl::StatusOr<DockerExecState>& state) {
       if (exec.ended) return;
       exec.pid = state.ok() ? state->pid : 0;
       if (exec.pid <= 0 || kill(static_cast<pid_t>(exec.pid), SIGTERM) != 0) return GiveUp(exec);

@@ -27,12 +27,12 @@ constexpr size_t kConnections = 2;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kRetryNs = kSecond;
 
-std::string LabelOf(const DockerEngine::Container& container, const char* key) {
+std::string LabelOf(const DockerContainer& container, const char* key) {
   const auto found = container.labels.find(key);
   return found == container.labels.end() ? "" : found->second;
 }
 
-Container ContainerOf(const DockerEngine::Container& told) {
+Container ContainerOf(const DockerContainer& told) {
   return {.id = told.id,
           .name = told.name,
           .image = told.image,
@@ -49,18 +49,18 @@ struct ContainerWatch::State {
         bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void Connect();
-  void Listed(const absl::StatusOr<std::vector<DockerEngine::Container>>& containers);
+  void Listed(const absl::StatusOr<std::vector<DockerContainer>>& containers);
   void Lost(const absl::Status& why);
-  void Heard(const DockerEngine::Event& event);
+  void Heard(const DockerEvent& event);
   void Tell(std::shared_ptr<const Containers> now, std::set<std::string> ids, absl::Status status);
 
   // Of the thread:
   EventLoop loop;
   std::unique_ptr<DockerEngine> engine;
   HttpClient::Id following = 0;
-  uint64_t attempt = 0;                      // answers to an earlier one are too late
-  bool listed = false;                       // in this attempt
-  std::vector<DockerEngine::Event> waiting;  // that came before the list
+  uint64_t attempt = 0;              // answers to an earlier one are too late
+  bool listed = false;               // in this attempt
+  std::vector<DockerEvent> waiting;  // that came before the list
   std::thread thread;
 
   Descriptor bell;
@@ -79,7 +79,7 @@ void ContainerWatch::State::Connect() {
   const uint64_t mine = ++attempt;
   following = engine->Follow(
       WallNs() / kSecond,
-      [this, mine](const DockerEngine::Event& event) {
+      [this, mine](const DockerEvent& event) {
         if (mine == attempt) Heard(event);
       },
       [this, mine](const absl::Status& status) {
@@ -91,20 +91,20 @@ void ContainerWatch::State::Connect() {
   });
 }
 
-void ContainerWatch::State::Listed(const absl::StatusOr<std::vector<DockerEngine::Container>>& containers) {
+void ContainerWatch::State::Listed(const absl::StatusOr<std::vector<DockerContainer>>& containers) {
   if (!containers.ok()) {
     Lost(containers.status());
     return;
   }
   auto now = std::make_shared<Containers>();
-  for (const DockerEngine::Container& container : *containers) (*now)[container.id] = ContainerOf(container);
+  for (const DockerContainer& container : *containers) (*now)[container.id] = ContainerOf(container);
   // After a loss of the connection anything may have happened to any of them.
   std::set<std::string> ids;
   for (const auto& [id, container] : *now) ids.insert(id);
   for (const auto& [id, container] : *running) ids.insert(id);
   Tell(std::move(now), std::move(ids), absl::OkStatus());
   listed = true;
-  for (const DockerEngine::Event& event : std::exchange(waiting, {})) Heard(event);
+  for (const DockerEvent& event : std::exchange(waiting, {})) Heard(event);
 }
 
 void ContainerWatch::State::Lost(const absl::Status& why) {
@@ -114,7 +114,7 @@ void ContainerWatch::State::Lost(const absl::Status& why) {
   loop.At(MonotonicNs() + kRetryNs, [this] { Connect(); });
 }
 
-void ContainerWatch::State::Heard(const DockerEngine::Event& event) {
+void ContainerWatch::State::Heard(const DockerEvent& event) {
   if (!listed) {
     waiting.push_back(event);
     return;

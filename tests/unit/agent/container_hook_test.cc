@@ -205,7 +205,7 @@ TEST_F(ContainerHookTest, TheExecutorsEndDropsThem) {
 }
 
 TEST(ComposeOrder, ACircleEnds) {
-  std::vector<DockerEngine::Container> containers(2);
+  std::vector<DockerContainer> containers(2);
   for (size_t i = 0; i < 2; ++i) {
     containers[i].name = std::to_string(i);
     containers[i].labels = {{"com.docker.compose.service", std::to_string(i)},
