@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "agent/spool/acked_file.h"
 #include "common/lock_file.h"
 
 namespace assay {
@@ -115,7 +116,7 @@ void RemoveStreamDirectory(const std::string& path) {
   std::error_code error;
   std::vector<fs::path> files;
   for (const auto& file : fs::directory_iterator(path, error)) {
-    if (file.path().extension() == ".seg" || file.path().filename() == "acked") files.push_back(file.path());
+    if (file.path().extension() == ".seg" || file.path().filename() == kAckedFile) files.push_back(file.path());
   }
   for (const fs::path& file : files) RemoveFile(file.string());
   fs::remove(path, error);

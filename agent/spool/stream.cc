@@ -1,34 +1,18 @@
 #include "agent/spool/stream.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <system_error>
 
+#include "agent/spool/acked_file.h"
 #include "common/clock.h"
 
 namespace assay {
 namespace {
-
-constexpr std::string_view kAckedFile = "acked";
-constexpr uint64_t kAckedCheck = 0x61636b6564736571;  // tells a whole record from a torn or empty one
-
-uint64_t LoadAcked(const std::string& directory) {
-  const int fd = open(fmt::format("{}/{}", directory, kAckedFile).c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  std::array<uint64_t, 2> record{};
-  const bool whole =
-      pread(fd, record.data(), sizeof(record), 0) == sizeof(record) && record[1] == (record[0] ^ kAckedCheck);
-  close(fd);
-  return whole ? record[0] : 0;
-}
 
 uint64_t RecordBytes(const SpoolSegment::Entry& entry) {
   return entry.length == 0 ? 0 : SpoolSegment::kRecordHeaderBytes + entry.length;
@@ -292,14 +276,7 @@ void SpoolStream::CloseOpenShares() {
 
 absl::Status SpoolStream::SaveAcked() {
   if (saved_acked_ == window_.acked()) return absl::OkStatus();
-  const std::string path = fmt::format("{}/{}", directory_, kAckedFile);
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return FileError(errno, "create", path);
-  const std::array<uint64_t, 2> record{window_.acked(), window_.acked() ^ kAckedCheck};
-  const ssize_t n = pwrite(fd, record.data(), sizeof(record), 0);
-  const int error = n < 0 ? errno : ENOSPC;
-  close(fd);
-  if (n != sizeof(record)) return FileError(error, "write", path);
+  if (absl::Status saved = assay::SaveAcked(directory_, window_.acked()); !saved.ok()) return saved;
   saved_acked_ = window_.acked();
   return absl::OkStatus();
 }
