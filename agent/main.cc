@@ -1,8 +1,6 @@
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -22,8 +20,10 @@
 #include "agent/host_check.h"
 #include "agent/host_limits.h"
 #include "agent/loop/priority.h"
+#include "common/command_line.h"
 #include "common/host_port.h"
 #include "common/open_files.h"
+#include "common/program.h"
 #include "common/protocol.h"
 #include "common/start_thread.h"
 #include "common/units.h"
@@ -33,7 +33,6 @@ namespace assay {
 namespace {
 
 constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
 constexpr int64_t kMostCalibrateNs = 10'000'000'000;
 
 constexpr const char* kFooter =
@@ -65,10 +64,7 @@ struct Flags {
   bool json = false;
 };
 
-int Usage(std::string_view message) {
-  fmt::print(stderr, "assay-agent: {}\nRun assay-agent --help for the flags.\n", message);
-  return kExitUsage;
-}
+int Usage(std::string_view message) { return BadUsage("assay-agent", message); }
 
 std::string DefaultSpool(const std::string& name) {
   if (geteuid() == 0) return "/var/lib/assay/spool/" + name;
@@ -199,18 +195,11 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--check", flags.check, "Say what this host can measure, and end");
   app.add_flag("--json", flags.json, "With --check: as JSON");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    return Usage(error.what());
-  }
+  if (const auto exit_code = ParseCommandLine(app, argc, argv)) return *exit_code;
   if (flags.json && !flags.check) return Usage("--json goes with --check only");
 
   if (!flags.echo.empty()) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return getppid() == parent ? Echo(flags.echo) : 0;
+    return EndWithParent(parent, SIGKILL) ? Echo(flags.echo) : 0;
   }
 
   if (flags.name.empty()) {
@@ -268,14 +257,8 @@ int Main(int argc, char** argv) {
   options.max_sockets = limits.max_sockets;
   options.max_processes = flags.max_processes > 0 ? flags.max_processes : limits.max_processes;
 
-  spdlog::set_default_logger(spdlog::stderr_color_mt("agent"));
-  spdlog::set_level(spdlog::level::from_str(flags.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
-  if (flags.exit_with_parent) {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    // It may have ended before the line above.
-    if (getppid() != parent) return 0;
-  }
+  LogToStderr("agent", flags.log_level);
+  if (flags.exit_with_parent && !EndWithParent(parent)) return 0;
   return Run(options);
 }
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +10,7 @@
 
 #include "common/host_port.h"
 #include "common/open_files.h"
+#include "common/program.h"
 #include "common/protocol.h"
 #include "common/start_thread.h"
 #include "common/units.h"
@@ -75,6 +74,7 @@ int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
 }
 
 int Main(int argc, char** argv) {
+  const pid_t parent = getppid();
   Flags flags;
   CLI::App app{
       "Schedules benchmark sweeps on agents and stores every result in PostgreSQL.\n\n"
@@ -107,9 +107,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  spdlog::set_default_logger(spdlog::stderr_color_mt("assay-coordinator"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
-  spdlog::set_level(spdlog::level::from_str(flags.log_level));
+  LogToStderr("assay-coordinator", flags.log_level);
 
   Scheduler::Options scheduler;
   for (const auto& [flag, text, value] : {std::tuple{"--lease-ttl", &flags.lease_ttl, &scheduler.lease_ttl_ns},
@@ -126,11 +124,7 @@ int Main(int argc, char** argv) {
     fmt::print(stderr, "--listen {}\n", std::string(good.message()));
     return 2;
   }
-  if (flags.exit_with_parent) {
-    const pid_t parent = getppid();
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) return 1;
-  }
+  if (flags.exit_with_parent && !EndWithParent(parent)) return 1;
   RaiseOpenFiles();
   return Serve(flags, scheduler);
 }

@@ -1,18 +1,17 @@
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <utility>
 
+#include "common/command_line.h"
 #include "common/host_port.h"
 #include "common/open_files.h"
+#include "common/program.h"
 #include "common/protocol.h"
 #include "common/start_thread.h"
 #include "common/units.h"
@@ -20,8 +19,6 @@
 
 namespace assay {
 namespace {
-
-constexpr int kExitUsage = 2;
 
 constexpr const char* kFooter =
     "Routes: GET /health, GET /extract, POST /load (the mock I/O API), /echo (the body back), GET /stats (requests by "
@@ -56,11 +53,6 @@ struct Flags {
   bool json = false;
   bool exit_with_parent = false;
 };
-
-int Usage(std::string_view message) {
-  fmt::print(stderr, "assay-mock: {}\nRun assay-mock --help for the flags.\n", message);
-  return kExitUsage;
-}
 
 absl::Status InFlag(const char* flag, const absl::Status& status) {
   return absl::InvalidArgumentError(fmt::format("{}: {}", flag, std::string(status.message())));
@@ -171,20 +163,10 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--json", flags.json, "The line that says where it listens as JSON");
   app.add_flag("--exit-with-parent", flags.exit_with_parent, "Stop when the process that started this one ends");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    return Usage(error.what());
-  }
+  if (const auto exit_code = ParseCommandLine(app, argc, argv)) return *exit_code;
   const absl::StatusOr<MockSettings> settings = Read(flags);
-  if (!settings.ok()) return Usage(std::string(settings.status().message()));
-  if (flags.exit_with_parent) {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    // It may have ended before the line above.
-    if (getppid() != parent) return 0;
-  }
+  if (!settings.ok()) return BadUsage(app.get_name(), std::string(settings.status().message()));
+  if (flags.exit_with_parent && !EndWithParent(parent)) return 0;
   signal(SIGPIPE, SIG_IGN);
   RaiseOpenFiles();
   return ServeMock(*settings, flags.json);
