@@ -1,16 +1,12 @@
 #include "cli/stack_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "cli/data_dir.h"
@@ -51,12 +47,11 @@ absl::StatusOr<StackFacts> ParseStackJson(const std::string& json) {
 
 absl::StatusOr<StackLock> StackLock::Take(const std::string& data_dir) {
   if (const absl::Status made = MakeDirectories(data_dir); !made.ok()) return made;
-  const int fd = open(LockPath(data_dir).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0)
+  LockFile lock = TakeLock(LockPath(data_dir), 0644);
+  if (lock.taken()) return StackLock(data_dir, std::move(lock.file));
+  if (lock.error != EWOULDBLOCK)
     return absl::FailedPreconditionError(fmt::format("cannot write in {}: {}; choose another directory with --data DIR",
-                                                     data_dir, std::strerror(errno)));
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return StackLock(data_dir, fd);
-  close(fd);
+                                                     data_dir, std::strerror(lock.error)));
   const std::optional<StackFacts> holder = FindStack(data_dir);
   return absl::FailedPreconditionError(
       fmt::format("the data directory {} is in use by another assay{}; wait for it to end, or choose another directory "
@@ -64,13 +59,8 @@ absl::StatusOr<StackLock> StackLock::Take(const std::string& data_dir) {
                   data_dir, holder ? fmt::format(" (process {})", holder->pid) : ""));
 }
 
-StackLock::StackLock(StackLock&& other) noexcept
-    : data_dir_(std::move(other.data_dir_)), fd_(std::exchange(other.fd_, -1)) {}
-
 StackLock::~StackLock() {
-  if (fd_ < 0) return;
-  unlink(FactsPath(data_dir_).c_str());
-  close(fd_);
+  if (file_.ok()) unlink(FactsPath(data_dir_).c_str());
 }
 
 absl::Status StackLock::Announce(const StackFacts& facts) { return WriteWhole(FactsPath(data_dir_), StackJson(facts)); }
@@ -79,10 +69,7 @@ bool IsStackLocked(const std::string& data_dir) { return IsLocked(LockPath(data_
 
 std::optional<StackFacts> FindStack(const std::string& data_dir) {
   if (!IsStackLocked(data_dir)) return std::nullopt;
-  std::ifstream in(FactsPath(data_dir));
-  std::stringstream text;
-  text << in.rdbuf();
-  const absl::StatusOr<StackFacts> facts = ParseStackJson(text.str());
+  const absl::StatusOr<StackFacts> facts = ParseStackJson(ReadWhole(FactsPath(data_dir)));
   if (!facts.ok()) return std::nullopt;
   return *facts;
 }

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+
+#include "common/descriptor.h"
 
 namespace assay {
 
@@ -28,7 +31,7 @@ class StackLock {
  public:
   // FailedPrecondition names the holder and the mend.
   static absl::StatusOr<StackLock> Take(const std::string& data_dir);
-  StackLock(StackLock&& other) noexcept;
+  StackLock(StackLock&&) noexcept = default;
   StackLock& operator=(StackLock&&) = delete;
   ~StackLock();  // removes stack.json, then lets go
 
@@ -36,9 +39,9 @@ class StackLock {
   absl::Status Announce(const StackFacts& facts);
 
  private:
-  StackLock(std::string data_dir, int fd) : data_dir_(std::move(data_dir)), fd_(fd) {}
+  StackLock(std::string data_dir, Descriptor file) : data_dir_(std::move(data_dir)), file_(std::move(file)) {}
   std::string data_dir_;
-  int fd_;
+  Descriptor file_;
 };
 
 // The stack that is up on this directory and has been announced; nullopt if there is none.

@@ -10,9 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "cli/data_dir.h"
 #include "cli/exit_code.h"
@@ -22,6 +20,7 @@
 #include "cli/program_path.h"
 #include "cli/verb.h"
 #include "common/host_port.h"
+#include "common/whole_file.h"
 
 namespace assay {
 namespace {
@@ -84,13 +83,6 @@ absl::StatusOr<pid_t> StartSupervisor(const LocalStackOptions& options, const st
   return pid;
 }
 
-std::string Content(const std::string& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 void PrintFacts(const StackFacts& facts, const std::string& data_dir, bool was_up) {
   fmt::print(
       "{} on {}: process {}, coordinator {}, {} {}\nUse it with `assay run FILE` and `assay sweep ...`; `assay "
@@ -124,7 +116,7 @@ int Up(UpOptions options) {
     }
     int status = 0;
     if (waitpid(*supervisor, &status, WNOHANG) == *supervisor) {
-      fmt::print(stderr, "{}", Content(log));
+      fmt::print(stderr, "{}", ReadWhole(log));
       if (WIFSIGNALED(status))
         fmt::print(stderr, "assay: the stack's process was killed by signal {}; see {}\n", WTERMSIG(status), log);
       return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : kExitFailure;

@@ -7,39 +7,37 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace assay {
 
 LockFile TakeLock(const std::string& path, mode_t mode) {
   LockFile lock;
-  lock.fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (lock.fd < 0) {
+  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file.ok()) {
     lock.error = errno;
     return lock;
   }
-  if (flock(lock.fd, LOCK_EX | LOCK_NB) != 0) {
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     lock.error = errno;
     std::array<char, 32> text{};
-    const ssize_t length = pread(lock.fd, text.data(), text.size(), 0);
+    const ssize_t length = pread(file.get(), text.data(), text.size(), 0);
     lock.holder.assign(text.data(), static_cast<size_t>(std::max<ssize_t>(length, 0)));
     lock.holder = lock.holder.substr(0, lock.holder.find('\n'));
     if (lock.holder.empty()) lock.holder = "unknown";
-    close(lock.fd);
-    lock.fd = -1;
     return lock;
   }
   // A disk without room for it costs others the pid in their message, not us the lock.
   const std::string pid = std::to_string(getpid()) + "\n";
-  [[maybe_unused]] const bool noted = ftruncate(lock.fd, 0) == 0 && pwrite(lock.fd, pid.data(), pid.size(), 0) > 0;
+  [[maybe_unused]] const bool noted =
+      ftruncate(file.get(), 0) == 0 && pwrite(file.get(), pid.data(), pid.size(), 0) > 0;
+  lock.file = std::move(file);
   return lock;
 }
 
 bool IsLocked(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  close(fd);
-  return locked;
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return file.ok() && flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace assay

@@ -5,16 +5,18 @@
 
 #include <string>
 
+#include "common/descriptor.h"
+
 namespace assay {
 
 // An flock on a file, which the kernel drops with the process however it ends. The file holds the holder's pid, for
 // messages only; it stays when the lock ends, or two processes could lock two different files of one name.
 struct LockFile {
-  int fd = -1;         // keeps the lock until it is closed; -1: not taken
+  Descriptor file;     // keeps the lock until it is closed; not ok: not taken
   int error = 0;       // EWOULDBLOCK: another process has it; else why the file cannot be opened or locked
   std::string holder;  // the other's pid, "unknown" if it left none
 
-  bool taken() const { return fd >= 0; }
+  bool taken() const { return file.ok(); }
 };
 
 LockFile TakeLock(const std::string& path, mode_t mode);

@@ -6,8 +6,14 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 
 namespace assay {
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 absl::Status WriteWhole(const std::string& path, std::string_view content) {
   const std::string fresh = path + ".new";

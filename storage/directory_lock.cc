@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "common/lock_file.h"
 
@@ -12,8 +13,8 @@ namespace assay {
 
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(const std::string& directory) {
   const std::string path = directory + "/lock";
-  const LockFile lock = TakeLock(path, 0644);
-  if (lock.taken()) return std::unique_ptr<DirectoryLock>(new DirectoryLock(lock.fd));
+  LockFile lock = TakeLock(path, 0644);
+  if (lock.taken()) return std::unique_ptr<DirectoryLock>(new DirectoryLock(std::move(lock.file)));
   if (lock.error == EWOULDBLOCK) {
     return absl::FailedPreconditionError(fmt::format(
         "data directory {} is in use by another assay (pid {}); use --data for a second one or `assay down`", directory,
@@ -26,9 +27,8 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(const std:
 
 DirectoryLock::~DirectoryLock() {
   // If it cannot be emptied, the pid in it is only stale, never trusted.
-  if (ftruncate(fd_, 0) != 0) {
+  if (ftruncate(file_.get(), 0) != 0) {
   }
-  close(fd_);
 }
 
 }  // namespace assay

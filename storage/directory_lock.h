@@ -5,6 +5,9 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+
+#include "common/descriptor.h"
 
 namespace assay {
 
@@ -19,8 +22,8 @@ class DirectoryLock {
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 
  private:
-  explicit DirectoryLock(int fd) : fd_(fd) {}
-  const int fd_;
+  explicit DirectoryLock(Descriptor file) : file_(std::move(file)) {}
+  const Descriptor file_;
 };
 
 }  // namespace assay

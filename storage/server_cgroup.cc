@@ -11,11 +11,12 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "common/whole_file.h"
 
 namespace assay {
 namespace {
@@ -82,8 +83,7 @@ std::string CgroupOf(pid_t pid) {
 
 // A zombie is not alive: it may lie there for long where process 1 buries nobody.
 bool Alive(pid_t pid) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const std::string text = ReadWhole(fmt::format("/proc/{}/stat", pid));
   return !text.empty() && text.find(") Z ") == std::string::npos;
 }
 

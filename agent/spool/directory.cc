@@ -42,12 +42,12 @@ std::vector<fs::path> Subdirectories(const std::string& directory) {
 
 }  // namespace
 
-absl::StatusOr<int> LockSpoolDirectory(const std::string& directory) {
+absl::StatusOr<Descriptor> LockSpoolDirectory(const std::string& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) return DirectoryError(error, directory);
-  const LockFile lock = TakeLock(directory + "/lock", 0600);
-  if (lock.taken()) return lock.fd;
+  LockFile lock = TakeLock(directory + "/lock", 0600);
+  if (lock.taken()) return std::move(lock.file);
   if (lock.error != EWOULDBLOCK) return DirectoryError(std::error_code(lock.error, std::generic_category()), directory);
   return absl::FailedPreconditionError(
       fmt::format("spool directory {} is in use by another assay-agent (pid {}); give this one its own --spool",

@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "agent/spool/stream.h"
+#include "common/descriptor.h"
 
 namespace assay {
 
 // Makes the directory and locks it for this process. The lock ends when the returned descriptor is closed.
 // FailedPrecondition: another agent has it; names its pid.
-absl::StatusOr<int> LockSpoolDirectory(const std::string& directory);
+absl::StatusOr<Descriptor> LockSpoolDirectory(const std::string& directory);
 
 // Makes <directory>/<cluster id> and recovers what incarnations other than `own` left in it, oldest first. Delivered
 // ones are removed; ones that cannot be recovered are logged and kept.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -18,13 +17,13 @@ constexpr size_t kQueueMark = 256;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(Options options) {
-  const auto lock_fd = LockSpoolDirectory(options.directory);
-  if (!lock_fd.ok()) return lock_fd.status();
-  return std::unique_ptr<Spool>(new Spool(std::move(options), *lock_fd));
+  auto lock = LockSpoolDirectory(options.directory);
+  if (!lock.ok()) return lock.status();
+  return std::unique_ptr<Spool>(new Spool(std::move(options), *std::move(lock)));
 }
 
-Spool::Spool(Options options, int lock_fd)
-    : options_(std::move(options)), lock_fd_(lock_fd), writer_([this] { Write(); }) {}
+Spool::Spool(Options options, Descriptor lock)
+    : options_(std::move(options)), lock_(std::move(lock)), writer_([this] { Write(); }) {}
 
 Spool::~Spool() {
   {
@@ -38,7 +37,6 @@ Spool::~Spool() {
                   std::string(disk_status_.message()), own_->unacked_batches());
   }
   if (own_ != nullptr && own_->unacked_batches() == 0) RemoveStreamDirectory(own_->directory());
-  close(lock_fd_);
 }
 
 absl::Status Spool::UseCluster(const std::string& cluster_id) {

@@ -19,6 +19,7 @@
 #include "agent/spool/stream.h"
 #include "agent/spool/writer.h"
 #include "assay/v1/agent.pb.h"
+#include "common/descriptor.h"
 
 namespace assay {
 
@@ -72,7 +73,7 @@ class Spool : public BatchSink {
   Undelivered undelivered() const;
 
  private:
-  explicit Spool(Options options, int lock_fd);
+  Spool(Options options, Descriptor lock);
 
   void Write();  // the writer's thread
   void Serialize(v1::Batch&& batch);
@@ -90,7 +91,7 @@ class Spool : public BatchSink {
   uint64_t UnackedBytes() const;
 
   const Options options_;
-  const int lock_fd_;
+  const Descriptor lock_;  // on the directory
   std::string cluster_id_;
 
   // Append touches only these, so it never waits for the disk or for the link.

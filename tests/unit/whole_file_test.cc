@@ -5,8 +5,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace assay {
@@ -24,10 +22,7 @@ class WholeFileTest : public testing::Test {
   }
   ~WholeFileTest() override { std::filesystem::remove_all(directory_); }
 
-  std::string Content() const {
-    std::ifstream in(path_);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string Content() const { return ReadWhole(path_); }
 
   std::string directory_;
   std::string path_;

@@ -7,9 +7,9 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "agent/cgroups/kernel_text.h"
+#include "common/whole_file.h"
 
 namespace assay {
 namespace {
@@ -62,9 +62,7 @@ std::optional<ContainerProcess> FindContainerProcess(const std::vector<std::stri
   static const int64_t ns_per_tick = kSecond / std::max<int64_t>(sysconf(_SC_CLK_TCK), 1);
   std::optional<ContainerProcess> oldest;
   for (const pid_t pid : pids) {
-    std::ifstream file(fmt::format("{}/{}/stat", proc_root, pid));
-    const std::string stat{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    const auto ticks = ParseStartTicks(stat);
+    const auto ticks = ParseStartTicks(ReadWhole(fmt::format("{}/{}/stat", proc_root, pid)));
     if (!ticks) continue;
     // Since boot, with the time it was suspended; the monotonic clock stands still then.
     const int64_t started_ns =

@@ -4,9 +4,9 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
-#include <fstream>
-#include <iterator>
 #include <string_view>
+
+#include "common/whole_file.h"
 
 namespace assay {
 namespace {
@@ -15,10 +15,8 @@ constexpr size_t kShortId = 12;
 
 template <typename Message>
 bool ReadJson(const std::string& path, Message& message) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return false;
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  return google::protobuf::util::JsonStringToMessage(text, &message).ok();
+  const std::string text = ReadWhole(path);
+  return !text.empty() && google::protobuf::util::JsonStringToMessage(text, &message).ok();
 }
 
 // Below a key, whatever stands there: a value of no use where it is missing.

@@ -9,11 +9,11 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "agent/cgroups/own_cgroup.h"
 #include "agent/run_cgroups/run_cgroups.h"
 #include "common/spawn.h"
+#include "common/whole_file.h"
 #include "executor_fixture.h"
 #include "tests/unit/sampler/cgroup_tree.h"
 
@@ -46,11 +46,6 @@ std::vector<v1::CgroupSample> RunSamples(const Written& written) {
 
 std::vector<std::string> Unmatched(const Written& written) {
   return {written.end->unmatched_cgroups().begin(), written.end->unmatched_cgroups().end()};
-}
-
-std::string TextOf(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool Runs(pid_t pid) {
@@ -248,9 +243,10 @@ TEST_F(PlainRunCgroupTest, IsSampledAsRunBesideTheOthers) {
   tree_.Remove(directory);
   const Written written = Finish(spec);
   EXPECT_THAT(Unmatched(written), IsEmpty());
-  EXPECT_EQ(TextOf(tree_.At(self)), std::to_string(getpid()));
+  EXPECT_EQ(ReadWhole(tree_.At(self)), std::to_string(getpid()));
   for (const char* cgroup : {"", "/assay", "/assay/agent-alpha"}) {
-    EXPECT_EQ(TextOf(tree_.At("cgroup/own" + std::string(cgroup) + "/cgroup.subtree_control")), "+memory +io +pids ");
+    EXPECT_EQ(ReadWhole(tree_.At("cgroup/own" + std::string(cgroup) + "/cgroup.subtree_control")),
+              "+memory +io +pids ");
   }
   ASSERT_FALSE(RunSamples(written).empty());
   EXPECT_EQ(RunSamples(written)[0].memory_peak_bytes(), 9'999'000);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "cli/assay_main.h"
-#include "tests/unit/file_text.h"
+#include "common/whole_file.h"
 #include "tests/unit/temp_dir.h"
 
 namespace assay {
@@ -43,7 +43,7 @@ inline Ran Assay(std::vector<std::string> arguments) {
   dup2(err, 2);
   close(out);
   close(err);
-  return {code, FileText(out_path), FileText(err_path)};
+  return {code, ReadWhole(out_path), ReadWhole(err_path)};
 }
 
 // What the environment of the person who runs the tests says must not matter.

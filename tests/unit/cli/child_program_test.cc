@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "tests/unit/file_text.h"
+#include "common/whole_file.h"
 #include "tests/unit/temp_dir.h"
 
 namespace assay {
@@ -34,7 +34,7 @@ TEST(ChildProgramTest, WhatIgnoresTermIsKilledWithItsGroup) {
   absl::StatusOr<std::unique_ptr<ChildProgram>> child =
       ChildProgram::Start("stubborn", {"sh", "-c", "trap '' TERM; echo ready; sleep 1000 & wait"}, dir.path() + "/log");
   ASSERT_TRUE(child.ok());
-  while (FileText(dir.path() + "/log").empty()) usleep(1000);
+  while (ReadWhole(dir.path() + "/log").empty()) usleep(1000);
   const pid_t group = (*child)->pid();
   (*child)->Stop(1'000'000);
   EXPECT_THAT((*child)->Obituary(), HasSubstr("was killed by signal 9"));

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "assay/v1/control.pb.h"
-#include "tests/unit/file_text.h"
+#include "common/whole_file.h"
 #include "tests/unit/temp_dir.h"
 
 namespace assay {
@@ -32,7 +32,7 @@ TEST(ExportFilesTest, WritesChunksAndRefusesToLeaveTheDirectory) {
     EXPECT_EQ(files.Take(chunk).code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   ASSERT_TRUE(files.Finish().ok());
-  EXPECT_EQ(FileText(dir.path() + "/to/a.csv"), "1,2\n");
+  EXPECT_EQ(ReadWhole(dir.path() + "/to/a.csv"), "1,2\n");
   EXPECT_THAT(files.written(), SizeIs(2));
 }
 

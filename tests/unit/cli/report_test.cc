@@ -10,8 +10,8 @@
 #include "assay/v1/control.pb.h"
 #include "cli/outcome.h"
 #include "cli/view_rows.h"
+#include "common/whole_file.h"
 #include "tests/unit/cli/finished_sweep.h"
-#include "tests/unit/file_text.h"
 #include "tests/unit/temp_dir.h"
 
 namespace assay {
@@ -31,7 +31,7 @@ TEST(ReportTest, HoldsAllAndIsWrittenWhole) {
       WriteReport(dir.path(), outcome, {"quick.yaml", "name: quick\n", {"tasks=[1000]"}});
   ASSERT_TRUE(path.ok());
   EXPECT_EQ(*path, dir.path() + "/reports/sweep-3.md");
-  const std::string text = FileText(*path);
+  const std::string text = ReadWhole(*path);
   EXPECT_THAT(text, StartsWith("# Sweep 3: quick\n"));
   EXPECT_THAT(text, HasSubstr("| sleep=1ms tasks=1000 | 2 | 1,000 | 1.10 [1.00..1.20] |"));
   EXPECT_THAT(text,

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/counter_random.h"
+#include "common/whole_file.h"
 #include "coordinator/scenario/scenario_loader.h"
-#include "tests/unit/file_text.h"
 #include "tests/unit/scenario/scenario_text.h"
 
 namespace assay {
@@ -70,7 +70,7 @@ TEST(ScenarioSize, NastyInputTakesLittleTime) {
 // Damaged files: whatever comes out is a plan or a placed error, never a crash. The same damage in every run.
 TEST(Damage, IsRefusedOrPlanned) {
   std::vector<std::string> seeds;
-  for (const std::string& path : ShippedScenarios()) seeds.push_back(FileText(path));
+  for (const std::string& path : ShippedScenarios()) seeds.push_back(ReadWhole(path));
   const std::string letters = "[]{}:,-&*!|>'\"%@`$()#?~ \n\t0a\xff";
   uint64_t refused = 0;
   for (uint64_t round = 0; round < 3'000; ++round) {

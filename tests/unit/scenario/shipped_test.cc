@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <string>
 
+#include "common/whole_file.h"
 #include "coordinator/scenario/plan_text.h"
 #include "coordinator/scenario/scenario_loader.h"
-#include "tests/unit/file_text.h"
 #include "tests/unit/scenario/scenario_text.h"
 
 namespace assay {
@@ -22,7 +22,7 @@ using testing::UnorderedElementsAre;
 
 TEST(Shipped, EveryScenarioLoads) {
   for (const std::string& path : ShippedScenarios()) {
-    const absl::StatusOr<Plan> plan = LoadScenario(FileText(path), path, {});
+    const absl::StatusOr<Plan> plan = LoadScenario(ReadWhole(path), path, {});
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_FALSE(plan->cells.empty());
     EXPECT_THAT(plan->warnings, IsEmpty()) << path;
@@ -31,7 +31,7 @@ TEST(Shipped, EveryScenarioLoads) {
 }
 
 TEST(Shipped, TheExampleOfTheReferenceLoads) {
-  const std::string page = FileText(std::filesystem::path(ASSAY_SOURCE_DIR) / "docs/scenario.md");
+  const std::string page = ReadWhole(std::filesystem::path(ASSAY_SOURCE_DIR) / "docs/scenario.md");
   const size_t begin = page.find("```yaml\n") + 8;
   const Plan plan = MustLoad(page.substr(begin, page.find("```", begin) - begin));
   EXPECT_EQ(plan.cells.size(), 6);
@@ -40,7 +40,7 @@ TEST(Shipped, TheExampleOfTheReferenceLoads) {
 
 TEST(Shipped, TheQuickstartCoversItsSizesInUnderAMinute) {
   const std::filesystem::path path = std::filesystem::path(ASSAY_SOURCE_DIR) / "scenarios/quickstart.yaml";
-  const Plan plan = MustLoad(FileText(path));
+  const Plan plan = MustLoad(ReadWhole(path));
   EXPECT_THAT(Labels(plan), UnorderedElementsAre("target=sleeps tasks=1000", "target=sleeps tasks=4000",
                                                  "target=sleeps tasks=16000", "target=processes processes=300"));
   int64_t shortest_ns = 0;
@@ -51,7 +51,7 @@ TEST(Shipped, TheQuickstartCoversItsSizesInUnderAMinute) {
 TEST(Shipped, TheFullGridOfTheOverheadStudyIsOneSetAway) {
   const std::filesystem::path path = std::filesystem::path(ASSAY_SOURCE_DIR) / "scenarios/scheduler-overhead.yaml";
   const Plan plan = MustLoad(
-      FileText(path),
+      ReadWhole(path),
       {"tasks=[1000,2000,4000,8000,16000,32000,64000,80000,100000,128000]",
        "sleep=[{uniform: [1ms, 10ms]}, {uniform: [10ms, 100ms]}, {uniform: [30ms, 300ms]}, {uniform: [100ms, 1s]}]"});
   ASSERT_EQ(plan.cells.size(), 40);
