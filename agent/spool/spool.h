@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "agent/spool/batch_sink.h"
+#include "agent/spool/segment_writer.h"
 #include "agent/spool/stream.h"
-#include "agent/spool/writer.h"
 #include "assay/v1/agent.pb.h"
 #include "common/descriptor.h"
 
@@ -79,9 +79,9 @@ class Spool : public BatchSink {
   void Serialize(v1::Batch&& batch);
   absl::Status WriteStreams();
   absl::Status SyncStreams();
-  bool GiveUpAcked(const std::string& name, SpoolWriter& writer);
+  bool GiveUpAcked(const std::string& name, SegmentWriter& writer);
   void SaveAcked();
-  SpoolWriter& WriterOf(const SpoolStream& stream);
+  SegmentWriter& WriterOf(const SpoolStream& stream);
   void PokeWriter();
 
   // Under mutex_:
@@ -115,7 +115,7 @@ class Spool : public BatchSink {
   bool woken_ = false;
   std::atomic<bool> full_ = false;
 
-  std::map<std::string, SpoolWriter> writers_;  // the writer's thread only
+  std::map<std::string, SegmentWriter> writers_;  // the writer's thread only
   std::thread writer_;
 };
 

@@ -16,7 +16,7 @@ namespace assay {
 
 // One incarnation's batches: segment files in a directory of its own, the batches not yet written, and what the
 // coordinator has of them. Not thread-safe: the spool's mutex guards it. The disk is written outside of that mutex, by
-// a SpoolWriter: NextChunk -> SpoolWriter::Write -> Written.
+// a SegmentWriter: NextChunk -> SegmentWriter::Write -> Written.
 class SpoolStream {
  public:
   struct Pending {

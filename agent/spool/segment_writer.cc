@@ -1,4 +1,4 @@
-#include "agent/spool/writer.h"
+#include "agent/spool/segment_writer.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ std::string SegmentPath(const std::string& directory, uint64_t number) {
 
 }  // namespace
 
-absl::StatusOr<SpoolStream::Placement> SpoolWriter::Write(const SpoolStream::Chunk& chunk) {
+absl::StatusOr<SpoolStream::Placement> SegmentWriter::Write(const SpoolStream::Chunk& chunk) {
   const bool roll = segment_ == nullptr || offset_ >= segment_bytes_ || chunk.batches.front().seq != next_seq_;
   if (roll) {
     if (absl::Status synced = Sync(); !synced.ok()) return synced;
@@ -53,14 +53,14 @@ absl::StatusOr<SpoolStream::Placement> SpoolWriter::Write(const SpoolStream::Chu
   return placement;
 }
 
-absl::Status SpoolWriter::Sync() {
+absl::Status SegmentWriter::Sync() {
   if (!dirty_ || segment_ == nullptr) return absl::OkStatus();
   if (absl::Status status = segment_->Sync(); !status.ok()) return status;
   dirty_ = false;
   return absl::OkStatus();
 }
 
-void SpoolWriter::GiveUp() {
+void SegmentWriter::GiveUp() {
   segment_ = nullptr;
   dirty_ = false;
 }

@@ -94,7 +94,7 @@ absl::Status Spool::WriteStreams() {
   while (true) {
     std::string name;
     SpoolStream::Chunk chunk;
-    SpoolWriter* writer = nullptr;
+    SegmentWriter* writer = nullptr;
     {
       std::lock_guard lock(mutex_);
       const auto stream = std::find_if(streams_.begin(), streams_.end(), [](const auto& s) { return s->HasPending(); });
@@ -121,7 +121,7 @@ absl::Status Spool::WriteStreams() {
 }
 
 // A spool that has a small disk to itself would else wait for ever for the room that its own file takes.
-bool Spool::GiveUpAcked(const std::string& name, SpoolWriter& writer) {
+bool Spool::GiveUpAcked(const std::string& name, SegmentWriter& writer) {
   std::vector<std::string> garbage;
   {
     std::lock_guard lock(mutex_);
@@ -134,7 +134,7 @@ bool Spool::GiveUpAcked(const std::string& name, SpoolWriter& writer) {
   return true;
 }
 
-SpoolWriter& Spool::WriterOf(const SpoolStream& stream) {
+SegmentWriter& Spool::WriterOf(const SpoolStream& stream) {
   const uint64_t segment_bytes = std::clamp(options_.limit_bytes / 8, kMinSegmentBytes, kMaxSegmentBytes);
   return writers_.try_emplace(stream.name(), stream.directory(), segment_bytes).first->second;
 }

@@ -1,5 +1,5 @@
-#ifndef ASSAY_AGENT_SPOOL_WRITER_H_
-#define ASSAY_AGENT_SPOOL_WRITER_H_
+#ifndef ASSAY_AGENT_SPOOL_SEGMENT_WRITER_H_
+#define ASSAY_AGENT_SPOOL_SEGMENT_WRITER_H_
 
 #include <cstdint>
 #include <memory>
@@ -10,9 +10,9 @@
 namespace assay {
 
 // The file a stream is being written to. Used by the spool's writer thread only.
-class SpoolWriter {
+class SegmentWriter {
  public:
-  SpoolWriter(std::string directory, uint64_t segment_bytes)
+  SegmentWriter(std::string directory, uint64_t segment_bytes)
       : directory_(std::move(directory)), segment_bytes_(segment_bytes) {}
 
   // After an error nothing of the chunk counts as written; the next try overwrites what got there.
@@ -32,4 +32,4 @@ class SpoolWriter {
 
 }  // namespace assay
 
-#endif  // ASSAY_AGENT_SPOOL_WRITER_H_
+#endif  // ASSAY_AGENT_SPOOL_SEGMENT_WRITER_H_
