@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 
 namespace assay {
 namespace {

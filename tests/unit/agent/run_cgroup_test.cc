@@ -15,7 +15,7 @@
 #include "common/spawn.h"
 #include "common/whole_file.h"
 #include "executor_fixture.h"
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 
 namespace assay {
 namespace {

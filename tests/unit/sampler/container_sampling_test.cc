@@ -17,7 +17,7 @@
 
 #include "agent/sampler/sampler.h"
 #include "tests/unit/agent/request_server.h"
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 #include "tests/unit/sampler/received.h"
 #include "tests/unit/unprivileged.h"
 

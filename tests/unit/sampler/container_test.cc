@@ -10,7 +10,7 @@
 #include "agent/sampler/containers/container_selection.h"
 #include "agent/sampler/containers/host_containers.h"
 #include "agent/sampler/host_parsers.h"
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 
 namespace assay {
 namespace {

@@ -11,7 +11,7 @@
 #include "agent/cgroups/cgroup_layout.h"
 #include "agent/sampler/host_reader.h"
 #include "common/clock.h"
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 #include "tests/unit/sampler/received.h"
 
 namespace assay {

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "common/clock.h"
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 
 namespace assay {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef ASSAY_TESTS_UNIT_SAMPLER_CGROUP_TREE_H_
-#define ASSAY_TESTS_UNIT_SAMPLER_CGROUP_TREE_H_
+#ifndef ASSAY_TESTS_UNIT_CGROUPS_CGROUP_TREE_H_
+#define ASSAY_TESTS_UNIT_CGROUPS_CGROUP_TREE_H_
 
 #include <filesystem>
 #include <fstream>
@@ -77,4 +77,4 @@ class CgroupTree {
 
 }  // namespace assay
 
-#endif  // ASSAY_TESTS_UNIT_SAMPLER_CGROUP_TREE_H_
+#endif  // ASSAY_TESTS_UNIT_CGROUPS_CGROUP_TREE_H_

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 
 namespace assay {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/cgroups/own_cgroup.h"
-#include "tests/unit/sampler/cgroup_tree.h"
+#include "tests/unit/cgroups/cgroup_tree.h"
 
 namespace assay {
 namespace {
