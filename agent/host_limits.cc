@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <fstream>
-#include <sstream>
-#include <string_view>
+
+#include "common/cgroup_membership.h"
 
 namespace assay {
 namespace {
@@ -30,14 +30,7 @@ uint64_t Soft(int resource) {
 
 uint64_t SmallestPidsMax(const std::string& proc_root, const CgroupLayout& layout) {
   uint64_t smallest = HostLimits::kNone;
-  std::ifstream file(proc_root + "/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    // "4:pids:/a/b" or "0::/a/b"
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
-    std::string path = line.substr(second + 1);
+  for (auto& [controllers, path] : ReadCgroupMemberships(proc_root + "/self/cgroup")) {
     std::string hierarchy = controllers.empty() ? layout.v2 : "";
     if (const auto pids = layout.v1.find("pids"); controllers == "pids" && pids != layout.v1.end())
       hierarchy = pids->second;

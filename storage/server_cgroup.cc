@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/cgroup_membership.h"
 #include "common/whole_file.h"
 
 namespace assay {
@@ -68,15 +69,10 @@ std::vector<pid_t> ProcessAndChildren(pid_t pid) {
 // What the kernel says: the path in the v2 hierarchy where that one has the controllers, else in the one that accounts
 // CPU time.
 std::string CgroupOf(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
   std::string unified, cpu;
-  for (std::string line; std::getline(file, line);) {
-    const size_t first = line.find(':');
-    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    if (controllers.empty()) unified = line.substr(second + 1);
-    if (HasOption(controllers, "cpuacct")) cpu = line.substr(second + 1);
+  for (const auto& [controllers, path] : ReadCgroupMemberships(fmt::format("/proc/{}/cgroup", pid))) {
+    if (controllers.empty()) unified = path;
+    if (HasOption(controllers, "cpuacct")) cpu = path;
   }
   return cpu.empty() ? unified : cpu;
 }

@@ -1,8 +1,9 @@
 #include "agent/cgroups/own_cgroup.h"
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
+
+#include "common/cgroup_membership.h"
 
 namespace assay {
 namespace {
@@ -23,14 +24,8 @@ std::string MountOf(const CgroupLayout& layout, const std::string& controllers) 
 
 std::map<std::string, std::string> OwnCgroups(const CgroupLayout& layout, const std::string& proc_root) {
   std::map<std::string, std::string> own;
-  std::ifstream file(proc_root + "/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    // "4:cpu,cpuacct:/a/b" or "0::/a/b"
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string mount = MountOf(layout, line.substr(first + 1, second - first - 1));
-    const std::string path = line.substr(second + 1);
+  for (const auto& [controllers, path] : ReadCgroupMemberships(proc_root + "/self/cgroup")) {
+    const std::string mount = MountOf(layout, controllers);
     // Outside of what this cgroup namespace shows.
     if (mount.empty() || path.starts_with("/..")) continue;
     // In a container the host's path may be told, and the cgroup itself be what is mounted.
