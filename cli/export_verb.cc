@@ -8,7 +8,6 @@
 #include <fstream>
 #include <memory>
 
-#include "cli/data_dir.h"
 #include "cli/endpoint.h"
 #include "cli/exit_code.h"
 #include "cli/export_files.h"

@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "cli/control_client.h"
-#include "cli/exit_code.h"
 #include "cli/sweep_watch.h"
 #include "common/clock.h"
 #include "common/units.h"

@@ -18,8 +18,7 @@ class ViewRows {
   explicit ViewRows(v1::ViewRows rows);
 
   size_t size() const { return static_cast<size_t>(rows_.rows_size()); }
-  bool cut() const { return rows_.cut(); }  // the view has more rows than these
-  const v1::ViewRows& proto() const { return rows_; }
+  bool cut() const { return rows_.cut(); }                      // the view has more rows than these
   std::string Text(size_t row, std::string_view column) const;  // "" for null
   std::optional<double> Number(size_t row,
                                std::string_view column) const;  // nullopt for null, NaN and what is no number

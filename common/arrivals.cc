@@ -76,15 +76,4 @@ std::optional<int64_t> Arrivals::NextOfRates() {
   return std::nullopt;
 }
 
-uint64_t CountArrivals(const v1::OpenLoop& load, uint64_t run_key, int64_t within_ns, uint64_t most) {
-  Arrivals arrivals(load, run_key);
-  uint64_t count = 0;
-  while (count < most) {
-    const std::optional<int64_t> at_ns = arrivals.Next();
-    if (!at_ns || *at_ns > within_ns) break;
-    ++count;
-  }
-  return count;
-}
-
 }  // namespace assay

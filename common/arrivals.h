@@ -35,9 +35,6 @@ class Arrivals {
   int64_t last_ns_ = 0;
 };
 
-// How many of them are due within the time, at most `most`.
-uint64_t CountArrivals(const v1::OpenLoop& load, uint64_t run_key, int64_t within_ns, uint64_t most);
-
 }  // namespace assay
 
 #endif  // ASSAY_COMMON_ARRIVALS_H_

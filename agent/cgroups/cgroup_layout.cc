@@ -10,8 +10,6 @@
 #include <iterator>
 #include <set>
 
-#include "agent/cgroups/kernel_text.h"
-
 namespace assay {
 namespace {
 
