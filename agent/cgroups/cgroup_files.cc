@@ -18,6 +18,19 @@ std::span<const CgroupFile> CgroupFilesOf(CgroupLayout::Kind kind) {
   return {};
 }
 
+bool CgroupReading::Active() const {
+  return sample.cpu_usage_ns() == kNotOffered || sample.cpu_usage_ns() != past.cpu_usage_ns ||
+         sample.memory_current_bytes() != past.memory_current_bytes;
+}
+
+FileNeed IfActive(std::string_view last, const CgroupReading& reading) {
+  return reading.whole || last.empty() || reading.Active() ? FileNeed::kRead : FileNeed::kSame;
+}
+
+FileNeed IfActiveOrStalling(std::string_view last, const CgroupReading& reading) {
+  return reading.past.stalling ? FileNeed::kRead : IfActive(last, reading);
+}
+
 void FillCpuStatV2(std::string_view text, CgroupReading& reading) {
   const CpuStat stat = ParseCpuStatV2(text);
   reading.sample.set_cpu_usage_ns(stat.usage_ns.value_or(kNotOffered));

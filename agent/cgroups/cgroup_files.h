@@ -13,6 +13,14 @@ namespace assay {
 inline constexpr int64_t kNotOffered = -1;
 inline constexpr std::string_view kUnified = "unified";  // CgroupFile::hierarchy of v2
 
+// What a cgroup's last reading told, as far as it says whether the next one may differ.
+struct CgroupPast {
+  int64_t cpu_usage_ns = kNotOffered;
+  int64_t memory_current_bytes = kNotOffered;
+  int64_t stalled_us = kNotOffered;  // for memory and I/O together
+  bool stalling = true;              // that was more than in the reading before
+};
+
 // One reading in the making. Files are read in the order of their table, so a later one can see what an earlier one
 // found.
 struct CgroupReading {
@@ -21,6 +29,11 @@ struct CgroupReading {
   // Hybrid: the processes are in the v1 cgroup, and the v2 one of the same path may be an empty shell that would report
   // zeros.
   bool unified_populated = true;
+  CgroupPast past = {};
+  bool whole = true;  // files are read though nothing says that they may differ
+
+  // Its processes ran, or its memory changed, since the last reading. Known once CPU usage and memory are filled.
+  bool Active() const;
 };
 
 enum class FileNeed {
@@ -48,7 +61,10 @@ std::span<const CgroupFile> CgroupFilesV1();
 std::span<const CgroupFile> CgroupFilesV2();
 std::span<const CgroupFile> CgroupFilesHybrid();  // v1's, then what only v2 offers
 
-// Shared by the tables.
+// Shared by the tables. Without processes that run and without a change of its memory, a cgroup's own counters stand
+// still; stalls do if there were none either.
+FileNeed IfActive(std::string_view last, const CgroupReading& reading);
+FileNeed IfActiveOrStalling(std::string_view last, const CgroupReading& reading);
 void FillCpuStatV2(std::string_view text, CgroupReading& reading);
 void FillCpuPressure(std::string_view text, CgroupReading& reading);
 void FillMemoryPressure(std::string_view text, CgroupReading& reading);

@@ -56,6 +56,7 @@ CpuStat ParseCpuStatV2(std::string_view text) {
 CpuStat ParseCpuStatV1(std::string_view text) {
   CpuStat stat;
   ForEachCount(text, [&stat](std::string_view key, int64_t count) {
+    if (key == "nr_periods") stat.nr_periods = count;
     if (key == "throttled_time") stat.throttled_ns = count;
     if (key == "nr_throttled") stat.nr_throttled = count;
   });

@@ -21,9 +21,10 @@ struct CpuStat {
   std::optional<int64_t> system_ns;
   std::optional<int64_t> throttled_ns;
   std::optional<int64_t> nr_throttled;
+  std::optional<int64_t> nr_periods;
 };
 CpuStat ParseCpuStatV2(std::string_view text);  // cpu.stat, in microseconds there
-CpuStat ParseCpuStatV1(std::string_view text);  // cpu.stat: throttling only
+CpuStat ParseCpuStatV1(std::string_view text);  // cpu.stat: throttling and periods only
 CpuStat ParseCpuacctStat(std::string_view text,
                          int64_t ns_per_tick);  // cpuacct.stat: user and system only, in ticks there
 

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
+#include "agent/sampler/kernel_text.h"
 #include "common/clock.h"
 
 namespace assay {
@@ -42,6 +44,17 @@ v1::CgroupSample NothingOffered() {
   return sample;
 }
 
+// Bounds how late something shows that files' needs did not foresee.
+constexpr int64_t kWholeEveryNs = 10'000'000'000;
+
+CgroupPast PastOf(const v1::CgroupSample& sample, const CgroupPast& before) {
+  const int64_t stalled_us = SaturatingSum(sample.memory_some_us(), sample.io_some_us());
+  return {.cpu_usage_ns = sample.cpu_usage_ns(),
+          .memory_current_bytes = sample.memory_current_bytes(),
+          .stalled_us = stalled_us,
+          .stalling = stalled_us != before.stalled_us};
+}
+
 bool OutOfDescriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
 }  // namespace
@@ -73,6 +86,9 @@ absl::StatusOr<std::unique_ptr<CgroupReader>> CgroupReader::Open(
     if (directory == hierarchies.end()) continue;
     reader->files_.push_back({&kind, static_cast<size_t>(directory - hierarchies.begin()), Descriptor()});
   }
+  // Not all cgroups of a host in the same tick.
+  const uint64_t phase_ns = std::hash<std::string>()(reader->path_) % (kWholeEveryNs / 2);
+  reader->next_whole_ns_ = MonotonicNs() + kWholeEveryNs / 2 + static_cast<int64_t>(phase_ns);
   const bool complete = reader->OpenAll();
   const auto& directories = reader->directories_;
   const auto anchor = std::find_if(directories.begin(), directories.end(),
@@ -150,12 +166,15 @@ CgroupReader::Result CgroupReader::Read(TextBuffer& buffer, BlockDevices& device
   sample = nothing_offered;
   sample.set_cgroup(path_);
   sample.set_inode(inode_);
-  sample.set_read_begin_ns(MonotonicNs());
+  const int64_t begin_ns = MonotonicNs();
+  sample.set_read_begin_ns(begin_ns);
   if (held_ == 0 && !OpenAll()) {
     CloseAll();
     return Result::kNoDescriptors;
   }
-  CgroupReading reading{sample, devices};
+  asked_all_ = begin_ns >= next_whole_ns_;
+  if (asked_all_) next_whole_ns_ = begin_ns + kWholeEveryNs;
+  CgroupReading reading{.sample = sample, .devices = devices, .past = past_, .whole = asked_all_};
   bool removed = false;
   bool anchor_read = false;
   for (File& file : files_) {
@@ -174,6 +193,7 @@ CgroupReader::Result CgroupReader::Read(TextBuffer& buffer, BlockDevices& device
     }
     if (need != nullptr) file.last = text.value_or("");
   }
+  past_ = PastOf(sample, past_);
   sample.set_read_end_ns(MonotonicNs());
   // The kernel prints no file of a removed cgroup, so a held one that could be read proves that the cgroup was there.
   if (genuine_ && held_ > 0 && anchor_read && !removed) return Result::kRead;

@@ -48,6 +48,10 @@ class CgroupReader {
   // Fills all of `sample` but its tick. What is not offered is -1.
   Result Read(TextBuffer& buffer, BlockDevices& devices, v1::CgroupSample& sample);
 
+  // The next reading asks every file, as every one does that comes 10 s after the last such.
+  void AskAll() { next_whole_ns_ = 0; }
+  bool asked_all() const { return asked_all_; }  // in the last reading
+
   // Opens what was not there before: a hierarchy's directory made a moment later than the others, or a controller that
   // was enabled.
   void OpenMissing();
@@ -84,6 +88,9 @@ class CgroupReader {
       0;  // the directory whose inode is the cgroup's identity: the first that exists, in the order of Hierarchies()
   uint64_t inode_ = 0;
   uint64_t device_ = 0;
+  CgroupPast past_;
+  int64_t next_whole_ns_ = 0;
+  bool asked_all_ = false;
 };
 
 }  // namespace assay

@@ -63,9 +63,18 @@ FileNeed IfPopulated(std::string_view /*last*/, const CgroupReading& reading) {
   return reading.unified_populated ? FileNeed::kRead : FileNeed::kNone;
 }
 
+FileNeed IfPopulatedAndActive(std::string_view last, const CgroupReading& reading) {
+  return reading.unified_populated ? IfActiveOrStalling(last, reading) : FileNeed::kNone;
+}
+
+// Without a CPU limit there are no periods, and none is throttled.
+FileNeed IfLimited(std::string_view last, const CgroupReading& reading) {
+  return !reading.whole && ParseCpuStatV1(last).nr_periods == 0 ? FileNeed::kSame : FileNeed::kRead;
+}
+
 // A kernel that counts no bytes of any device counts no operations either.
-FileNeed IfBytesCounted(std::string_view /*last*/, const CgroupReading& reading) {
-  return reading.sample.io_read_bytes() != kNotOffered ? FileNeed::kRead : FileNeed::kNone;
+FileNeed IfBytesCounted(std::string_view last, const CgroupReading& reading) {
+  return reading.sample.io_read_bytes() != kNotOffered ? IfActive(last, reading) : FileNeed::kNone;
 }
 
 // For a cgroup without cpuacct. Never a mixture: the two sides may hold different processes. Throttling stays v1's,
@@ -83,20 +92,21 @@ FileNeed IfWithoutCpu(std::string_view last, const CgroupReading& reading) {
 
 constexpr auto kHybridFiles = std::to_array<CgroupFile>({
     {"cpuacct", "cpuacct.usage", nullptr, true, FillCpuacctUsage},
-    {"cpuacct", "cpuacct.stat", nullptr, true, FillCpuacctStat},
-    {"cpu", "cpu.stat", nullptr, true, FillCpuStat},
     {"memory", "memory.usage_in_bytes", nullptr, true, FillMemoryCurrent},
+    {"cpuacct", "cpuacct.stat", nullptr, true, FillCpuacctStat, IfActive},
+    {"cpu", "cpu.stat", nullptr, true, FillCpuStat, IfLimited},
     {"memory", "memory.stat", nullptr, false, FillMemoryStat},
-    {"memory", "memory.max_usage_in_bytes", nullptr, true, FillMemoryPeak},
-    {"memory", "memory.oom_control", nullptr, true, FillOomKills},  // oom_kill: Linux 4.13 and later
-    {"blkio", "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", true, FillBlkioBytes},
+    {"memory", "memory.max_usage_in_bytes", nullptr, true, FillMemoryPeak, IfActive},
+    {"memory", "memory.oom_control", nullptr, true, FillOomKills, IfActive},  // oom_kill: Linux 4.13 and later
+    {"blkio", "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", true, FillBlkioBytes,
+     IfActive},
     {"blkio", "blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced", true, FillBlkioOps, IfBytesCounted},
     {"pids", "pids.current", nullptr, true, FillPids},
     {kUnified, "cgroup.events", nullptr, true, FillPopulated, UnlessPopulated},
     {kUnified, "cpu.stat", nullptr, true, FillCpuStatOfUnified, IfWithoutCpu},
     {kUnified, "cpu.pressure", nullptr, true, FillCpuPressure, IfPopulated},
-    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure, IfPopulated},
-    {kUnified, "io.pressure", nullptr, true, FillIoPressure, IfPopulated},
+    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure, IfPopulatedAndActive},
+    {kUnified, "io.pressure", nullptr, true, FillIoPressure, IfPopulatedAndActive},
 });
 
 constexpr size_t kV1Files = 10;

@@ -20,17 +20,18 @@ void FillIoStat(std::string_view text, CgroupReading& reading) {
   reading.sample.set_io_write_ops(io.write_ops);
 }
 
+// io.stat is read every time: what a cgroup wrote reaches the disk when it may have long been idle.
 constexpr auto kFiles = std::to_array<CgroupFile>({
     {kUnified, "cpu.stat", nullptr, true, FillCpuStatV2},
     {kUnified, "memory.current", nullptr, true, FillMemoryCurrent},
     {kUnified, "memory.stat", nullptr, false, FillMemoryStat},
-    {kUnified, "memory.peak", nullptr, true, FillMemoryPeak},  // Linux 5.19 and later
-    {kUnified, "memory.events", nullptr, true, FillOomKills},
+    {kUnified, "memory.peak", nullptr, true, FillMemoryPeak, IfActive},  // Linux 5.19 and later
+    {kUnified, "memory.events", nullptr, true, FillOomKills, IfActive},
     {kUnified, "io.stat", nullptr, true, FillIoStat},
     {kUnified, "pids.current", nullptr, true, FillPids},
     {kUnified, "cpu.pressure", nullptr, true, FillCpuPressure},
-    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure},
-    {kUnified, "io.pressure", nullptr, true, FillIoPressure},
+    {kUnified, "memory.pressure", nullptr, true, FillMemoryPressure, IfActiveOrStalling},
+    {kUnified, "io.pressure", nullptr, true, FillIoPressure, IfActiveOrStalling},
 });
 
 }  // namespace

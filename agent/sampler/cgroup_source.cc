@@ -75,6 +75,10 @@ class CgroupSource : public Source {
     }
   }
 
+  void BeforeLastRead() override {
+    for (auto& [path, sampled] : sampled_) sampled->AskAll();
+  }
+
   int WakeFd() const override { return wake_.get(); }
 
   // A container that has died is read a last time while its cgroup is still there; one that was started is found.
@@ -99,7 +103,9 @@ class CgroupSource : public Source {
       return sampled.container() && changed.contains(sampled.container()->id);
     };
     for (auto entry = sampled_.begin(); entry != sampled_.end();) {
-      const bool ended = concerns(*entry->second) && !ReadOne(last_tick, entry->second, readings);
+      const bool concerned = concerns(*entry->second);
+      if (concerned) entry->second->AskAll();
+      const bool ended = concerned && !ReadOne(last_tick, entry->second, readings);
       entry = ended ? sampled_.erase(entry) : std::next(entry);
     }
     std::vector<std::string> opened;
@@ -189,6 +195,7 @@ class CgroupSource : public Source {
     if (dead == sampled_.end()) return;
     epoll_ctl(wake_.get(), EPOLL_CTL_DEL, death_fd, nullptr);
     dead->second->ForgetDeath();
+    dead->second->AskAll();
     if (!ReadOne(last_tick, dead->second, readings)) sampled_.erase(dead);
   }
 

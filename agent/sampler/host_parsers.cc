@@ -95,6 +95,7 @@ std::optional<NetworkTotals> ParseNetDev(std::string_view text) {
     std::array<std::optional<int64_t>, 10> counts;
     for (auto& count : counts) count = ParseCount(TakeField(fields));
     if (!counts[0] || !counts[1] || !counts[8] || !counts[9]) continue;
+    ++totals.interfaces;
     totals.rx_bytes = SaturatingSum(totals.rx_bytes, *counts[0]);
     totals.rx_packets = SaturatingSum(totals.rx_packets, *counts[1]);
     totals.tx_bytes = SaturatingSum(totals.tx_bytes, *counts[8]);

@@ -38,6 +38,7 @@ struct NetworkTotals {
   int64_t rx_packets = 0;
   int64_t tx_bytes = 0;
   int64_t tx_packets = 0;
+  int interfaces = 0;
 };
 std::optional<NetworkTotals> ParseNetDev(std::string_view text);
 

@@ -7,13 +7,15 @@
 #include <utility>
 
 #include "agent/sampler/containers/container_path.h"
-#include "agent/sampler/host_parsers.h"
 #include "agent/sampler/sampler.h"
 #include "common/clock.h"
 #include "common/pidfd.h"
 
 namespace assay {
 namespace {
+
+// By then a container is connected to the networks that it was started with.
+constexpr int64_t kConnectedNs = 3'000'000'000;
 
 std::string LabelOf(const Container& container, const char* key) {
   const auto found = container.labels.find(key);
@@ -92,8 +94,7 @@ CgroupReader::Result SampledCgroup::Read(TextBuffer& buffer, BlockDevices& devic
   if (result != CgroupReader::Result::kRead) return result;
   ++samples_;
   if (!network_.ok()) return result;
-  const auto text = buffer.Read(network_.get());
-  const auto totals = text ? ParseNetDev(*text) : std::nullopt;
+  const auto totals = ReadNetwork(buffer, sample.read_begin_ns());
   if (!totals) return result;
   sample.set_net_rx_bytes(totals->rx_bytes);
   sample.set_net_tx_bytes(totals->tx_bytes);
@@ -101,6 +102,16 @@ CgroupReader::Result SampledCgroup::Read(TextBuffer& buffer, BlockDevices& devic
   sample.set_net_tx_packets(totals->tx_packets);
   sample.set_read_end_ns(MonotonicNs());
   return result;
+}
+
+// An interface that a running container gets later shows when all is asked.
+std::optional<NetworkTotals> SampledCgroup::ReadNetwork(TextBuffer& buffer, int64_t now_ns) {
+  const bool connected = now_ns - process_->started_ns > kConnectedNs;
+  if (!has_interface_ && connected && !reader_->asked_all()) return NetworkTotals();
+  const auto text = buffer.Read(network_.get());
+  const auto totals = text ? ParseNetDev(*text) : std::nullopt;
+  has_interface_ = !totals || totals->interfaces > 0;
+  return totals;
 }
 
 std::optional<v1::CgroupSeries> SampledCgroup::Tell() {

@@ -14,6 +14,7 @@
 #include "agent/cgroups/text_buffer.h"
 #include "agent/sampler/containers/container.h"
 #include "agent/sampler/containers/container_process.h"
+#include "agent/sampler/host_parsers.h"
 #include "common/descriptor.h"
 
 namespace assay {
@@ -52,6 +53,9 @@ class SampledCgroup {
 
   CgroupReader::Result Read(TextBuffer& buffer, BlockDevices& devices, v1::CgroupSample& sample);
 
+  // As CgroupReader::AskAll.
+  void AskAll() { reader_->AskAll(); }
+
   // Opens what was not there before. A container's first process may appear, and enter its network namespace, a moment
   // after its cgroup was made.
   void OpenMissing();
@@ -74,6 +78,7 @@ class SampledCgroup {
   SampledCgroup(DescriptorBudget& budget, NetworkNamespaces& namespaces) : budget_(budget), namespaces_(namespaces) {}
   void FindProcess();
   void OpenNetwork();
+  std::optional<NetworkTotals> ReadNetwork(TextBuffer& buffer, int64_t now_ns);
 
   DescriptorBudget& budget_;
   NetworkNamespaces& namespaces_;
@@ -84,6 +89,7 @@ class SampledCgroup {
   Descriptor death_;
   Descriptor network_;
   uint64_t namespace_ = 0;
+  bool has_interface_ = true;  // in that, besides lo
   uint32_t samples_ = 0;
   bool told_ = false;
   bool told_start_ = false;

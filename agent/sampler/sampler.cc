@@ -99,6 +99,9 @@ void Sampler::State::Run() {
       summary.missed_ticks += position - next;
       next = position;
     }
+    if (last) {
+      for (const auto& source : sources) source->BeforeLastRead();
+    }
     // The last reading is wherever the end falls, often before its position is due.
     Tick(next++, sources);
   }

@@ -15,6 +15,8 @@ class Source {
   // Adds this tick's readings, each with the instants around it. On the sampler's thread only. What cannot be read is
   // left out or -1, never an end to the sampling.
   virtual void Read(uint64_t tick, Readings& readings) = 0;
+  // The next Read is the last.
+  virtual void BeforeLastRead() {}
   // A descriptor that is readable when ReadBetween has something to read that cannot wait for the next tick; -1: none.
   virtual int WakeFd() const { return -1; }
   virtual void ReadBetween(uint64_t /*last_tick*/, Readings& /*readings*/) {}

@@ -258,6 +258,62 @@ TEST_F(CgroupReaderTest, HybridTakesCpuFromV2WhereV1HasNone) {
   EXPECT_EQ(sample_.memory_current_bytes(), 5);
 }
 
+TEST_F(CgroupReaderTest, WhatOnlyItsProcessesChangeIsKeptWhileTheyRest) {
+  tree_.MountV2("", "cpu");
+  tree_.AddV2("a");
+  const auto reader = Open("/a");
+  ASSERT_EQ(Read(*reader), Result::kRead);
+  const auto kills_after = [&](const std::string& changed, const std::string& text) {
+    tree_.Write("a/memory.events", "oom_kill " + std::to_string(sample_.oom_kills() + 1) + "\n");
+    if (!changed.empty()) tree_.Write(changed, text);
+    EXPECT_EQ(Read(*reader), Result::kRead);
+    return sample_.oom_kills();
+  };
+  EXPECT_EQ(kills_after("", ""), 1);
+  EXPECT_EQ(kills_after("a/pids.current", "8\n"), 1);
+  EXPECT_EQ(sample_.pids(), 8) << "others may change that";
+  EXPECT_EQ(kills_after("a/cpu.stat", "usage_usec 1500001\n"), 2);
+  EXPECT_EQ(kills_after("", ""), 2);
+  EXPECT_EQ(kills_after("a/memory.current", "5\n"), 3);
+  EXPECT_EQ(kills_after("", ""), 3);
+  reader->AskAll();
+  EXPECT_EQ(kills_after("", ""), 4);
+  EXPECT_EQ(kills_after("", ""), 4);
+}
+
+// A process that waits uses no CPU.
+TEST_F(CgroupReaderTest, AStallThatGoesOnIsFollowed) {
+  tree_.MountV2("", "cpu");
+  tree_.AddV2("a");
+  const auto reader = Open("/a");
+  const auto stalled = [&](int64_t us) {
+    tree_.Write("a/io.pressure", "some avg10=0.00 total=" + std::to_string(us) + "\n");
+    EXPECT_EQ(Read(*reader), Result::kRead);
+    return sample_.io_some_us();
+  };
+  for (const int64_t us : {40, 50, 60, 60}) EXPECT_EQ(stalled(us), us);
+  EXPECT_EQ(stalled(70), 60);
+}
+
+TEST_F(CgroupReaderTest, ThrottlingIsReadWhereThereIsALimit) {
+  tree_.MountAllV1();
+  tree_.AddV1("/a");
+  const auto reader = Open("/a");
+  const auto throttled = [&](int periods, int times) {
+    tree_.Write("cpu,cpuacct/a/cpu.stat", "nr_periods " + std::to_string(periods) + "\nnr_throttled " +
+                                              std::to_string(times) + "\nthrottled_time 70000\n");
+    EXPECT_EQ(Read(*reader), Result::kRead);
+    return sample_.nr_throttled();
+  };
+  EXPECT_EQ(throttled(9, 3), 3);
+  EXPECT_EQ(throttled(9, 4), 4);
+  EXPECT_EQ(throttled(0, 0), 0);
+  EXPECT_EQ(throttled(1, 1), 0);
+  reader->AskAll();
+  EXPECT_EQ(throttled(2, 1), 1);
+  EXPECT_EQ(throttled(3, 2), 2);
+}
+
 class CgroupLife : public CgroupReaderTest, public ::testing::WithParamInterface<int> {
  protected:
   void SetUp() override { budget_.left = GetParam(); }

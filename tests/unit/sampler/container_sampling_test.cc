@@ -333,6 +333,29 @@ TEST_F(ContainerSampling, TheDeathOfItsFirstProcessIsReadBeforeTheCgroupIsGone) 
   EXPECT_EQ(summary.ticks, 2U);
 }
 
+// With hardly a tick between them: what may not have changed is asked once more at the end.
+TEST_F(ContainerSampling, TheLastReadingTellsAll) {
+  BoxInFiles();
+  const std::string at = "docker/" + Id('a');
+  const std::string head = "Inter-|\n face |\n";
+  const std::string lo = "lo: 5 5 0 0 0 0 0 0 5 5 0 0 0 0 0 0\n";
+  tree_.Write(at + "/cgroup.procs", "11\n");
+  host_.Write("proc/11/stat", "7 (a) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5 1 2\n");
+  host_.Write("proc/11/net/dev", head + lo);
+  SamplerOptions options = Options();
+  options.proc_root = host_.root() + "/proc";
+  Sampler sampler(options, Every(20 * kMs, {"box"}), received_.Sink());
+  ASSERT_TRUE(sampler.Start().ok());
+  ASSERT_TRUE(received_.Wait([&] { return received_.cgroups.size() >= 2; }));
+  tree_.Write(at + "/memory.events", "oom_kill 9\n");
+  host_.Write("proc/11/net/dev", head + lo + "eth0: 1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n");
+  sampler.Stop();
+  const v1::CgroupSample& last = received_.cgroups.back();
+  EXPECT_EQ(last.oom_kills(), 9);
+  EXPECT_EQ(last.net_rx_bytes(), 1);
+  EXPECT_EQ(received_.cgroups[1].net_rx_bytes(), 0) << "it has a network, with nothing in it";
+}
+
 TEST_F(ContainerSampling, NetworkOnceForEveryNamespaceAndNeverTheHosts) {
   tree_.MountV2("", "cpu memory");
   const std::string head = "Inter-|\n face |\n";

@@ -188,7 +188,9 @@ TEST(NetDev, SumsAllButLo) {
   EXPECT_EQ(totals->rx_packets, 22);
   EXPECT_EQ(totals->tx_bytes, 330);
   EXPECT_EQ(totals->tx_packets, 44);
+  EXPECT_EQ(totals->interfaces, 2);
   EXPECT_EQ(ParseNetDev(head)->rx_bytes, 0);  // a container without a network
+  EXPECT_EQ(ParseNetDev(head + "    lo: 7 7 0 0 0 0 0 0 7 7 0 0 0 0 0 0\n")->interfaces, 0);
   EXPECT_FALSE(ParseNetDev("").has_value());
   EXPECT_FALSE(ParseNetDev("Inter-|\n face").has_value());
 }
