@@ -1,6 +1,18 @@
 #include "agent/load/pacer.h"
 
+#include <algorithm>
+
 namespace assay {
+namespace {
+
+// Where the kind has a lower cap of its own, what is due waits here, where its deadline is kept, and not in the kind.
+// In a closed loop that would be another load: there the wait for the cap is slip.
+uint32_t Slots(const v1::ShareSpec& spec) {
+  const uint32_t cap = spec.has_open() ? spec.trigger().container().in_flight() : 0;
+  return cap > 0 ? std::min(spec.slots(), cap) : spec.slots();
+}
+
+}  // namespace
 
 Pacer::Pacer(const v1::ShareSpec& spec)
     : first_index_(spec.first_index()),
@@ -8,8 +20,8 @@ Pacer::Pacer(const v1::ShareSpec& spec)
       stride_(spec.stride()),
       duration_ns_(spec.duration_ns()),
       deadline_ns_(spec.open().deadline_ns()),
-      slots_(spec.slots()),
-      unused_slots_(spec.slots()) {
+      slots_(Slots(spec)),
+      unused_slots_(slots_) {
   if (!spec.has_open()) return;
   arrivals_.emplace(spec.open(), spec.random_key());
   if (spec.slots() > 0) TakeArrival(first_index_ + 1);

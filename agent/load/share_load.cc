@@ -128,6 +128,8 @@ void ShareLoad::CountBackpressure(bool full, int64_t now_ns) {
 void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
   const int64_t finished_ns = record.finished_ns() - *t0_ns_;
   record.set_started_ns(record.started_ns() - *t0_ns_);
+  // Skipped by the kind: it waited until then, as one that the pacer skips.
+  if (record.outcome() == v1::SKIPPED) record.set_dispatched_ns(record.started_ns());
   record.set_finished_ns(finished_ns);
   if (record.has_connected_ns()) record.set_connected_ns(record.connected_ns() - *t0_ns_);
   if (record.has_secured_ns()) record.set_secured_ns(record.secured_ns() - *t0_ns_);

@@ -12,6 +12,7 @@
 #include "agent/triggers/process.h"
 #include "agent/triggers/trigger_kind.h"
 #include "common/built_in_names.h"
+#include "common/clock.h"
 #include "common/units.h"
 
 namespace assay {
@@ -59,6 +60,9 @@ class ExecTrigger final : public TriggerKind {
     options.stdin_bytes = names_.Expand(exec_.stdin(), index);
     options.timeout_ns = context_.spec.trigger().timeout_ns();
     options.cgroup = context_.run_cgroup;
+    // What is left of its deadline is for the wait behind those that are started before it.
+    if (const int64_t deadline_ns = context_.spec.open().deadline_ns(); deadline_ns > 0)
+      options.start_by_ns = MonotonicNs() + deadline_ns - (record.dispatched_ns() - record.intended_ns());
 
     auto process = std::make_shared<Process>(context_.loop, context_.spawner);
     Process* const key = process.get();
@@ -92,7 +96,11 @@ class ExecTrigger final : public TriggerKind {
     record.set_has_exit(end.status_known);
     record.set_exit_code(end.exit_code);
     record.set_signal(end.signal);
-    if (end.killed) {
+    if (end.too_late) {
+      record.set_outcome(v1::SKIPPED);
+      record.set_error(fmt::format("not started within its deadline of {}: the agent was starting others",
+                                   FormatDuration(context_.spec.open().deadline_ns())));
+    } else if (end.killed) {
       record.set_outcome(v1::CANCELLED);
       record.set_error(end.start.ok() ? "cancelled" : std::string(end.start.message()));
     } else if (end.timed_out) {

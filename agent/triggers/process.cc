@@ -84,6 +84,12 @@ void Process::Launch() {
     end_.started_ns = MonotonicNs();
     return;
   }
+  if (const int64_t now_ns = MonotonicNs(); options_.start_by_ns > 0 && now_ns > options_.start_by_ns) {
+    end_.start = absl::DeadlineExceededError("its turn to be started came too late");
+    end_.too_late = true;
+    end_.started_ns = now_ns;
+    return;
+  }
   std::array<int, 2> ends{-1, -1};
   int stdin_fd = -1;
   const absl::Cleanup close_ours = [&] {

@@ -21,6 +21,7 @@ namespace assay {
 // What became of a process.
 struct ProcessEnd {
   absl::Status start;      // not ok: it never existed, and only the instants hold besides
+  bool too_late = false;   // it never existed because its turn came after start_by_ns
   int64_t started_ns = 0;  // monotonic: just before it was forked, so fork and exec are part of its time
   int64_t finished_ns = 0;
   bool status_known = false;  // false if someone else reaped it
@@ -44,6 +45,7 @@ class Process : public std::enable_shared_from_this<Process> {
     SpawnRequest request;         // its descriptors are set here
     std::string stdin_bytes;      // empty: /dev/null
     int64_t timeout_ns = 0;       // since it existed; 0: none
+    int64_t start_by_ns = 0;      // monotonic; later it is not started any more; 0: whenever its turn comes
     RunCgroup* cgroup = nullptr;  // that it is to be in, and whose spawner it is started on; must outlive it
   };
   Process(EventLoop& loop, WorkThreads& spawner);

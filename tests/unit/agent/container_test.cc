@@ -265,6 +265,28 @@ TEST_F(ContainerTest, AProcessThatCannotBeEndedIsGivenUpAndSaidSo) {
   EXPECT_THAT(written.triggers.at(0).error(), HasSubstr("may still run in the container"));
 }
 
+TEST_F(ContainerTest, InAnOpenLoopWhatWaitsForItsCapIsSkippedAtItsDeadline) {
+  start = [](int fd) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    Say(fd, kStreaming + Frame(1, "late\n"));
+    return false;
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  v1::ShareSpec spec = Spec("web", 20, 20);
+  spec.mutable_open()->mutable_waves()->set_size(20);
+  spec.mutable_open()->set_deadline_ns(50 * kMs);
+  const Written written = Execute(spec);
+  ASSERT_EQ(written.triggers.size(), 20U);
+  size_t skipped = 0;
+  for (const v1::TriggerRecord& record : written.triggers) {
+    if (record.outcome() != v1::SKIPPED) continue;
+    ++skipped;
+    EXPECT_GT(record.dispatched_ns() - record.intended_ns(), 50 * kMs);
+    EXPECT_EQ(record.error(), "not started within its deadline of 50 ms: 4 triggers were in flight");
+  }
+  EXPECT_EQ(skipped, 16U);
+}
+
 TEST_F(ContainerTest, NoMoreThanItsCapAreInFlightAndACancelEndsThoseThatWaitToo) {
   inspect = [] { return R"({"Running": true, "Pid": 0})"; };
   start = [](int fd) {

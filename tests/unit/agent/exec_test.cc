@@ -348,6 +348,29 @@ class ManyDescriptors {
   size_t room_ = 0;
 };
 
+// All are dispatched at once, and the last of them is started long after its deadline: it is not.
+TEST_F(ExecTest, OneWhoseTurnToBeStartedComesAfterItsDeadlineIsSkipped) {
+  const ManyDescriptors descriptors;
+  const size_t count = descriptors.Processes(1000);
+  if (count < 1000) GTEST_SKIP() << "the hard limit on open files lets too few processes wait";
+  v1::ShareSpec spec = ExecSpec(1, count, static_cast<uint32_t>(count), {"true"});
+  spec.mutable_open()->mutable_waves()->set_size(count);
+  spec.mutable_open()->set_deadline_ns(100 * kMs);
+  const Written written = Execute(spec);
+  ASSERT_EQ(written.triggers.size(), count);
+  size_t skipped = 0;
+  for (const v1::TriggerRecord& record : written.triggers) {
+    if (record.outcome() == v1::SKIPPED) {
+      ++skipped;
+      EXPECT_GT(record.dispatched_ns() - record.intended_ns(), 100 * kMs);
+      EXPECT_THAT(record.error(), HasSubstr("not started within its deadline of 100 ms"));
+    } else {
+      EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+    }
+  }
+  EXPECT_GT(skipped, 0U) << "no host starts a thousand processes in 100 ms";
+}
+
 TEST_F(ExecTest, ThousandsAtOnce) {
   const ManyDescriptors descriptors;
   const size_t count = descriptors.Processes(2000);

@@ -183,6 +183,19 @@ TEST(OpenPacer, OneThatWaitsLongerThanItsDeadlineIsSkippedAndTakesNoSlot) {
   EXPECT_TRUE(pacer.Exhausted(20 * kMs));
 }
 
+TEST(OpenPacer, WhatWaitsForTheCapOfItsKindIsSkippedAtItsDeadlineToo) {
+  v1::ShareSpec spec = OpenSpec({.count = 3, .slots = 1000}, 2 * kMs);
+  spec.mutable_trigger()->mutable_container()->set_in_flight(1);
+  Pacer pacer(spec);
+  EXPECT_FALSE(pacer.Next(0)->skipped);
+  EXPECT_FALSE(pacer.Next(2 * kMs)) << "the only one that the container may have in flight is in flight";
+  EXPECT_TRUE(pacer.Next(3 * kMs + 1)->skipped);
+  v1::ShareSpec closed = Spec({.count = 3, .slots = 3});
+  closed.mutable_trigger()->mutable_container()->set_in_flight(1);
+  Pacer all(closed);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(all.Next(0)) << "in a closed loop the wait is slip";
+}
+
 TEST(OpenPacer, WhatArrivesWithinTheDurationIsFiredEvenLater) {
   Pacer pacer(OpenSpec({.slots = 1, .duration_ns = 2 * kMs}));
   EXPECT_TRUE(pacer.Next(0));
