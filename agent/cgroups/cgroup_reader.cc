@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <functional>
 
-#include "agent/sampler/kernel_text.h"
+#include "agent/cgroups/kernel_text.h"
 #include "common/clock.h"
 
 namespace assay {

@@ -1,8 +1,13 @@
 #include "agent/clients/docker_engine.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -22,6 +27,22 @@ std::string Escaped(std::string_view text) {
     escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return escaped;
+}
+
+// Why nobody can be reached there, in the kernel's words: libcurl's are of the host and port that a URL has to name.
+// Empty where somebody can.
+std::string WhyOutOfReach(const std::string& path) {
+  sockaddr_un address{};
+  if (path.size() >= sizeof(address.sun_path)) return "the path is longer than a socket's may be";
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::strerror(errno);
+  const bool reached =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN;
+  const std::string why = reached ? "" : std::strerror(errno);
+  close(fd);
+  return why;
 }
 
 // Standard output and error come in frames: a byte that says which, three zeros, the length (big endian), the bytes.
@@ -77,11 +98,13 @@ absl::Status DockerEngine::Failure(const HttpResponse& response, const std::stri
       return absl::CancelledError("cancelled");
     case HttpResponse::End::kTimedOut:
       return absl::DeadlineExceededError(fmt::format("the container engine on {}: {}", socket_, response.error));
-    case HttpResponse::End::kFailed:
+    case HttpResponse::End::kFailed: {
+      const std::string why = WhyOutOfReach(socket_);
       return absl::UnavailableError(fmt::format(
           "no container engine answers on {}: {}; is it running, and may this user open the socket (root, or "
           "the group of the socket)?",
-          socket_, response.error));
+          socket_, why.empty() ? response.error : why));
+    }
   }
   std::string message = ReadRefusal(body);
   if (message.empty()) message = fmt::format("status {}", response.status);

@@ -25,6 +25,9 @@ namespace {
 constexpr int64_t kGraceNs = 2'000'000'000;
 constexpr int64_t kInspectAgainNs = 5'000'000;
 constexpr int kInspections = 20;
+// Exit codes of shells and of engines.
+constexpr int kCannotRun = 126;
+constexpr int kNotFound = 127;
 
 class ContainerTrigger final : public TriggerKind {
  public:
@@ -221,6 +224,12 @@ class ContainerTrigger final : public TriggerKind {
     } else if (record.has_exit() && record.exit_code() != 0) {
       record.set_outcome(v1::FAILED);
       record.set_error(fmt::format("exited with {}", record.exit_code()));
+      // What the engine writes about it comes in many forms, and need not be the last that it writes.
+      if (record.exit_code() == kCannotRun || record.exit_code() == kNotFound) {
+        record.set_error(fmt::format("{}: is there a program '{}' in container {}, and may it be run?", record.error(),
+                                     names_.Expand(container_.argv(0), record.index()),
+                                     names_.Expand(container_.name(), record.index())));
+      }
     } else if (record.outcome() == v1::OUTCOME_UNSPECIFIED) {
       record.set_outcome(v1::OK);
     }

@@ -101,6 +101,9 @@ trigger: {{timeout: 60s}}
         self.assertEqual(rows["nobody"][1], "failed")
         self.assertRegex(rows["nobody"][3], "(?i)no such container")
         self.assertEqual(rows["missing"][1], "failed")
+        self.assertEqual(self.sql("select count(*) from trigger t join run r using (run_id) join cell c using (cell_id) where c.target = 'missing' "
+                                  "and t.error || convert_from(t.output, 'UTF8') like '%no-such-program%'"), [["8"]], "the program is named")
+        self.assertIn("no-such-program", out)
         self.assertEqual(rows["hanging"][1], "timeout")
         self.assertIn("took longer than 500 ms and was killed", rows["hanging"][3])
         self.assertEqual(self.sql("select kind, concurrency, error from floors where error = '' and service_p50_ms > 0"),
@@ -108,6 +111,18 @@ trigger: {{timeout: 60s}}
         left = self.docker("top", "box").stdout.decode()
         self.assertNotIn("sleep 1000\n", left)
 
+
+    def test_the_engines_command_line_stays_possible_as_a_process(self):
+        words = ", ".join(f'"{word}"' for word in (*self.client(), "exec", "box", "/bin/echo"))
+        storage = (self.engine_env() or {}).get("CONTAINERS_STORAGE_CONF", "")
+        code, out, err = self.assay("run", "--agents", "1", self.write("p.yaml", f"""
+name: command-line
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 2}}, triggers: 4}}
+trigger: {{exec: {{argv: [{words}, "hello $(index)"], env: {{CONTAINERS_STORAGE_CONF: "{storage}"}}}}, timeout: 60s}}
+"""))
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select index, convert_from(output, 'UTF8') from trigger order by index"), [[str(n), f"hello {n}"] for n in range(4)])
 
     def test_a_project_is_restarted_before_every_run(self):
         for name, needs in (("db", ""), ("app", "db:service_healthy:false")):

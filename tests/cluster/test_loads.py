@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from world import AGENT, ASSAY, BUILD, World, wait_for
+from world import AGENT, ASSAY, BUILD, SOURCE, World, wait_for
 
 
 class StallingServer:
@@ -80,16 +80,22 @@ limits: {{slip_p99: 10s}}
     def test_far_more_than_can_be_started_is_rows_that_say_skipped(self):
         code, out, err = self.assay("run", self.write("flood.yaml", """
 name: flood
-load: {open: {rate: 2000/s, in_flight: 10, deadline: 50ms}, duration: 1s}
+load: {open: {rate: 50000/s, in_flight: 10, deadline: 50ms}, duration: 2s}
 trigger: {sleep: {for: 100ms}}
+sample: {every: 100ms, cooldown: 0s}
 """))
         self.assertEqual(code, 3, out + err)
         counts = dict(self.sql("select outcome, count(*) from trigger group by 1"))
-        self.assertEqual(sum(int(n) for n in counts.values()), 2001, "each arrival is a row")
-        self.assertGreater(int(counts["skipped"]), 1500)
+        self.assertEqual(sum(int(n) for n in counts.values()), 100001, "each arrival is a row")
+        self.assertGreater(int(counts["skipped"]), 99000)
         self.assertEqual(self.sql("select count(*) from trigger where outcome = 'skipped' and (dispatched_ns - intended_ns <= 50000000 or started_ns is not null)"), [["0"]])
-        self.assertIn("failures", out)
-        self.assertIn("slip", out)
+        flags = {code: (severity, detail) for code, severity, detail in self.sql("select code, severity, detail from flags where code in ('failures', 'slip')")}
+        self.assertEqual({code: severity for code, (severity, _) in flags.items()}, {"failures": "reject", "slip": "warning"})
+        self.assertRegex(flags["failures"][1], r" of 100001 triggers were not ok: \d{5,} skipped ")
+        self.assertRegex(out, "(?m)^.*flood.*failures.*slip|^.*flood.*slip.*failures", "the table's last column")
+        # 100,000 rows that waited in memory would be 30 MB and more.
+        self.assertEqual(self.sql("select agent_id, max(agent_memory_bytes) - min(agent_memory_bytes) from host_sample group by 1 "
+                                  "having max(agent_memory_bytes) - min(agent_memory_bytes) > 16000000"), [], "an agent's memory stays flat")
         self.assertIn("not started within its deadline of 50 ms", out)
 
     def test_an_answer_that_was_not_expected_is_a_failure_with_its_text(self):
@@ -101,6 +107,66 @@ trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/refuse"}}, timeout:
         self.assertEqual(code, 3, out + err)
         self.assertIn("answered with status 503; its output ends with: hello", out)
         self.assertEqual(self.sql("select count(*), min(intended_ns), max(intended_ns), max(status) from trigger where outcome = 'failed'"), [["20", "0", "0", "503"]])
+
+
+class Demonstration(World):
+    def test_the_shipped_scenario_shows_a_stall_in_the_open_loop_and_not_in_the_closed_one(self):
+        mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--echo-delay", "2ms", "--stall", "1s every 4s"], "mock")
+        line = wait_for(lambda: mock.text().split("\n")[0] if "\n" in mock.text() else "", "the mock listens")
+        address = line.split()[1].split("=")[1]
+        code, out, err = self.assay("run", SOURCE / "scenarios" / "http-open-loop.yaml", "--set", f"server=http://{address}", "--set", "blocks=1",
+                                    "--set", "load.duration=8s")
+        self.assertEqual(code, 0, out + err)
+        slow = {target: float(share) for target, share in self.sql(
+            "select c.target, avg((t.finished_ns - t.intended_ns > 300000000)::int) from trigger t join run r using (run_id) join cell c using (cell_id) group by 1")}
+        self.assertGreater(slow["open"], 0.05, "0.7 of the stalled quarter of the time")
+        self.assertLess(slow["closed"], 0.02, "two at every stall, of thousands")
+
+
+class Engines(World):
+    """What a user without a container engine reads."""
+
+    def test_a_socket_that_is_missing_refuses_the_run_and_names_agent_socket_and_mend(self):
+        missing = self.dir / "no.sock"
+        code, out, err = self.assay("run", "--agents", "1", self.write("c.yaml", f"""
+name: missing
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 2}}, triggers: 10}}
+trigger: {{container: {{name: web, argv: ["true"], socket: {missing}}}, timeout: 60s}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        self.assertEqual(self.sql("select count(*) from trigger"), [["0"]])
+        (severity, detail), = self.sql("select severity, detail from flags where code = 'refused'")
+        self.assertEqual(severity, "reject")
+        for text in (detail, out + err):
+            self.assertRegex(text, f"agent '[^']+': no container engine answers on {missing}: No such file or directory; is it running, and may this user open the socket")
+
+    def test_a_hook_on_a_socket_that_is_missing_names_it(self):
+        missing = self.dir / "no.sock"
+        code, out, err = self.assay("run", "--agents", "1", self.write("c.yaml", f"""
+name: missing
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 1}}
+trigger: {{sleep: {{for: 1ms}}}}
+hooks: {{before_run: {{compose: {{restart: shop, socket: {missing}}}}}}}
+"""))
+        self.assertEqual(code, 3, out + err)
+        self.assertIn(f"no container engine answers on {missing}", out + err)
+        self.assertEqual(self.sql("select count(*) from flags where code = 'hook_failed' and severity = 'reject'"), [["1"]])
+
+    def test_samples_that_cannot_be_had_are_a_flag_with_the_reason_and_the_run_counts(self):
+        missing = self.dir / "no.sock"
+        code, out, err = self.assay("run", "--agents", "1", self.write("c.yaml", f"""
+name: missing
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 1}}
+trigger: {{sleep: {{for: 1ms}}}}
+sample: {{every: 100ms, cooldown: 0s, containers: [no-such-container], socket: {missing}}}
+"""))
+        self.assertEqual(code, 0, out + err)
+        (severity, detail), = self.sql("select severity, detail from flags where code = 'cgroup_missing'")
+        self.assertEqual(severity, "warning")
+        self.assertIn(f"no cgroup matched 'containers: no-such-container'; no container engine answers on {missing}: No such file or directory; is it running", detail)
 
 
 class Floors(World):

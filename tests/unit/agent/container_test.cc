@@ -113,13 +113,13 @@ TEST_F(ContainerTest, AnExitCodeIsAFailureAndMayComeLate) {
   int looks = 0;
   inspect = [&looks] {
     return ++looks < 3 ? R"({"Running": true, "ExitCode": null, "Pid": 1})"
-                       : R"({"Running": false, "ExitCode": 127, "Pid": 0})";
+                       : R"({"Running": false, "ExitCode": 3, "Pid": 0})";
   };
   RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
   const Written written = Execute(Spec("web"));
   EXPECT_EQ(written.triggers.at(0).outcome(), v1::FAILED);
-  EXPECT_EQ(written.triggers.at(0).exit_code(), 127);
-  EXPECT_EQ(written.triggers.at(0).error(), "exited with 127");
+  EXPECT_EQ(written.triggers.at(0).exit_code(), 3);
+  EXPECT_EQ(written.triggers.at(0).error(), "exited with 3");
 }
 
 TEST_F(ContainerTest, AContainerThatIsNotThereIsARowInTheEnginesWords) {
@@ -136,8 +136,20 @@ TEST_F(ContainerTest, WithoutAnEngineTheShareIsRefusedWithTheMend) {
   Want(Spec("web"), v1::PREPARE);
   Exchange();
   const std::string error = WaitForPhase(1, v1::REFUSED).error();
-  EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_));
+  EXPECT_THAT(error,
+              HasSubstr("no container engine answers on " + socket_ + ": No such file or directory; is it running"));
   EXPECT_THAT(error, HasSubstr("is it running, and may this user open the socket"));
+}
+
+// As an engine that was stopped leaves it behind.
+TEST_F(ContainerTest, ASocketThatNobodyListensOnRefusesTheShareWithTheMend) {
+  {
+    const RequestServer gone(socket_, [](int, const std::string&) { return false; });
+  }
+  Want(Spec("web"), v1::PREPARE);
+  Exchange();
+  EXPECT_THAT(WaitForPhase(1, v1::REFUSED).error(),
+              HasSubstr("no container engine answers on " + socket_ + ": Connection refused; is it running"));
 }
 
 TEST_F(ContainerTest, WithoutRightsToTheSocketTheShareIsRefusedWithTheMend) {
@@ -149,7 +161,7 @@ TEST_F(ContainerTest, WithoutRightsToTheSocketTheShareIsRefusedWithTheMend) {
   Want(Spec("web"), v1::PREPARE);
   Exchange();
   const std::string error = WaitForPhase(1, v1::REFUSED).error();
-  EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_));
+  EXPECT_THAT(error, HasSubstr("no container engine answers on " + socket_ + ": Permission denied; "));
   EXPECT_THAT(error, HasSubstr("may this user open the socket (root, or the group of the socket)"));
   EXPECT_THAT(error, StartsWith("agent 'alpha': ")) << "on which of many hosts";
 }
@@ -166,7 +178,7 @@ TEST_F(ContainerTest, AnImageWithoutTheProgramIsARowThatNamesTheProgram) {
   const v1::TriggerRecord docker = Execute(Spec("web")).triggers.at(0);
   EXPECT_EQ(docker.outcome(), v1::FAILED);
   EXPECT_EQ(docker.exit_code(), 127);
-  EXPECT_EQ(docker.error(), "exited with 127");
+  EXPECT_EQ(docker.error(), "exited with 127: is there a program 'echo' in container web, and may it be run?");
   EXPECT_THAT(docker.output(), HasSubstr(why));
   start = [](int fd) {
     Json(fd, "500 Internal Server Error", R"({"message": "executable file `airflow` not found in $PATH"})");
