@@ -112,6 +112,11 @@ trigger: {{timeout: 60s}}
         self.assertNotIn("sleep 1000\n", left)
 
 
+    def test_the_floor_is_measured_on_any_engine(self):
+        code, out, err = self.assay("calibrate", "--kinds", "container", "--concurrency", "2", "--container", "box", "--container-socket", self.socket)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select kind, concurrency, error, service_p50_ms > 0 from floors"), [["container", "2", "", "t"]] * 2)
+
     def test_the_engines_command_line_stays_possible_as_a_process(self):
         words = ", ".join(f'"{word}"' for word in (*self.client(), "exec", "box", "/bin/echo"))
         storage = (self.engine_env() or {}).get("CONTAINERS_STORAGE_CONF", "")
