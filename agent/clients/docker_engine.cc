@@ -90,6 +90,10 @@ HttpRequest DockerEngine::Request(const std::string& method, const std::string& 
   return request;
 }
 
+HttpClient::Id DockerEngine::Start(HttpRequest&& request, HttpReceive receive, HttpEnded ended) {
+  return client_.Start(std::make_shared<const HttpRequest>(std::move(request)), std::move(receive), std::move(ended));
+}
+
 absl::Status DockerEngine::Failure(const HttpResponse& response, const std::string& body) const {
   switch (response.end) {
     case HttpResponse::End::kAnswered:
@@ -123,10 +127,10 @@ void DockerEngine::Call(const std::string& method, const std::string& path, std:
   HttpRequest request = Request(method, path, std::move(body));
   request.timeout_ns = timeout_ns;
   const auto answer = std::make_shared<std::string>();
-  request.receive = [answer](int /*status*/, std::string_view bytes) {
+  HttpReceive receive = [answer](int /*status*/, std::string_view bytes) {
     if (answer->size() + bytes.size() <= kMaxAnswer) answer->append(bytes);
   };
-  client_.Start(std::move(request), [this, answer, done = std::move(done)](HttpResponse&& response) {
+  Start(std::move(request), std::move(receive), [this, answer, done = std::move(done)](HttpResponse&& response) {
     const bool good = response.end == HttpResponse::End::kAnswered && response.status >= 200 && response.status < 400;
     done(good ? absl::StatusOr<std::string>(std::move(*answer)) : Failure(response, *answer), response.finished_ns);
   });
@@ -149,15 +153,15 @@ HttpClient::Id DockerEngine::StartExec(const std::string& exec, std::function<vo
                                        std::function<void(absl::Status, int64_t, int64_t)> done) {
   HttpRequest request = Request("POST", fmt::format("/exec/{}/start", exec), R"({"Detach": false, "Tty": false})");
   const auto failure = std::make_shared<std::string>();
-  request.receive = [failure, frames = std::make_shared<Frames>(std::move(receive))](int status,
-                                                                                     std::string_view bytes) {
+  HttpReceive take = [failure, frames = std::make_shared<Frames>(std::move(receive))](int status,
+                                                                                      std::string_view bytes) {
     if (status == 200 || status == 101) {
       frames->Append(bytes);
     } else if (failure->size() < kMaxAnswer) {
       failure->append(bytes);
     }
   };
-  return client_.Start(std::move(request), [this, failure, done = std::move(done)](HttpResponse&& response) {
+  return Start(std::move(request), std::move(take), [this, failure, done = std::move(done)](HttpResponse&& response) {
     const bool good = response.end == HttpResponse::End::kAnswered && response.status == 200;
     done(good ? absl::OkStatus() : Failure(response, *failure), response.first_byte_ns, response.finished_ns);
   });
@@ -211,7 +215,7 @@ HttpClient::Id DockerEngine::Follow(int64_t since_s, std::function<void(const Do
               "");
   // A line each; pieces end where they like.
   const auto text = std::make_shared<std::string>();
-  request.receive = [text, receive = std::move(receive)](int status, std::string_view bytes) {
+  HttpReceive take = [text, receive = std::move(receive)](int status, std::string_view bytes) {
     text->append(bytes);
     if (status != 200) return;
     size_t begin = 0;
@@ -222,7 +226,7 @@ HttpClient::Id DockerEngine::Follow(int64_t since_s, std::function<void(const Do
     text->erase(0, begin);
     if (text->size() > kMaxEvent) text->clear();
   };
-  return client_.Start(std::move(request), [this, text, ended = std::move(ended)](HttpResponse&& response) {
+  return Start(std::move(request), std::move(take), [this, text, ended = std::move(ended)](HttpResponse&& response) {
     const bool good = response.end == HttpResponse::End::kAnswered && response.status == 200;
     ended(good ? absl::OkStatus() : Failure(response, *text));
   });

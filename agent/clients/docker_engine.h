@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/clients/docker_answers.h"
-#include "agent/clients/http_client.h"
+#include "agent/clients/http/http_client.h"
 
 namespace assay {
 
@@ -53,6 +53,7 @@ class DockerEngine {
             std::function<void(absl::StatusOr<std::string>, int64_t answered_ns)> done,
             int64_t timeout_ns = kCallTimeoutNs);  // 0: none
   HttpRequest Request(const std::string& method, const std::string& path, std::string body) const;
+  HttpClient::Id Start(HttpRequest&& request, HttpReceive receive, HttpEnded ended);
   absl::Status Failure(const HttpResponse& response, const std::string& body) const;
 
   const std::string socket_;

@@ -200,6 +200,14 @@ bool EventLoop::Watch(int fd, uint32_t epoll_events, std::function<void(uint32_t
   return true;
 }
 
+bool EventLoop::Rewatch(int fd, uint32_t epoll_events) {
+  const auto found = state_->watchers.find(fd);
+  if (found == state_->watchers.end()) return false;
+  epoll_event event{.events = epoll_events,
+                    .data = {.u64 = (uint64_t{found->second->generation} << 32) | static_cast<uint32_t>(fd)}};
+  return epoll_ctl(state_->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
 void EventLoop::Unwatch(int fd) {
   const auto found = state_->watchers.find(fd);
   if (found == state_->watchers.end()) return;

@@ -27,7 +27,8 @@ class EventLoop {
   // `ready` gets the events of epoll_wait, level-triggered. False if the kernel has no room for another watch; `ready`
   // is then never called. After Unwatch `ready` is not called again, not even for events that were fetched already.
   bool Watch(int fd, uint32_t epoll_events, std::function<void(uint32_t)> ready);
-  void Unwatch(int fd);  // before the descriptor is closed
+  bool Rewatch(int fd, uint32_t epoll_events);  // other events of a watched descriptor
+  void Unwatch(int fd);                         // before the descriptor is closed
 
  private:
   struct State;
