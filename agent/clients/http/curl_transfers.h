@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/clients/http/curl_pools.h"
+#include "agent/clients/http/curl_transfer.h"
 #include "agent/clients/http/http_messages.h"
 #include "agent/loop/event_loop.h"
 
@@ -19,7 +20,6 @@ namespace assay {
 class CurlTransfers {
  public:
   CurlTransfers(EventLoop& loop, size_t connections);
-  ~CurlTransfers();
 
   // As those of HttpClient.
   uint64_t Start(std::shared_ptr<const HttpRequest> request, HttpReceive receive, HttpEnded ended);
@@ -28,23 +28,16 @@ class CurlTransfers {
   size_t in_flight() const { return in_flight_; }
 
  private:
-  struct Transfer;
-
-  static size_t Received(char* bytes, size_t one, size_t count, void* of);
-  static size_t HeaderReceived(char* bytes, size_t one, size_t count, void* of);
-  static int RefuseConnection(void* of, curl_socket_t fd, curlsocktype purpose);
-  Transfer& Take();
-  void Prepare(Transfer& transfer);
-  void PrepareConnection(Transfer& transfer);
-  void Begin(Transfer& transfer);
+  CurlTransfer& Take();
+  void Begin(CurlTransfer& transfer);
   void Ended(CURL* easy, CURLcode result);
-  void End(Transfer& transfer, CURLcode result, bool cancelled);
+  void End(CurlTransfer& transfer, CURLcode result, bool cancelled);
 
   EventLoop& loop_;
   CurlPools pools_;
   CurlPools::Pool* newest_ = nullptr;
-  std::vector<std::unique_ptr<Transfer>> transfers_;
-  std::vector<Transfer*> idle_;
+  std::vector<std::unique_ptr<CurlTransfer>> transfers_;
+  std::vector<CurlTransfer*> idle_;
   size_t in_flight_ = 0;
 };
 

@@ -13,6 +13,11 @@ namespace {
 constexpr std::string_view kBreaks("\r\n\0", 3);
 constexpr std::string_view kBreaksAndSpace("\r\n\0 ", 4);
 
+int64_t ConnectWithinNs(const HttpRequest& request) {
+  constexpr int64_t kByDefaultNs = 300'000'000'000;
+  return request.connect_timeout_ns > 0 ? request.connect_timeout_ns : kByDefaultNs;
+}
+
 }  // namespace
 
 bool HasBody(const HttpRequest& request) {
@@ -48,14 +53,23 @@ HttpResponse RefusedRequest(const absl::Status& why) {
   return response;
 }
 
+NextHttpLimit::NextHttpLimit(const HttpRequest& request, int64_t started_ns, bool connecting, bool answered) {
+  const auto within = [&](HttpLimit kind, int64_t limit_ns) {
+    if (limit_ns <= 0 || started_ns + limit_ns >= at_ns) return;
+    limit = kind;
+    at_ns = started_ns + limit_ns;
+  };
+  within(HttpLimit::kWhole, request.timeout_ns);
+  if (connecting) within(HttpLimit::kConnect, ConnectWithinNs(request));
+  if (!answered) within(HttpLimit::kFirstByte, request.first_byte_timeout_ns);
+}
+
 std::string TimeoutText(const HttpRequest& request, HttpLimit limit, bool connecting) {
   switch (limit) {
     case HttpLimit::kFirstByte:
       return fmt::format("no byte of the answer within {}", FormatDuration(request.first_byte_timeout_ns));
     case HttpLimit::kConnect:
-      return fmt::format(
-          "not connected within {}",
-          FormatDuration(request.connect_timeout_ns > 0 ? request.connect_timeout_ns : kHttpConnectTimeoutNs));
+      return fmt::format("not connected within {}", FormatDuration(ConnectWithinNs(request)));
     case HttpLimit::kWhole:
       break;
   }

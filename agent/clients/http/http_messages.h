@@ -54,10 +54,15 @@ absl::Status CheckHttpRequest(const HttpRequest& request);
 // How a request ends that is refused before anything was done for it.
 HttpResponse RefusedRequest(const absl::Status& why);
 
-// Why a request timed out, in words of the limit and not of the time it took, so that the same cause has the same text.
 enum class HttpLimit { kWhole, kConnect, kFirstByte };
+// The next limit that a request may meet, and when; INT64_MAX: none.
+struct NextHttpLimit {
+  NextHttpLimit(const HttpRequest& request, int64_t started_ns, bool connecting, bool answered);
+  HttpLimit limit = HttpLimit::kWhole;
+  int64_t at_ns = INT64_MAX;
+};
+// Why a request timed out, in words of the limit and not of the time it took, so that the same cause has the same text.
 std::string TimeoutText(const HttpRequest& request, HttpLimit limit, bool connecting);
-constexpr int64_t kHttpConnectTimeoutNs = 300'000'000'000;  // where a request sets none
 
 }  // namespace assay
 

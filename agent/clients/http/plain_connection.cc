@@ -12,7 +12,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "common/clock.h"
@@ -26,8 +25,7 @@ constexpr int kWritesPerTurn = 4;
 constexpr size_t kMostPerWrite = 256 << 10;
 // Of a connection that was used just now the watch has nothing to say yet; for any other a look costs less than a
 // request on a closed one.
-constexpr int64_t kFreshNs = 200'000;
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kFreshNs = 20'000;
 
 std::string Why(int error) {
   switch (error) {
@@ -236,26 +234,15 @@ bool PlainConnection::Usable(int64_t now_ns) const {
   return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-int64_t PlainConnection::NextLimitNs(HttpLimit* which) const {
-  const HttpRequest& asked = *request_->asked();
-  int64_t next_ns = kNever;
-  const auto limit = [&](HttpLimit kind, int64_t within_ns) {
-    if (within_ns <= 0 || response_.started_ns + within_ns >= next_ns) return;
-    next_ns = response_.started_ns + within_ns;
-    if (which != nullptr) *which = kind;
-  };
-  limit(HttpLimit::kWhole, asked.timeout_ns);
-  if (!connected())
-    limit(HttpLimit::kConnect, asked.connect_timeout_ns > 0 ? asked.connect_timeout_ns : kHttpConnectTimeoutNs);
-  if (!answer_.begun()) limit(HttpLimit::kFirstByte, asked.first_byte_timeout_ns);
-  return next_ns;
+NextHttpLimit PlainConnection::NextLimit() const {
+  return {*request_->asked(), response_.started_ns, !connected(), answer_.begun()};
 }
 
 // One timer, left where it is as long as it is not too late: with requests that are answered long before their limits
 // it is set once in a while.
 void PlainConnection::Arm() {
-  const int64_t next_ns = NextLimitNs();
-  if (next_ns == kNever || (timer_ != 0 && timer_ns_ <= next_ns)) return;
+  const int64_t next_ns = NextLimit().at_ns;
+  if (next_ns == INT64_MAX || (timer_ != 0 && timer_ns_ <= next_ns)) return;
   common_.loop.Cancel(timer_);
   timer_ns_ = next_ns;
   timer_ = common_.loop.At(next_ns, [this] {
@@ -265,9 +252,9 @@ void PlainConnection::Arm() {
 }
 
 void PlainConnection::LimitReached() {
-  HttpLimit limit = HttpLimit::kWhole;
-  if (MonotonicNs() < NextLimitNs(&limit)) return Arm();
-  End(HttpResponse::End::kTimedOut, TimeoutText(*request_->asked(), limit, !connected()), false);
+  const NextHttpLimit next = NextLimit();
+  if (MonotonicNs() < next.at_ns) return Arm();
+  End(HttpResponse::End::kTimedOut, TimeoutText(*request_->asked(), next.limit, !connected()), false);
 }
 
 }  // namespace assay

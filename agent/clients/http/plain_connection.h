@@ -63,7 +63,7 @@ class PlainConnection {
   void Lost(int error);
   void Fail(std::string why);
   void End(HttpResponse::End how, std::string error, bool keep);
-  int64_t NextLimitNs(HttpLimit* which = nullptr) const;
+  NextHttpLimit NextLimit() const;
   void Arm();
   void LimitReached();
   bool connected() const { return state_ == State::kOnRequest; }

@@ -98,6 +98,7 @@ absl::StatusOr<std::shared_ptr<const PlainRequest>> PlainRequest::Of(std::shared
   }
   made->head_ = fmt::format("{} {} HTTP/1.1\r\n{}", request.method, target, made->kind_->fields);
   if (made->kind_->tells_length) made->head_ += fmt::format("Content-Length: {}\r\n", request.body.size());
+  made->head_ += made->kind_->type_field;
   made->head_ += "\r\n";
   made->asked_ = std::move(asked);
   return made;
@@ -126,19 +127,16 @@ absl::StatusOr<std::string> PlainRequest::Read(const std::string& url, Kind& kin
 
 // What the user says replaces what would be said anyway; with nothing behind its colon it takes that out.
 void PlainRequest::AddFields(const HttpRequest& request, const std::string& authorization, Kind& kind) {
-  const auto add = [&](std::string_view name, std::string_view value) {
-    if (!value.empty()) kind.fields += fmt::format("{}: {}\r\n", name, value);
+  const auto add_unless_told = [&](std::string& to, std::string_view name, std::string_view value) {
+    if (!Find(request, name)) to += fmt::format("{}: {}\r\n", name, value);
   };
-  const auto add_unless_told = [&](std::string_view name, std::string_view value) {
-    if (!Find(request, name)) add(name, value);
-  };
-  add("Host", Find(request, "Host").value_or(kind.host_field));
-  if (!authorization.empty()) add_unless_told("Authorization", "Basic " + authorization);
-  add_unless_told("Accept", "*/*");
+  add_unless_told(kind.fields, "Host", kind.host_field);
+  if (!authorization.empty()) add_unless_told(kind.fields, "Authorization", "Basic " + authorization);
+  add_unless_told(kind.fields, "Accept", "*/*");
+  if (HasBody(request)) add_unless_told(kind.type_field, "Content-Type", "application/x-www-form-urlencoded");
   for (const std::string& header : request.headers) {
-    if (!Same(NameOf(header), "Host")) add(NameOf(header), ValueOf(header));
+    if (!ValueOf(header).empty()) kind.fields += header + "\r\n";
   }
-  if (HasBody(request)) add_unless_told("Content-Type", "application/x-www-form-urlencoded");
   kind.tells_length = HasBody(request) && !Find(request, "Content-Length");
   kind.closes = Same(Find(request, "Connection").value_or(""), "close");
 }

@@ -42,6 +42,7 @@ class PlainRequest {
     Host host;
     std::string host_field;  // what the Host header says
     std::string fields;      // the headers, but for a length that depends on the body
+    std::string type_field;  // behind that length, as libcurl has it
     bool tells_length = false;
     bool closes = false;
   };

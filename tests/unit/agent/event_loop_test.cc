@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -212,6 +213,24 @@ TEST(EventLoop, WatchIsLevelTriggeredUntilUnwatched) {
   loop.Run();
   EXPECT_EQ(read_so_far, "abc");
   close(ends[0]);
+}
+
+TEST(EventLoop, AWatchMayBeForOtherEventsLater) {
+  EventLoop loop;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()), 0);
+  EXPECT_FALSE(loop.Rewatch(ends[0], EPOLLIN)) << "nothing is watched yet";
+  std::vector<uint32_t> told;
+  ASSERT_TRUE(loop.Watch(ends[0], EPOLLIN, [&](uint32_t events) {
+    told.push_back(events);
+    if (told.size() == 2) return loop.Stop();
+    EXPECT_TRUE(loop.Rewatch(ends[0], EPOLLOUT));
+  }));
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  loop.Run();
+  EXPECT_EQ(told, (std::vector<uint32_t>{EPOLLIN, EPOLLOUT}));
+  close(ends[0]);
+  close(ends[1]);
 }
 
 // Both are ready in one epoll_wait; whichever runs first takes the other away, and puts a new watch on the same number.

@@ -1,12 +1,11 @@
 // The HTTP trigger against a server of this test, good days and bad ones.
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <thread>
 
-#include "executor_fixture.h"
+#include "http_fixture.h"
 #include "request_server.h"
 
 namespace assay {
@@ -19,19 +18,7 @@ bool Ok(int fd, const std::string& body, const std::string& status = "200 OK") {
   return true;
 }
 
-class HttpTest : public ExecutorTest {
- protected:
-  static v1::ShareSpec Spec(const std::string& url, uint64_t count = 1, uint32_t slots = 1) {
-    v1::ShareSpec spec = SleepSpec(1, count, slots, 0);
-    v1::HttpTrigger& http = *spec.mutable_trigger()->mutable_http();
-    http.set_method("GET");
-    http.set_url(url);
-    auto* expect = http.add_expect();
-    expect->set_from(200);
-    expect->set_to(299);
-    return spec;
-  }
-};
+class HttpTest : public HttpTriggerTest {};
 
 TEST_F(HttpTest, RequestsGoOverConnectionsThatAreKeptAlive) {
   RequestServer server(
@@ -57,7 +44,6 @@ TEST_F(HttpTest, RequestsGoOverConnectionsThatAreKeptAlive) {
   EXPECT_EQ(connected, static_cast<size_t>(server.connections()));
 }
 
-// More than one pool of libcurl's holds.
 TEST_F(HttpTest, HundredsAtOnceAreAnsweredOnAsManyConnections) {
   RequestServer server([](int fd, const std::string& request) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -122,7 +108,6 @@ TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
 
   RequestServer silent([](int, const std::string&) { return true; });
   v1::ShareSpec waiting = Spec(silent.Url("/"), 20, 10);
-  waiting.set_run_id(2);
   waiting.mutable_trigger()->set_timeout_ns(kPatience);
   waiting.mutable_trigger()->mutable_http()->set_first_byte_timeout_ns(50 * kMs);
   const Written nothing = Execute(waiting);
@@ -142,20 +127,16 @@ TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
     return false;
   });
   v1::ShareSpec spec = Spec(garbles.Url("/"));
-  spec.set_run_id(2);
   EXPECT_EQ(Execute(spec).triggers.at(0).outcome(), v1::FAILED);
   spec = Spec("http://127.0.0.1:1/");
-  spec.set_run_id(3);
   const Written refused = Execute(spec);
   EXPECT_EQ(refused.triggers.at(0).outcome(), v1::FAILED);
   EXPECT_THAT(refused.triggers.at(0).error(), HasSubstr("127.0.0.1 port 1"));
   EXPECT_EQ(refused.triggers.at(0).status(), 0);
   spec = Spec("http://no.such.host.invalid/");
-  spec.set_run_id(4);
   spec.mutable_trigger()->set_timeout_ns(kPatience);
   EXPECT_THAT(Execute(spec).triggers.at(0).error(), HasSubstr("no.such.host.invalid"));
   spec = Spec("gopher://127.0.0.1/");
-  spec.set_run_id(5);
   EXPECT_THAT(Execute(spec).triggers.at(0).error(), HasSubstr("gopher"));
 }
 

@@ -2,13 +2,12 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../temp_dir.h"
-#include "executor_fixture.h"
+#include "http_fixture.h"
 #include "tests/targets/server_process.h"
 #include "tests/targets/test_certificate.h"
 
@@ -17,10 +16,10 @@ namespace {
 
 using testing::HasSubstr;
 
-class HttpsTest : public ExecutorTest {
+class HttpsTest : public HttpTriggerTest {
  protected:
   void SetUp() override {
-    ExecutorTest::SetUp();
+    HttpTriggerTest::SetUp();
     dir_.Write("index.html", "hello");
     if (access("/usr/sbin/nghttpd", X_OK) != 0)
       GTEST_SKIP() << "there is no nghttpd here; deploy/install test brings it";
@@ -38,18 +37,6 @@ class HttpsTest : public ExecutorTest {
     return std::make_unique<ServerProcess>(words);
   }
 
-  v1::ShareSpec Spec(const std::string& url, uint64_t count = 1, uint32_t slots = 1) {
-    v1::ShareSpec spec = SleepSpec(++runs_, count, slots, 0);
-    spec.mutable_trigger()->set_timeout_ns(kPatience);
-    v1::HttpTrigger& http = *spec.mutable_trigger()->mutable_http();
-    http.set_method("GET");
-    http.set_url(url);
-    auto* expect = http.add_expect();
-    expect->set_from(200);
-    expect->set_to(299);
-    return spec;
-  }
-
   // One request to localhost, with these certificates trusted; none: the system's.
   v1::TriggerRecord Ask(const ServerProcess& server, const std::string& trusted, bool verify = true) {
     v1::ShareSpec spec = Spec("https://localhost:" + std::to_string(server.port()) + "/index.html");
@@ -60,13 +47,7 @@ class HttpsTest : public ExecutorTest {
     return written.triggers.empty() ? v1::TriggerRecord() : written.triggers.front();
   }
 
-  static size_t Connections(const Written& written) {
-    return static_cast<size_t>(std::count_if(written.triggers.begin(), written.triggers.end(),
-                                             [](const auto& record) { return record.has_connected_ns(); }));
-  }
-
   const TempDir dir_;
-  int64_t runs_ = 0;
 };
 
 TEST_F(HttpsTest, CertificatesThatDoNotFitSayWhy) {

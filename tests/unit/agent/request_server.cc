@@ -62,7 +62,7 @@ void RequestServer::Serve(int fd) {
     const size_t head = pending.find("\r\n\r\n");
     if (head != std::string::npos) {
       size_t body = 0;
-      if (const size_t at = pending.find("Content-Length: "); at < head) body = std::stoul(pending.substr(at + 16));
+      if (const size_t at = pending.find("Content-Length: "); at < head) body = std::stoul(pending.substr(at + 16, 20));
       const size_t whole = head + 4 + body;
       if (pending.size() >= whole) {
         const bool again = answer_(fd, pending.substr(0, whole));
