@@ -14,7 +14,6 @@
 #include <cstring>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -58,9 +57,13 @@ struct EventLoop::State {
   size_t taken_next = 0;
   TimerHeap timers;
   int64_t armed_ns = TimerHeap::kNever;
-  std::unordered_map<int, std::unique_ptr<Watcher>> watchers;
+  std::vector<std::unique_ptr<Watcher>> watchers;   // by descriptor; null: not watched
   std::vector<std::unique_ptr<Watcher>> unwatched;  // kept until the turn's end: one of them may be running
   uint32_t generation = 0;
+
+  Watcher* Of(int fd) const {
+    return static_cast<size_t>(fd) < watchers.size() ? watchers[static_cast<size_t>(fd)].get() : nullptr;
+  }
 
   void Wake() const {
     const uint64_t one = 1;
@@ -131,9 +134,9 @@ struct EventLoop::State {
         [[maybe_unused]] const ssize_t n = read(event_fd, &ignored, sizeof(ignored));
         continue;
       }
-      const auto found = watchers.find(fd);
-      if (found == watchers.end() || found->second->generation != events[i].data.u64 >> 32) continue;
-      found->second->ready(events[i].events);
+      Watcher* const watcher = Of(fd);
+      if (watcher == nullptr || watcher->generation != events[i].data.u64 >> 32) continue;
+      watcher->ready(events[i].events);
     }
     unwatched.clear();
   }
@@ -196,24 +199,24 @@ bool EventLoop::Watch(int fd, uint32_t epoll_events, std::function<void(uint32_t
   auto watcher = std::make_unique<State::Watcher>();
   watcher->generation = generation;
   watcher->ready = std::move(ready);
-  state_->watchers[fd] = std::move(watcher);
+  const auto place = static_cast<size_t>(fd);
+  if (place >= state_->watchers.size()) state_->watchers.resize(place + 1);
+  state_->watchers[place] = std::move(watcher);
   return true;
 }
 
 bool EventLoop::Rewatch(int fd, uint32_t epoll_events) {
-  const auto found = state_->watchers.find(fd);
-  if (found == state_->watchers.end()) return false;
+  const State::Watcher* const watcher = state_->Of(fd);
+  if (watcher == nullptr) return false;
   epoll_event event{.events = epoll_events,
-                    .data = {.u64 = (uint64_t{found->second->generation} << 32) | static_cast<uint32_t>(fd)}};
+                    .data = {.u64 = (uint64_t{watcher->generation} << 32) | static_cast<uint32_t>(fd)}};
   return epoll_ctl(state_->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
 void EventLoop::Unwatch(int fd) {
-  const auto found = state_->watchers.find(fd);
-  if (found == state_->watchers.end()) return;
+  if (state_->Of(fd) == nullptr) return;
   epoll_ctl(state_->epoll_fd, EPOLL_CTL_DEL, fd, nullptr);
-  state_->unwatched.push_back(std::move(found->second));
-  state_->watchers.erase(found);
+  state_->unwatched.push_back(std::move(state_->watchers[static_cast<size_t>(fd)]));
 }
 
 }  // namespace assay
