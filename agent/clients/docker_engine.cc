@@ -40,7 +40,7 @@ std::string WhyOutOfReach(const std::string& path) {
   if (fd < 0) return std::strerror(errno);
   const bool reached =
       connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN;
-  const std::string why = reached ? "" : std::strerror(errno);
+  std::string why = reached ? "" : std::strerror(errno);
   close(fd);
   return why;
 }

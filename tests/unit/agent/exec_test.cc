@@ -228,6 +228,7 @@ TEST_F(ExecTest, CancelKillsEveryGroup) {
   Begin(spec);
   WaitFor(1, [](const v1::ShareStatus& s) { return s.in_flight() == 6; });
   std::vector<pid_t> grandchildren;
+  grandchildren.reserve(6);
   for (int i = 0; i < 6; ++i) grandchildren.push_back(PidIn(dir.At(std::to_string(i))));
   Want(spec, v1::CANCEL);
   Exchange();

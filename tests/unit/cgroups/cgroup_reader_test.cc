@@ -354,7 +354,7 @@ TEST_P(CgroupLife, OneThatVanishesInMidReadIsGoneOrAnotherAndNeverHalfOfEach) {
     std::filesystem::rename(tree_.At("new"), tree_.At("a"));
   };
   add(0);
-  constexpr int kIncarnations = 300;
+  constexpr int kIncarnations = 100;
   std::atomic<int> now = 0;
   std::atomic<int> looks = 0;
   std::thread others([&] {
