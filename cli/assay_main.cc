@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "cli/exit_code.h"
-#include "cli/usage_error.h"
-#include "cli/verb.h"
+#include "cli/verbs/usage_error.h"
+#include "cli/verbs/verb.h"
 
 namespace assay {
 

@@ -1,4 +1,4 @@
-#include "cli/cell_results.h"
+#include "cli/results/cell_results.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "assay/v1/control.pb.h"
-#include "cli/view_rows.h"
+#include "cli/results/view_rows.h"
 #include "tests/unit/cli/finished_sweep.h"
 
 namespace assay {

@@ -1,4 +1,4 @@
-#include "cli/child_program.h"
+#include "cli/stack/child_program.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

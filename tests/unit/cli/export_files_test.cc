@@ -1,4 +1,4 @@
-#include "cli/export_files.h"
+#include "cli/verbs/export_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "assay/v1/control.pb.h"
-#include "cli/cell_results.h"
-#include "cli/outcome.h"
-#include "cli/view_rows.h"
+#include "cli/results/cell_results.h"
+#include "cli/results/outcome.h"
+#include "cli/results/view_rows.h"
 
 namespace assay {
 

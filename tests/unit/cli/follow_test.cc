@@ -13,8 +13,8 @@
 
 #include "assay/v1/control.grpc.pb.h"
 #include "cli/exit_code.h"
-#include "cli/follow_sweep.h"
-#include "cli/sweep_watch.h"
+#include "cli/watch/follow_sweep.h"
+#include "cli/watch/sweep_watch.h"
 #include "common/rpc.h"
 
 namespace assay {

@@ -1,4 +1,4 @@
-#include "cli/interrupts.h"
+#include "cli/watch/interrupts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cli/meaning.h"
+#include "cli/results/meaning.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "assay/v1/control.pb.h"
-#include "cli/cell_results.h"
-#include "cli/flag_kinds.h"
-#include "cli/outcome.h"
-#include "cli/report.h"
-#include "cli/view_rows.h"
+#include "cli/results/cell_results.h"
+#include "cli/results/flag_kinds.h"
+#include "cli/results/outcome.h"
+#include "cli/results/report.h"
+#include "cli/results/view_rows.h"
 #include "tests/unit/cli/finished_sweep.h"
 
 namespace assay {

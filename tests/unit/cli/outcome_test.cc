@@ -1,4 +1,4 @@
-#include "cli/outcome.h"
+#include "cli/results/outcome.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 
 #include "assay/v1/control.pb.h"
 #include "cli/exit_code.h"
-#include "cli/unfinished_sweep.h"
-#include "cli/unrun_cells.h"
-#include "cli/view_rows.h"
+#include "cli/results/unfinished_sweep.h"
+#include "cli/results/unrun_cells.h"
+#include "cli/results/view_rows.h"
 #include "tests/unit/cli/finished_sweep.h"
 
 namespace assay {

@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "cli/watch/progress.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "assay/v1/control.pb.h"
-#include "cli/flag_kinds.h"
-#include "cli/progress_printer.h"
+#include "cli/results/flag_kinds.h"
+#include "cli/watch/progress_printer.h"
 #include "tests/unit/cli/finished_sweep.h"
 
 namespace assay {

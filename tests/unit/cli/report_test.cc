@@ -1,4 +1,4 @@
-#include "cli/report.h"
+#include "cli/results/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <string>
 
 #include "assay/v1/control.pb.h"
-#include "cli/outcome.h"
-#include "cli/view_rows.h"
+#include "cli/results/outcome.h"
+#include "cli/results/view_rows.h"
 #include "common/whole_file.h"
 #include "tests/unit/cli/finished_sweep.h"
 #include "tests/unit/temp_dir.h"

@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "cli/data_dir.h"
-#include "cli/endpoint.h"
-#include "cli/stack_file.h"
+#include "cli/stack/data_dir.h"
+#include "cli/stack/stack_file.h"
+#include "cli/verbs/endpoint.h"
 #include "tests/unit/temp_dir.h"
 
 namespace assay {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/stack_file.h"
+#include "cli/stack/stack_file.h"
 #include "tests/unit/cli/assay_program.h"
 #include "tests/unit/temp_dir.h"
 

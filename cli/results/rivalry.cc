@@ -1,0 +1,104 @@
+#include "cli/results/rivalry.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/table.h"
+
+namespace assay {
+namespace {
+
+// One target beside another, over the cells that differ in nothing else.
+struct Rivalry {
+  std::string target;
+  std::string baseline;
+  bool loops_differ = false;
+  bool by_response = false;    // there is an open loop: its throughput is the scenario's and no finding
+  std::vector<double> faster;  // ratios where all runs of one lie beyond all of the other
+  std::vector<double> slower;
+  size_t unclear = 0;
+  size_t without_runs = 0;
+};
+
+std::string RivalrySentence(const Rivalry& rivalry) {
+  if (rivalry.loops_differ) {
+    return fmt::format(
+        "{} beside {}: not compared, for one is an open loop and the other a closed one, which waits a stall of its "
+        "target out, so that its response times do not show it.",
+        rivalry.target, rivalry.baseline);
+  }
+  const size_t cells = rivalry.faster.size() + rivalry.slower.size() + rivalry.unclear + rivalry.without_runs;
+  std::vector<std::string> parts;
+  const auto tell = [&](const char* what, size_t count, const std::string& why) {
+    if (count == 0) return;
+    parts.push_back(cells == 1 ? fmt::format("{}{}", what, why)
+                               : fmt::format("{} in {} of {} cells{}", what, count, cells, why));
+  };
+  const auto ratio = [](const std::vector<double>& ratios) {
+    const std::optional<Spread> spread = SpreadOf(ratios);
+    if (!spread) return std::string();
+    return spread->min == spread->max
+               ? fmt::format(" (x {})", FormatNumber(spread->min))
+               : fmt::format(" (x {}..{})", FormatNumber(spread->min), FormatNumber(spread->max));
+  };
+  tell("faster", rivalry.faster.size(), ratio(rivalry.faster));
+  tell("slower", rivalry.slower.size(), ratio(rivalry.slower));
+  tell("cannot tell", rivalry.unclear, " (their runs overlap, or are single ones)");
+  tell("nothing to compare", rivalry.without_runs, " (no accepted run on one side)");
+  return fmt::format("{} beside {}, {}: {}.", rivalry.target, rivalry.baseline,
+                     rivalry.by_response ? "by the p99 of response times" : "in triggers per s",
+                     fmt::join(parts, ", "));
+}
+
+}  // namespace
+
+std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std::vector<CellResult>& cells) {
+  std::vector<Rivalry> rivalries;
+  for (size_t row = 0; row < comparison.size(); ++row) {
+    if (comparison.Text(row, "differs_in") != "target") continue;
+    const std::string target = comparison.Text(row, "target");
+    const std::string baseline = comparison.Text(row, "baseline_target");
+    const bool by_response = comparison.Text(row, "judged_by") == "response_p99";
+    const bool loops_differ = comparison.Text(row, "loop") != comparison.Text(row, "baseline_loop");
+    const auto known = std::find_if(rivalries.begin(), rivalries.end(), [&](const Rivalry& r) {
+      return r.target == target && r.baseline == baseline && r.by_response == by_response &&
+             r.loops_differ == loops_differ;
+    });
+    Rivalry& rivalry = known == rivalries.end() ? rivalries.emplace_back() : *known;
+    rivalry.target = target;
+    rivalry.baseline = baseline;
+    rivalry.by_response = by_response;
+    rivalry.loops_differ = loops_differ;
+    const std::string measure = by_response ? "response_p99_ratio" : "throughput_ratio";
+    const std::optional<double> ratio = comparison.Number(row, measure);
+    const double low = comparison.Number(row, measure + "_low").value_or(0);
+    const double high = comparison.Number(row, measure + "_high").value_or(0);
+    const bool repeated = comparison.Number(row, "accepted").value_or(0) >= 2 &&
+                          comparison.Number(row, "baseline_accepted").value_or(0) >= 2;
+    if (!ratio) {
+      ++rivalry.without_runs;
+    } else if (repeated && low > 1) {
+      (by_response ? rivalry.slower : rivalry.faster).push_back(*ratio);
+    } else if (repeated && high < 1) {
+      (by_response ? rivalry.faster : rivalry.slower).push_back(*ratio);
+    } else {
+      ++rivalry.unclear;
+    }
+  }
+  std::vector<std::string> sentences;
+  sentences.reserve(rivalries.size());
+  for (const Rivalry& rivalry : rivalries) sentences.push_back(RivalrySentence(rivalry));
+  std::vector<std::string> targets;
+  for (const CellResult& cell : cells) {
+    if (std::find(targets.begin(), targets.end(), cell.target) == targets.end()) targets.push_back(cell.target);
+  }
+  if (rivalries.empty() && targets.size() > 1)
+    sentences.push_back(fmt::format("The targets ({}) have no cells of the same parameters, so they are not compared.",
+                                    fmt::join(targets, ", ")));
+  return sentences;
+}
+
+}  // namespace assay
