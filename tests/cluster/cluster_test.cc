@@ -122,6 +122,11 @@ class ClusterTest : public ::testing::Test {
     ASSERT_EQ(SweepStore(connection_).CreateSweep(sweep), absl::OkStatus());
   }
 
+  void StartThreeAgents() {
+    for (const char* name : {"a", "b", "c"})
+      agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  }
+
   const std::string url_;
   Connection connection_;
   const TempDir temp_;
@@ -134,8 +139,7 @@ class ClusterTest : public ::testing::Test {
 TEST_F(ClusterTest, ThreeAgentsShareASweep) {
   StoreSweep(3000, 2);
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
-  for (const char* name : {"a", "b", "c"})
-    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  StartThreeAgents();
   ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
   EXPECT_EQ(Value("SELECT count(*) FROM assay.run WHERE verdict = 'accepted'"), "2");
   EXPECT_EQ(Value("SELECT count(*) || ' ' || count(DISTINCT (run_id, index)) FROM assay.trigger WHERE outcome = 'ok'"),
@@ -150,7 +154,7 @@ TEST_F(ClusterTest, TheCoordinatorIsReplacedInTheMiddleOfARun) {
   StoreSweep(6000, 2);
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
   const std::string address = server_->address();
-  for (const char* name : {"a", "b", "c"}) agents_.push_back(std::make_unique<RunningAgent>(address, name, directory_));
+  StartThreeAgents();
   ASSERT_TRUE(Becomes("SELECT count(*) FROM assay.run WHERE state = 'running'", "1"));
   server_.reset();
   ASSERT_NO_FATAL_FAILURE(Serve(address));
@@ -164,8 +168,7 @@ TEST_F(ClusterTest, TheCoordinatorIsReplacedInTheMiddleOfARun) {
 TEST_F(ClusterTest, ARunWhoseAgentIsStoppedIsRepeated) {
   StoreSweep(12000, 1, {}, 2);
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
-  for (const char* name : {"a", "b", "c"})
-    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  StartThreeAgents();
   ASSERT_TRUE(Becomes("SELECT count(*) > 0 FROM assay.trigger", "t"));
   agents_.back()->Stop(/*now=*/false);
   agents_.back().reset();
@@ -182,8 +185,7 @@ TEST_F(ClusterTest, ACancelledSweepStopsItsHookOnTheCoordinator) {
   hook.set_on_coordinator(true);
   StoreSweep(3, 1, hook);
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
-  for (const char* name : {"a", "b", "c"})
-    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  StartThreeAgents();
   ASSERT_TRUE(Becomes("SELECT count(*) FROM assay.hook", "1"));
   grpc::ClientContext context;
   v1::CancelSweepRequest request;
@@ -232,8 +234,7 @@ TEST_F(ClusterTest, ADatabaseThatHangsMakesNoAgentLost) {
   StoreSweep(12, 1, {}, 0, 8'000'000'000);
   constexpr int64_t kSecond = 1'000'000'000;
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0", {.lease_ttl_ns = kSecond, .grace_ns = kSecond}));
-  for (const char* name : {"a", "b", "c"})
-    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  StartThreeAgents();
   ASSERT_TRUE(Becomes("SELECT state FROM assay.run", "running"));
   std::this_thread::sleep_for(std::chrono::milliseconds(700));  // T0, and the first reports after it
   // Every write of the coordinator looks at this row.
@@ -251,8 +252,7 @@ TEST_F(ClusterTest, ADatabaseThatHangsMakesNoAgentLost) {
 TEST_F(ClusterTest, RowsThatTheLastCoordinatorDidNotJudgeAreJudgedByTheNext) {
   StoreSweep(12, 1);
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0"));
-  for (const char* name : {"a", "b", "c"})
-    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  StartThreeAgents();
   ASSERT_TRUE(Becomes("SELECT state FROM assay.sweep", "finished"));
   server_.reset();
   // As if one row had come late, and the coordinator had died when it was stored.
@@ -302,8 +302,7 @@ TEST_F(ClusterTest, WhoWatchesIsToldThatTheDatabaseTakesNoResults) {
       "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room' USING ERRCODE = "
       "'53100'; END $$");
   Execute("CREATE TRIGGER full_disk BEFORE INSERT ON assay.trigger_1 FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
-  for (const char* name : {"a", "b", "c"})
-    agents_.push_back(std::make_unique<RunningAgent>(server_->address(), name, directory_));
+  StartThreeAgents();
   const auto stub = v1::ControlService::NewStub(MakeChannel(server_->address()));
   const auto watch = [&](const std::function<bool(const v1::SweepProgress&)>& seen) {
     grpc::ClientContext call;
