@@ -351,7 +351,7 @@ TEST_F(HttpClientTest, WhatIsNotConnectedInTimeSaysSo) {
   std::vector<int> fillers;
   for (int i = 0; i < 8; ++i) {
     fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    EXPECT_LE(connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   }
   HttpRequest request = Get("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/");
   request.connect_timeout_ns = 50 * kMs;
@@ -401,6 +401,7 @@ TEST_F(HttpClientTest, WhatIsCancelledEndsOnceAndMayStartAnother) {
   std::promise<HttpResponse> last;
   const auto cancel = OnLoop([&] {
     std::vector<HttpClient::Id> ids;
+    ids.reserve(10);
     for (int i = 0; i < 10; ++i)
       ids.push_back(client_->Start(i % 2 == 0 ? silent : nowhere, nullptr,
                                    [&](HttpResponse&& r) { cancelled += r.end == End::kCancelled ? 1 : 0; }));
@@ -454,6 +455,7 @@ TEST_F(HttpClientTest, NoMoreConnectionsAreKeptThanItWasTold) {
   });
   for (int i = 1; i <= 2; ++i) {
     std::vector<Asked> asked;
+    asked.reserve(6);
     for (int n = 0; n < 6; ++n) asked.push_back(Start(Get(server.Url("/together"))));
     for (Asked& one : asked) EXPECT_EQ(one.answer.get().response.error, "");
     EXPECT_EQ(server.connections(), i == 1 ? 6 : 8);
