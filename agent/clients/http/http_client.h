@@ -11,8 +11,8 @@
 namespace assay {
 
 // HTTP on the event loop, on connections that are kept alive. Cleartext HTTP/1.1 over TCP goes a lean way of its own
-// (PlainPool), all else over libcurl (CurlTransfers): a load generator spends half its time in what is not the kernel,
-// and libcurl takes 26 KB for each request in flight. Everything happens on the loop's thread; nothing blocks it.
+// (PlainPool), all else over libcurl (CurlTransfers), which was a third of a load generator's time and takes 26 KB for
+// each request in flight. Everything happens on the loop's thread; nothing blocks it.
 class HttpClient {
  public:
   // `connections`: kept alive at most.
