@@ -311,6 +311,7 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
     end.set_clock_offset_ns(clock_.offset_ns);
     end.set_clock_bound_ns(clock_.bound_ns);
     end.set_first_dispatch_ns(load_.first_dispatch_ns());
+    end.set_first_intended_ns(load_.first_intended_ns());
     if (summary.ticks > 0) end.set_sampled_until_ns(summary.last_tick_ns - *t0_ns_);
     end.set_t0_wall_ns(t0_wall_ns_ != 0 ? t0_wall_ns_ : WallNs() - (MonotonicNs() - *t0_ns_));
   }

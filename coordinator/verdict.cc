@@ -118,14 +118,18 @@ void JudgeStart(const RunFacts& f, const v1::Limits& limits, Judgement& judgemen
   int64_t earliest = 0;
   int64_t latest = 0;
   int64_t bound = 0;
+  bool at_t0 = true;
   size_t starters = 0;
   const RunFacts::Share* last = nullptr;
   for (const RunFacts::Share& s : f.shares) {
     if (s.slots == 0 || s.rows == 0 || s.first_dispatch_ns < 0) continue;
-    if (starters++ == 0) earliest = latest = s.first_dispatch_ns;
-    earliest = std::min(earliest, s.first_dispatch_ns);
-    if (s.first_dispatch_ns >= latest) {
-      latest = s.first_dispatch_ns;
+    // In an open loop the agents' first triggers are due at different instants.
+    const int64_t late = s.first_dispatch_ns - s.first_intended_ns;
+    at_t0 = at_t0 && s.first_intended_ns == 0;
+    if (starters++ == 0) earliest = latest = late;
+    earliest = std::min(earliest, late);
+    if (late >= latest) {
+      latest = late;
       last = &s;
     }
     bound = std::max(bound, s.clock_bound_ns);
@@ -133,17 +137,18 @@ void JudgeStart(const RunFacts& f, const v1::Limits& limits, Judgement& judgemen
   if (starters < 2) return;
   const bool own_limit = limits.start_skew_ns() >= 0;
   const int64_t limit = own_limit ? limits.start_skew_ns() : kDefaultStartSkewNs;
+  const char* const counted = at_t0 ? "" : ", each counted from when its first trigger was due";
   // Two clocks, each known to within its bound: the true skew may be larger by both.
   if (latest - earliest > limit) {
-    judgement.Add(
-        "start_skew", own_limit ? "reject" : "warning",
-        fmt::format("agents began {} apart (limit {}; clocks known to {}); the last was {}",
-                    FormatDuration(latest - earliest), FormatDuration(limit), FormatDuration(2 * bound), last->agent));
+    judgement.Add("start_skew", own_limit ? "reject" : "warning",
+                  fmt::format("agents began {} apart{} (limit {}; clocks known to {}); the last was {}",
+                              FormatDuration(latest - earliest), counted, FormatDuration(limit),
+                              FormatDuration(2 * bound), last->agent));
   } else if (latest - earliest + 2 * bound > limit) {
     judgement.Add(
         "start_skew", "warning",
-        fmt::format("agents began {} apart, but their clocks are known only to {}: a skew within {} is not proved",
-                    FormatDuration(latest - earliest), FormatDuration(2 * bound), FormatDuration(limit)));
+        fmt::format("agents began {} apart{}, but their clocks are known only to {}: a skew within {} is not proved",
+                    FormatDuration(latest - earliest), counted, FormatDuration(2 * bound), FormatDuration(limit)));
   }
 }
 

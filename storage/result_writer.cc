@@ -131,16 +131,17 @@ void EndShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent
       "fired = $3, crashed = $4, sampler_ticks = $5, "
       "missed_ticks = $6, backpressured = $7, backpressured_ns = $8, "
       "clock_offset_ns = CASE WHEN $17 THEN $9::bigint END, clock_bound_ns = CASE WHEN $17 THEN $10::bigint END, "
-      "first_dispatch_ns = CASE WHEN $17 AND $3::bigint > 0 THEN $11::bigint END, sampled_until_ns = CASE WHEN "
-      "$5::bigint > 0 "
-      "THEN $12::bigint END, "
+      "first_dispatch_ns = CASE WHEN $17 AND $3::bigint > 0 THEN $11::bigint END, "
+      "first_intended_ns = CASE WHEN $17 AND $3::bigint > 0 THEN $18::bigint END, "
+      "sampled_until_ns = CASE WHEN $5::bigint > 0 THEN $12::bigint END, "
       "t0_wall_ns = nullif($13::bigint, 0), error = $14, unmatched_cgroups = $15, interrupted = $16 WHERE run_id = $1 "
       "AND agent_id = $2 "
       "AND ended_at IS NULL",
       run_id, agent_id, static_cast<int64_t>(end.fired()), end.crashed(), static_cast<int64_t>(end.sampler_ticks()),
       static_cast<int64_t>(end.missed_ticks()), end.backpressured(), end.backpressured_ns(), end.clock_offset_ns(),
       end.clock_bound_ns(), end.first_dispatch_ns(), end.sampled_until_ns(), end.t0_wall_ns(), ValidText(end.error()),
-      TextArray({end.unmatched_cgroups().begin(), end.unmatched_cgroups().end()}), end.interrupted(), has_clock);
+      TextArray({end.unmatched_cgroups().begin(), end.unmatched_cgroups().end()}), end.interrupted(), has_clock,
+      end.first_intended_ns());
   if (updated.affected_rows() != 1)
     spdlog::warn("agent {} ended a share of run {} that it never had, or once more", agent_id, run_id);
 }

@@ -39,6 +39,7 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
     share.backpressured_ns = row["backpressured_ns"].as<int64_t>(0);
     share.clock_bound_ns = row["clock_bound_ns"].as<int64_t>(0);
     share.first_dispatch_ns = row["first_dispatch_ns"].as<int64_t>(-1);
+    share.first_intended_ns = row["first_intended_ns"].as<int64_t>(0);
     share.sampled_until_ns = row["sampled_until_ns"].as<int64_t>(-1);
     share.sampler_ticks = row["sampler_ticks"].as<uint64_t>(0);
     share.missed_ticks = row["missed_ticks"].as<uint64_t>(0);

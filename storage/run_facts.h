@@ -39,6 +39,7 @@ struct RunFacts {
     int64_t backpressured_ns = 0;
     int64_t clock_bound_ns = 0;
     int64_t first_dispatch_ns = -1;  // since T0; -1 none
+    int64_t first_intended_ns = 0;   // of that trigger
     int64_t sampled_until_ns = -1;
     uint64_t sampler_ticks = 0;
     uint64_t missed_ticks = 0;

@@ -86,7 +86,10 @@ void ShareLoad::Pump() {
 }
 
 void ShareLoad::Take(const Pacer::Due& due, int64_t now_ns) {
-  if (pacer_.taken() == 1) first_dispatch_ns_ = now_ns;
+  if (pacer_.taken() == 1) {
+    first_dispatch_ns_ = now_ns;
+    first_intended_ns_ = due.intended_ns;
+  }
   v1::TriggerRecord record;
   record.set_index(due.index);
   record.set_intended_ns(due.intended_ns);

@@ -48,6 +48,7 @@ class ShareLoad {
   uint64_t ended() const { return ended_; }          // skipped ones too
   uint64_t not_ok() const { return not_ok_; }
   int64_t first_dispatch_ns() const { return first_dispatch_ns_; }  // since T0; 0 before it
+  int64_t first_intended_ns() const { return first_intended_ns_; }  // of that trigger
   bool backpressured() const { return backpressured_; }
   int64_t backpressured_ns() const { return backpressured_ns_; }  // triggers were due, but the spool was full
 
@@ -70,6 +71,7 @@ class ShareLoad {
   uint64_t ended_ = 0;
   uint64_t not_ok_ = 0;
   int64_t first_dispatch_ns_ = 0;
+  int64_t first_intended_ns_ = 0;
   std::optional<int64_t> full_since_ns_;  // since T0
   bool backpressured_ = false;
   int64_t backpressured_ns_ = 0;

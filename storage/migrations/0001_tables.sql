@@ -200,6 +200,7 @@ CREATE TABLE assay.share (
   clock_offset_ns bigint,
   clock_bound_ns bigint,
   first_dispatch_ns bigint,
+  first_intended_ns bigint,
   sampled_until_ns bigint,
   t0_wall_ns bigint,
   error text,
@@ -238,6 +239,7 @@ COMMENT ON COLUMN assay.share.backpressured_ns IS 'For how long, nanoseconds';
 COMMENT ON COLUMN assay.share.clock_offset_ns IS 'Coordinator time less the agent''s monotonic clock as used for T0, nanoseconds; null if it had no T0 or crashed';
 COMMENT ON COLUMN assay.share.clock_bound_ns IS 'The error of that offset is at most this, nanoseconds; null where that is';
 COMMENT ON COLUMN assay.share.first_dispatch_ns IS 'First dispatch since T0, nanoseconds; null if there was none or it crashed';
+COMMENT ON COLUMN assay.share.first_intended_ns IS 'When that trigger was due, nanoseconds since T0: 0 in a closed loop; null where that is';
 COMMENT ON COLUMN assay.share.sampled_until_ns IS 'Last sampling tick since T0, nanoseconds';
 COMMENT ON COLUMN assay.share.t0_wall_ns IS 'The agent''s wall clock at T0, Unix nanoseconds';
 COMMENT ON COLUMN assay.share.error IS 'Why it did not do all it was asked; empty if it did';

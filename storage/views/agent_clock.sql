@@ -4,6 +4,7 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        s.clock_offset_ns,
        s.clock_bound_ns / 1e6::double precision AS clock_bound_ms,
        s.first_dispatch_ns / 1e6::double precision AS first_dispatch_ms,
+       s.first_intended_ns / 1e6::double precision AS first_intended_ms,
        assay.instant(r.t0_ns) AS t0,
        assay.instant(s.t0_wall_ns) AS t0_by_agent_clock,
        (s.t0_wall_ns - r.t0_ns) / 1e6::double precision AS wall_offset_ms
@@ -15,5 +16,6 @@ COMMENT ON COLUMN assay.agent_clock.fired IS 'Trigger records it wrote; null unt
 COMMENT ON COLUMN assay.agent_clock.clock_offset_ns IS 'Coordinator time less the agent''s monotonic clock as used for T0, nanoseconds';
 COMMENT ON COLUMN assay.agent_clock.clock_bound_ms IS 'The error of that offset is at most this, milliseconds';
 COMMENT ON COLUMN assay.agent_clock.first_dispatch_ms IS 'First dispatch after T0, milliseconds';
+COMMENT ON COLUMN assay.agent_clock.first_intended_ms IS 'When that trigger was due after T0, milliseconds: 0 in a closed loop';
 COMMENT ON COLUMN assay.agent_clock.t0_by_agent_clock IS 'What the agent''s wall clock showed at T0';
 COMMENT ON COLUMN assay.agent_clock.wall_offset_ms IS 'How far the agent''s wall clock was ahead of the coordinator''s at T0, milliseconds';

@@ -49,7 +49,7 @@ DECLARE
     "slip_p90_ms": "90th percentile of started - intended, milliseconds",
     "slip_p99_ms": "99th percentile of started - intended, milliseconds",
     "slip_max_ms": "Longest started - intended, milliseconds",
-    "start_skew_ms": "First dispatch of the last agent less that of the first, of those whose clock is known (not crashed, not lost), milliseconds",
+    "start_skew_ms": "How late the first trigger of the last agent was dispatched, less that of the first agent, of those whose clock is known (not crashed, not lost), milliseconds",
     "start_skew_bound_ms": "The error of start_skew_ms is at most this, milliseconds: the two largest clock bounds together",
     "floor_per_s": "Rate of triggers of this kind that do nothing, at this concurrency, the sum over the agents; null unless each has measured it",
     "floor_p50_ms": "Median of finished - started of such triggers on the slowest agent, milliseconds",

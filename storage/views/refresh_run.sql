@@ -17,7 +17,8 @@ BEGIN
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
            -- In an open loop nothing waits for a slot to work in: there is no ideal that is made of slots.
            CASE WHEN (SELECT c.loop FROM assay.cell c WHERE c.cell_id = the_run.cell_id) = 'closed' THEN coalesce(sum(slots), 0) END AS slots,
-           (max(first_dispatch_ns) - min(first_dispatch_ns)) / 1e6 AS start_skew_ms,
+           -- In an open loop the agents' first triggers are due at different instants.
+           (max(first_dispatch_ns - first_intended_ns) - min(first_dispatch_ns - first_intended_ns)) / 1e6 AS start_skew_ms,
            -- Two clocks are compared: the two worst errors may add up.
            CASE WHEN count(first_dispatch_ns) = 1 THEN 0 ELSE
              (SELECT sum(clock_bound_ns) FROM (

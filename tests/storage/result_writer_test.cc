@@ -319,6 +319,7 @@ TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
   end->set_clock_offset_ns(-6);
   end->set_clock_bound_ns(8);
   end->set_first_dispatch_ns(9);
+  end->set_first_intended_ns(4);
   end->set_sampled_until_ns(11);
   end->set_t0_wall_ns(kT0Ns + kMs);
   const ResultWriter::Written written = WriteOk({batch});
@@ -328,8 +329,8 @@ TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {
   EXPECT_EQ(written.ended_shares[0].end.fired(), 10u);
   EXPECT_EQ(Value("SELECT concat_ws('|', state, fired, crashed, sampler_ticks, missed_ticks, backpressured, "
                   "backpressured_ns, clock_offset_ns, clock_bound_ns, "
-                  "first_dispatch_ns, sampled_until_ns, error) FROM share"),
-            "ended|10|f|7|1|t|5|-6|8|9|11|");
+                  "first_dispatch_ns, first_intended_ns, sampled_until_ns, error) FROM share"),
+            "ended|10|f|7|1|t|5|-6|8|9|4|11|");
   EXPECT_EQ(Value("SELECT wall_offset_ms FROM agent_clock"), "1");
   EXPECT_FALSE(*store_.LoseShare(run_.run_id, a_, "too late")) << "its end had been committed";
 }
@@ -347,8 +348,9 @@ TEST_F(ResultWriterTest, ACrashedShareHasNoClockAndNoFirstDispatch) {
   crashed.mutable_share_end()->set_fired(1);
   crashed.mutable_share_end()->set_crashed(true);
   WriteOk({whole, crashed});
-  EXPECT_EQ(Value("SELECT num_nulls(clock_offset_ns, clock_bound_ns, first_dispatch_ns) FROM share WHERE crashed"),
-            "3");
+  EXPECT_EQ(Value("SELECT num_nulls(clock_offset_ns, clock_bound_ns, first_dispatch_ns, first_intended_ns) FROM share "
+                  "WHERE crashed"),
+            "4");
   ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "rejected", .flags = {}, .list_schedule_s = 1, .error = ""}),
             absl::OkStatus());
   EXPECT_EQ(Value("SELECT start_skew_ms || ' ' || start_skew_bound_ms FROM run_summary WHERE run_id = " +

@@ -208,6 +208,19 @@ TEST(Verdict, SlipAndSkewWarnByDefaultAndRejectWhenTheScenarioSetsTheLimit) {
   EXPECT_EQ(f.Flags(), Codes{});
 }
 
+TEST(Verdict, OfAnOpenLoopTheSkewIsThatOfHowLateTheFirstTriggersWere) {
+  Fixture f;
+  f.sweep.mutable_limits()->set_start_skew_ns(20 * kMs);
+  f.facts.shares[1].first_intended_ns = 200 * kMs;
+  f.facts.shares[1].first_dispatch_ns = 200 * kMs + 150'000;
+  EXPECT_EQ(f.Flags(), Codes{}) << "5/s over two agents";
+  f.facts.shares[1].first_dispatch_ns = 230 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"start_skew:reject"});
+  EXPECT_NE(f.Judged().flags[0].detail.find("29.9 ms apart, each counted from when its first trigger was due (limit"),
+            std::string::npos)
+      << f.Judged().flags[0].detail;
+}
+
 TEST(Verdict, ASkewThatTheClocksCannotProveIsAWarning) {
   Fixture f;
   f.facts.shares[0].clock_bound_ns = 30 * kMs;

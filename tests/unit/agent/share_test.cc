@@ -99,6 +99,15 @@ TEST_F(ExecutorTest, WhatCannotStartByItsDeadlineIsARowWithItsWait) {
   EXPECT_EQ(Status(1)->not_ok(), skipped);
 }
 
+TEST_F(ExecutorTest, TheEndTellsWhenTheFirstTriggerWasDue) {
+  v1::ShareSpec spec = Open(SleepSpec(1, 3, 10, 0), 100);
+  spec.set_first_index(1);
+  spec.set_stride(2);
+  const Written written = Execute(spec);
+  EXPECT_EQ(written.end->first_intended_ns(), 10 * kMs);
+  EXPECT_GE(written.end->first_dispatch_ns(), 10 * kMs);
+}
+
 size_t ResidentBytes() {
   std::ifstream statm("/proc/self/statm");
   size_t total = 0;
