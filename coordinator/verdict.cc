@@ -157,9 +157,27 @@ void JudgeSlip(const RunFacts& f, const v1::Limits& limits, Judgement& judgement
   const int64_t limit = own_limit ? limits.slip_p99_ns() : kDefaultSlipP99Ns;
   if (f.slip_p99_ns > limit) {
     judgement.Add("slip", own_limit ? "reject" : "warning",
-                  fmt::format("1 % of the triggers started more than {} late (limit {}): the generator was saturated",
+                  fmt::format("1 % of the triggers started more than {} late (limit {}): the agents were saturated",
                               FormatDuration(f.slip_p99_ns), FormatDuration(limit)));
   }
+}
+
+// Not the agent's doing, so apart from its slip, and never a reason to reject: what it fires at holds the slots.
+void JudgeInFlight(const RunFacts& f, const v1::CellSpec& cell, Judgement& judgement) {
+  if (f.waited == 0) return;
+  const uint32_t cap = cell.trigger().container().in_flight();
+  uint64_t room = 0;
+  bool capped = false;
+  for (const RunFacts::Share& s : f.shares) {
+    capped |= cap > 0 && cap < s.slots;
+    room += cap > 0 ? std::min(cap, s.slots) : s.slots;
+  }
+  judgement.Add(
+      "in_flight_full", f.waited_max_ns > kDefaultSlipP99Ns ? "warning" : "info",
+      fmt::format("{} of {} triggers waited up to {} for room among the {} in flight: what they are fired at "
+                  "did not keep up; raise {} if it should be given more at once",
+                  f.waited, f.ok + f.failed + f.timeout + f.cancelled + f.skipped, FormatDuration(f.waited_max_ns),
+                  room, capped ? "trigger.container.in_flight" : "load.open.in_flight"));
 }
 
 void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble& trouble, Judgement& judgement) {
@@ -276,6 +294,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeShares(facts, cell, sweep, trouble, judgement);
   JudgeStart(facts, sweep.limits(), judgement);
   JudgeSlip(facts, sweep.limits(), judgement);
+  JudgeInFlight(facts, cell, judgement);
   JudgeSampling(facts, cell, trouble, judgement);
   JudgePlausibility(facts, judgement);
   JudgeFloor(facts, cell, judgement);

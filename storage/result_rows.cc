@@ -129,7 +129,8 @@ void AppendRequest(CopyText& rows, const v1::TriggerRecord& trigger) {
 
 bool IsPlain(const v1::TriggerRecord& trigger) {
   return !trigger.has_exit() && trigger.signal() == 0 && trigger.cpu_ns() <= 0 && trigger.output_bytes() == 0 &&
-         trigger.output().empty() && trigger.error().empty() && !IsRequest(trigger) && !trigger.has_created_ns();
+         trigger.output().empty() && trigger.error().empty() && !IsRequest(trigger) && !trigger.has_created_ns() &&
+         trigger.waited_ns() == 0;
 }
 
 const std::vector<std::string>& PlainTriggerColumns() {
@@ -146,10 +147,10 @@ void AppendPlainTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const 
 
 const std::vector<std::string>& TriggerColumns() {
   static const auto& columns = *new std::vector<std::string>{
-      "run_id",        "agent_id",      "index",        "intended_ns",    "dispatched_ns", "started_ns",
-      "finished_ns",   "planned_ns",    "outcome",      "exit_code",      "signal",        "cpu_ns",
-      "max_rss_bytes", "output",        "output_bytes", "error",          "status",        "connected_ns",
-      "secured_ns",    "first_byte_ns", "sent_bytes",   "received_bytes", "created_ns",    "running_ns"};
+      "run_id",         "agent_id",   "index",      "intended_ns",  "dispatched_ns", "started_ns",    "finished_ns",
+      "planned_ns",     "outcome",    "exit_code",  "signal",       "cpu_ns",        "max_rss_bytes", "output",
+      "output_bytes",   "error",      "status",     "connected_ns", "secured_ns",    "first_byte_ns", "sent_bytes",
+      "received_bytes", "created_ns", "running_ns", "waited_ns"};
   return columns;
 }
 
@@ -184,6 +185,7 @@ void AppendTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::T
     rows.Text(trigger.error());
   }
   AppendRequest(rows, trigger);
+  rows.IntegerOrNull(trigger.waited_ns() == 0 ? -1 : trigger.waited_ns());
   rows.EndRow();
 }
 

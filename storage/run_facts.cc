@@ -73,8 +73,9 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') "
       "AS makespan_ns, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
-      "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns)::double precision) FILTER (WHERE "
-      "outcome <= 'timeout'))::bigint AS slip_p99_ns, "
+      "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0))::double "
+      "precision) FILTER (WHERE outcome <= 'timeout'))::bigint AS slip_p99_ns, "
+      "count(waited_ns) AS waited, coalesce(max(waited_ns), 0) AS waited_max_ns, "
       "coalesce(sum(planned_ns) FILTER (WHERE outcome = 'ok'), 0)::bigint AS planned_sum_ns, coalesce(max(planned_ns) "
       "FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
       "coalesce(sum(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout'), 0)::bigint AS service_sum_ns, "
@@ -98,6 +99,8 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.makespan_ns = row["makespan_ns"].as<int64_t>(0);
   facts.last_finished_ns = row["last_finished_ns"].as<int64_t>(0);
   facts.slip_p99_ns = row["slip_p99_ns"].as<int64_t>(0);
+  facts.waited = row["waited"].as<uint64_t>();
+  facts.waited_max_ns = row["waited_max_ns"].as<int64_t>();
   facts.planned_sum_ns = row["planned_sum_ns"].as<int64_t>();
   facts.planned_max_ns = row["planned_max_ns"].as<int64_t>();
   facts.planned_rows = row["planned_rows"].as<uint64_t>();

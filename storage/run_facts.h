@@ -52,7 +52,9 @@ struct RunFacts {
   int64_t records = 0;      // what was there to be judged: see SweepStore::Ending
   int64_t makespan_ns = 0;  // last finish - first intended
   int64_t last_finished_ns = 0;
-  int64_t slip_p99_ns = 0;
+  int64_t slip_p99_ns = 0;  // how late the agents were; the wait for in_flight is not theirs
+  uint64_t waited = 0;      // triggers that waited for in_flight, skipped ones too
+  int64_t waited_max_ns = 0;
   int64_t planned_sum_ns = 0;  // of rows with a nominal length and outcome ok
   int64_t planned_max_ns = 0;
   uint64_t planned_rows = 0;

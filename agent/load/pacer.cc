@@ -41,40 +41,46 @@ int64_t Pacer::SkippedFromNs(int64_t arrived_ns) const {
   return from_ns;
 }
 
-int64_t Pacer::NextDueNs() const {
-  if (stopped_ || (count_ > 0 && taken_ == count_)) return kNever;
-  if (arrivals_) {
-    if (!arrival_ns_) return kNever;
-    return unused_slots_ > 0 ? *arrival_ns_ : SkippedFromNs(*arrival_ns_);
-  }
+int64_t Pacer::SlotFreeFromNs() const {
   if (unused_slots_ > 0) return 0;
   return freed_ns_.empty() ? kNever : freed_ns_.front();
 }
 
-std::optional<Pacer::Due> Pacer::Next(int64_t now_ns) {
-  if (NextDueNs() > now_ns || Exhausted(now_ns)) return std::nullopt;
-  Due due{.index = first_index_ + taken_++ * stride_, .intended_ns = 0, .skipped = false};
-  if (arrivals_) {
-    due.intended_ns = *arrival_ns_;
-    due.skipped = now_ns >= SkippedFromNs(due.intended_ns);
-    if (!due.skipped) --unused_slots_;
-    TakeArrival(stride_);
-  } else if (unused_slots_ > 0) {
+void Pacer::TakeSlot() {
+  if (unused_slots_ > 0) {
     --unused_slots_;
   } else {
-    due.intended_ns = freed_ns_.front();
     freed_ns_.pop();
+  }
+}
+
+int64_t Pacer::NextDueNs() const {
+  if (stopped_ || (count_ > 0 && taken_ == count_)) return kNever;
+  if (arrivals_) {
+    if (!arrival_ns_) return kNever;
+    return SlotFreeFromNs() != kNever ? *arrival_ns_ : SkippedFromNs(*arrival_ns_);
+  }
+  return SlotFreeFromNs();
+}
+
+std::optional<Pacer::Due> Pacer::Next(int64_t now_ns) {
+  if (NextDueNs() > now_ns || Exhausted(now_ns)) return std::nullopt;
+  Due due{.index = first_index_ + taken_++ * stride_, .intended_ns = 0, .waited_ns = 0, .skipped = false};
+  if (arrivals_) {
+    const int64_t skipped_from_ns = SkippedFromNs(*arrival_ns_);
+    due.intended_ns = *arrival_ns_;
+    due.skipped = now_ns >= skipped_from_ns;
+    due.waited_ns = std::max<int64_t>(0, std::min(SlotFreeFromNs(), skipped_from_ns) - due.intended_ns);
+    if (!due.skipped) TakeSlot();
+    TakeArrival(stride_);
+  } else {
+    due.intended_ns = SlotFreeFromNs();
+    TakeSlot();
   }
   return due;
 }
 
-void Pacer::Ended(int64_t ended_ns) {
-  if (arrivals_) {
-    ++unused_slots_;
-  } else {
-    freed_ns_.push(ended_ns);
-  }
-}
+void Pacer::Ended(int64_t ended_ns) { freed_ns_.push(ended_ns); }
 
 bool Pacer::Exhausted(int64_t now_ns) const {
   if (stopped_ || (count_ > 0 && taken_ == count_)) return true;

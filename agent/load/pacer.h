@@ -22,6 +22,8 @@ class Pacer {
   struct Due {
     uint64_t index;
     int64_t intended_ns;
+    // Open loop: until a slot was free, or its deadline was past. What it is later than that is the agent's doing.
+    int64_t waited_ns;
     bool skipped;  // its deadline is past: it is not to be started
   };
 
@@ -44,6 +46,9 @@ class Pacer {
   // When one that has waited since `arrived_ns` is skipped.
   int64_t SkippedFromNs(int64_t arrived_ns) const;
   void TakeArrival(uint64_t steps);
+  // Since when the slot that the next one takes is free; kNever if none is.
+  int64_t SlotFreeFromNs() const;
+  void TakeSlot();
 
   const uint64_t first_index_;
   const uint64_t count_;  // 0: bounded by the duration only
@@ -52,9 +57,9 @@ class Pacer {
   const int64_t deadline_ns_;  // 0: none
   const uint32_t slots_;
   uint64_t taken_ = 0;
-  uint32_t unused_slots_;
+  uint32_t unused_slots_;  // that no trigger had yet
   bool stopped_ = false;
-  std::queue<int64_t> freed_ns_;  // closed loop: the instants at which slots became free, oldest first
+  std::queue<int64_t> freed_ns_;  // the instants at which the other free slots became so, oldest first
   std::optional<Arrivals> arrivals_;
   std::optional<int64_t> arrival_ns_;  // open loop: of the next trigger; nothing: there are no more
 };

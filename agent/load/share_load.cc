@@ -94,6 +94,7 @@ void ShareLoad::Take(const Pacer::Due& due, int64_t now_ns) {
   record.set_index(due.index);
   record.set_intended_ns(due.intended_ns);
   record.set_dispatched_ns(now_ns);
+  record.set_waited_ns(due.waited_ns);
   if (due.skipped) {
     Skip(std::move(record));
   } else {

@@ -271,7 +271,8 @@ CREATE TABLE assay.trigger (
   sent_bytes bigint,
   received_bytes bigint,
   created_ns bigint,
-  running_ns bigint
+  running_ns bigint,
+  waited_ns bigint
 ) PARTITION BY LIST (sweep_id);
 COMMENT ON TABLE assay.trigger IS 'What an agent fired, each once; partitioned by sweep';
 COMMENT ON COLUMN assay.trigger.sweep_id IS 'Sweep it belongs to';
@@ -299,6 +300,7 @@ COMMENT ON COLUMN assay.trigger.sent_bytes IS 'Of the request''s body';
 COMMENT ON COLUMN assay.trigger.received_bytes IS 'Of the answer''s body';
 COMMENT ON COLUMN assay.trigger.created_ns IS 'When the container engine had made the exec, nanoseconds since T0; null for other kinds';
 COMMENT ON COLUMN assay.trigger.running_ns IS 'When the container engine had started it, nanoseconds since T0; null for other kinds';
+COMMENT ON COLUMN assay.trigger.waited_ns IS 'In an open loop: from intended_ns until there was room for it among the triggers in flight (in_flight), or until its deadline was past, nanoseconds; null if it did not wait for that';
 
 CREATE TABLE assay.sample (
   sweep_id bigint NOT NULL,

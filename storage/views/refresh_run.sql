@@ -47,7 +47,7 @@ BEGIN
            max(planned_ns) / 1e9::double precision AS planned_max_s,
            percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (finished_ns - intended_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS response,
            percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (finished_ns - started_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS service,
-           percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (started_ns - intended_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS slip
+           percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0)) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS slip
     FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id
   ) t
   ON CONFLICT (run_id) DO UPDATE SET

@@ -7,7 +7,8 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        assay.instant(r.t0_ns + t.finished_ns) AS finished_at,
        (t.finished_ns - t.intended_ns) / 1e6::double precision AS response_ms,
        (t.finished_ns - t.started_ns) / 1e6::double precision AS service_ms,
-       (t.started_ns - t.intended_ns) / 1e6::double precision AS slip_ms,
+       (t.started_ns - t.intended_ns - coalesce(t.waited_ns, 0)) / 1e6::double precision AS slip_ms,
+       t.waited_ns / 1e6::double precision AS waited_ms,
        t.planned_ns / 1e6::double precision AS planned_ms,
        t.outcome, t.exit_code, t.signal, t.cpu_ns / 1e6::double precision AS cpu_ms, t.max_rss_bytes,
        t.output, t.output_bytes, t.error,
@@ -26,7 +27,8 @@ COMMENT ON COLUMN assay.trigger_time.started_at IS 'When it really began';
 COMMENT ON COLUMN assay.trigger_time.finished_at IS 'When it ended';
 COMMENT ON COLUMN assay.trigger_time.response_ms IS 'From when it should have started to its end, milliseconds';
 COMMENT ON COLUMN assay.trigger_time.service_ms IS 'From its real begin to its end, milliseconds';
-COMMENT ON COLUMN assay.trigger_time.slip_ms IS 'How late it began, milliseconds';
+COMMENT ON COLUMN assay.trigger_time.slip_ms IS 'How late its agent began it, milliseconds: started - intended, less waited_ms';
+COMMENT ON COLUMN assay.trigger_time.waited_ms IS 'Of an open loop: how long it waited for room among the triggers in flight (in_flight), milliseconds; null if it did not';
 COMMENT ON COLUMN assay.trigger_time.planned_ms IS 'Nominal length of a sleep, milliseconds';
 COMMENT ON COLUMN assay.trigger_time.outcome IS 'ok, failed, timeout, cancelled, skipped or lost';
 COMMENT ON COLUMN assay.trigger_time.exit_code IS 'Exit code of a process that exited by itself';

@@ -89,14 +89,31 @@ sample: {every: 100ms, cooldown: 0s}
         self.assertEqual(sum(int(n) for n in counts.values()), 100001, "each arrival is a row")
         self.assertGreater(int(counts["skipped"]), 99000)
         self.assertEqual(self.sql("select count(*) from trigger where outcome = 'skipped' and (dispatched_ns - intended_ns <= 50000000 or started_ns is not null)"), [["0"]])
-        flags = {code: (severity, detail) for code, severity, detail in self.sql("select code, severity, detail from flags where code in ('failures', 'slip')")}
-        self.assertEqual({code: severity for code, (severity, _) in flags.items()}, {"failures": "reject", "slip": "warning"})
+        flags = {code: (severity, detail) for code, severity, detail in self.sql("select code, severity, detail from flags where code in ('failures', 'in_flight_full')")}
+        self.assertEqual({code: severity for code, (severity, _) in flags.items()}, {"failures": "reject", "in_flight_full": "warning"})
         self.assertRegex(flags["failures"][1], r" of 100001 triggers were not ok: \d{5,} skipped ")
-        self.assertRegex(out, "(?m)^.*flood.*failures.*slip|^.*flood.*slip.*failures", "the table's last column")
+        self.assertRegex(out, "(?m)^.*failures.*in_flight_full", "the table's last column")
         # 100,000 rows that waited in memory would be 30 MB and more.
         self.assertEqual(self.sql("select agent_id, max(agent_memory_bytes) - min(agent_memory_bytes) from host_sample group by 1 "
                                   "having max(agent_memory_bytes) - min(agent_memory_bytes) > 16000000"), [], "an agent's memory stays flat")
         self.assertIn("not started within its deadline of 50 ms", out)
+        self.assertRegex(flags["in_flight_full"][1], r"for room among the 10 in flight: .* raise load.open.in_flight")
+
+    def test_what_waits_for_the_target_is_neither_slip_nor_skew(self):
+        code, out, err = self.assay("run", self.write("full.yaml", f"""
+name: full
+agents: {{count: 2}}
+targets:
+  full: {{load: {{open: {{rate: 100/s, in_flight: 4}}, duration: 3s}}}}
+  slow: {{load: {{open: {{rate: 1/s}}, triggers: 4}}}}
+trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/$(target)"}}, timeout: 10s}}
+limits: {{slip_p99: 800ms, start_skew: 800ms}}
+"""))
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select target, severity from flags where code not in ('cold', 'at_floor')"), [["full", "warning"]])
+        self.assertEqual(self.sql("select severity from flags where code = 'in_flight_full'"), [["warning"]])
+        self.assertEqual(self.sql("select target, max(started_at - intended_at) > interval '800 ms' from trigger_time group by 1 order by 1"),
+                         [["full", "t"], ["slow", "f"]], "a second's stall, and of slow the second agent's first is due a second late")
 
     def test_an_answer_that_was_not_expected_is_a_failure_with_its_text(self):
         code, out, err = self.assay("run", self.write("refused.yaml", f"""

@@ -221,6 +221,22 @@ TEST(Verdict, OfAnOpenLoopTheSkewIsThatOfHowLateTheFirstTriggersWere) {
       << f.Judged().flags[0].detail;
 }
 
+TEST(Verdict, TheWaitForInFlightIsTheTargetsDoingAndNeverRejects) {
+  Fixture f;
+  f.sweep.mutable_limits()->set_slip_p99_ns(1 * kMs);
+  f.facts.waited = 40;
+  f.facts.waited_max_ns = 480 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"in_flight_full:warning"});
+  EXPECT_EQ(f.Judged().flags[0].detail,
+            "40 of 100 triggers waited up to 480 ms for room among the 16 in flight: what they are fired at did not "
+            "keep up; raise load.open.in_flight if it should be given more at once");
+  f.facts.waited_max_ns = 5 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"in_flight_full:info"});
+  f.cell.mutable_trigger()->mutable_container()->set_in_flight(3);
+  EXPECT_NE(f.Judged().flags[0].detail.find("the 6 in flight"), std::string::npos);
+  EXPECT_NE(f.Judged().flags[0].detail.find("raise trigger.container.in_flight if"), std::string::npos);
+}
+
 TEST(Verdict, ASkewThatTheClocksCannotProveIsAWarning) {
   Fixture f;
   f.facts.shares[0].clock_bound_ns = 30 * kMs;

@@ -164,6 +164,24 @@ TEST(OpenPacer, WithoutAFreeSlotOneWaitsAndKeepsItsInstant) {
   EXPECT_FALSE(pacer.Next(4 * kMs));
 }
 
+// What a trigger waited for the others to end is told apart from what the agent was late.
+TEST(OpenPacer, TheWaitForASlotEndsWhenOneBecameFreeHoweverLateItIsTaken) {
+  Pacer pacer(OpenSpec({.count = 6, .slots = 2}));
+  EXPECT_EQ(pacer.Next(0)->waited_ns, 0);
+  EXPECT_EQ(pacer.Next(5 * kMs)->waited_ns, 0) << "the agent was late: a slot was free all along";
+  pacer.Ended(6 * kMs);
+  pacer.Ended(9 * kMs);
+  EXPECT_EQ(pacer.Next(20 * kMs)->waited_ns, 4 * kMs) << "due at 2 ms, and the first slot was free at 6";
+  EXPECT_EQ(pacer.Next(20 * kMs)->waited_ns, 6 * kMs) << "due at 3 ms, and the second was free at 9";
+  EXPECT_FALSE(pacer.Next(20 * kMs));
+  pacer.Ended(21 * kMs);
+  EXPECT_EQ(pacer.Next(21 * kMs)->waited_ns, 17 * kMs);
+  Pacer idle(OpenSpec({.count = 2, .slots = 1}));
+  EXPECT_TRUE(idle.Next(0));
+  idle.Ended(kMs / 2);
+  EXPECT_EQ(idle.Next(3 * kMs)->waited_ns, 0) << "its slot was free before it was due";
+}
+
 TEST(OpenPacer, OneThatWaitsLongerThanItsDeadlineIsSkippedAndTakesNoSlot) {
   Pacer pacer(OpenSpec({.count = 4, .slots = 1}, 2 * kMs));
   EXPECT_FALSE(pacer.Next(0)->skipped);
@@ -173,6 +191,7 @@ TEST(OpenPacer, OneThatWaitsLongerThanItsDeadlineIsSkippedAndTakesNoSlot) {
   ASSERT_TRUE(skipped);
   EXPECT_TRUE(skipped->skipped);
   EXPECT_EQ(skipped->intended_ns, kMs);
+  EXPECT_EQ(skipped->waited_ns, 2 * kMs + 1) << "for a slot, all the time";
   pacer.Ended(4 * kMs);
   const auto waited = pacer.Next(4 * kMs);
   EXPECT_FALSE(waited->skipped) << "it waited for just its deadline";
@@ -181,6 +200,12 @@ TEST(OpenPacer, OneThatWaitsLongerThanItsDeadlineIsSkippedAndTakesNoSlot) {
   pacer.Ended(20 * kMs);
   EXPECT_TRUE(pacer.Next(20 * kMs)->skipped);
   EXPECT_TRUE(pacer.Exhausted(20 * kMs));
+  Pacer late(OpenSpec({.count = 1, .slots = 1}, 2 * kMs));
+  EXPECT_TRUE(late.Next(3 * kMs)->skipped);
+  Pacer freed(OpenSpec({.count = 2, .slots = 1}, 2 * kMs));
+  EXPECT_TRUE(freed.Next(0));
+  freed.Ended(2 * kMs);
+  EXPECT_EQ(freed.Next(9 * kMs)->waited_ns, kMs) << "skipped though a slot was free in time";
 }
 
 TEST(OpenPacer, WhatWaitsForTheCapOfItsKindIsSkippedAtItsDeadlineToo) {

@@ -73,7 +73,9 @@ TEST_F(ExecutorTest, AnOpenLoopFiresAtItsArrivalsAndOneThatWaitsKeepsItsInstant)
     EXPECT_EQ(record.intended_ns(), static_cast<int64_t>(record.index()) * kMs);
     EXPECT_GE(record.dispatched_ns(), record.intended_ns());
     EXPECT_EQ(record.outcome(), v1::OK);
+    EXPECT_LE(record.waited_ns(), record.dispatched_ns() - record.intended_ns());
   }
+  EXPECT_GE(written.triggers.back().waited_ns(), 38 * kMs) << "until the one before it had ended";
   // Two milliseconds of work come every millisecond to one slot: the last waits for at least half of it all.
   EXPECT_GE(written.triggers.back().started_ns() - written.triggers.back().intended_ns(), 39 * kMs);
   EXPECT_LE(MostInFlight(written), 1U);
@@ -92,6 +94,7 @@ TEST_F(ExecutorTest, WhatCannotStartByItsDeadlineIsARowWithItsWait) {
     ++skipped;
     EXPECT_GT(record.dispatched_ns() - record.intended_ns(), 20 * kMs);
     EXPECT_THAT(record.error(), HasSubstr("not started within its deadline of 20 ms"));
+    EXPECT_EQ(record.waited_ns(), 20 * kMs + 1);
   }
   EXPECT_EQ(indices.size(), 200U);
   EXPECT_GE(skipped, 190U) << "all come within 20 ms, and the first takes 50 ms";
