@@ -183,7 +183,6 @@ struct GrpcClient::State {
     call.reader.reset();
     call.context.reset();
     call.received.Clear();
-    --in_flight;
     idle.push_back(&call);
     tell(std::move(answer));
   }
@@ -204,7 +203,6 @@ struct GrpcClient::State {
   size_t next_stub = 0;
   std::vector<std::unique_ptr<Call>> calls;
   std::vector<Call*> idle;
-  size_t in_flight = 0;
   std::string path;  // of the last call: "/pkg.Service/Call"
 
   grpc::CompletionQueue queue;
@@ -253,7 +251,6 @@ void GrpcClient::Start(const GrpcRequest& request, std::function<void(GrpcAnswer
   const grpc::Slice slice = SliceOf(request.message);
   const grpc::ByteBuffer message(&slice, 1);
   state_->path.assign("/").append(request.method);
-  ++state_->in_flight;
   grpc::GenericStub& stub = state_->stubs[state_->next_stub++ % state_->stubs.size()];
   call.answer.started_ns = MonotonicNs();
   if (request.timeout_ns > 0) context.set_deadline(MonotonicIn(request.timeout_ns));
@@ -269,7 +266,5 @@ void GrpcClient::CancelAll() {
     call->context->TryCancel();
   }
 }
-
-size_t GrpcClient::in_flight() const { return state_->in_flight; }
 
 }  // namespace assay

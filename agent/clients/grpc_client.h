@@ -65,8 +65,6 @@ class GrpcClient {
   // Ends all that is in flight, as cancelled.
   void CancelAll();
 
-  size_t in_flight() const;
-
  private:
   struct State;
   std::unique_ptr<State> state_;

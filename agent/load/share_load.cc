@@ -108,8 +108,9 @@ void ShareLoad::Skip(v1::TriggerRecord&& record) {
   record.set_finished_ns(record.dispatched_ns());
   record.set_planned_ns(-1);
   record.set_cpu_ns(-1);
-  record.set_error(fmt::format("not started within its deadline of {}: {} triggers were in flight",
-                               FormatDuration(deadline_ns_), kind_->in_flight()));
+  // One text per cause: of a flood these are millions of rows.
+  record.set_error(fmt::format("not started within its deadline of {}: {}", FormatDuration(deadline_ns_),
+                               record.waited_ns() > deadline_ns_ ? "in_flight was full" : "the agent was late"));
   Keep(std::move(record));
 }
 

@@ -88,8 +88,6 @@ class ContainerTrigger final : public TriggerKind {
     }
   }
 
-  size_t in_flight() const override { return in_flight_.size() + waiting_.size(); }
-
  private:
   struct Exec {
     v1::TriggerRecord record;

@@ -74,8 +74,6 @@ class ExecTrigger final : public TriggerKind {
     for (auto& [process, in_flight] : in_flight_) process->Kill(grace_ns);
   }
 
-  size_t in_flight() const override { return in_flight_.size(); }
-
  private:
   struct InFlight {
     std::shared_ptr<Process> process;

@@ -77,8 +77,6 @@ class GrpcTrigger final : public TriggerKind {
 
   void CancelAll(int64_t /*grace_ns*/) override { client_.CancelAll(); }
 
-  size_t in_flight() const override { return client_.in_flight(); }
-
  private:
   absl::Status Validate() const {
     const auto bad = [](std::string what) { return absl::InvalidArgumentError("grpc trigger: " + std::move(what)); };

@@ -54,8 +54,6 @@ class HttpTrigger final : public TriggerKind {
 
   void CancelAll(int64_t /*grace_ns*/) override { client_.CancelAll(); }
 
-  size_t in_flight() const override { return client_.in_flight(); }
-
  private:
   // A trigger in flight; taken again and again, for a load of thousands a second allocates as little as it can.
   struct Flight {

@@ -43,7 +43,6 @@ class SleepTrigger final : public TriggerKind {
     }
     if (too_long) record.set_error("took longer than " + FormatDuration(timeout_ns));
     const size_t slot = TakeSlot();
-    ++in_flight_;
     sleeps_[slot].record = std::move(record);
     sleeps_[slot].timer =
         context_.loop.At(started_ns + (too_long ? timeout_ns : length_ns), [this, slot] { End(slot); });
@@ -58,8 +57,6 @@ class SleepTrigger final : public TriggerKind {
       End(slot);
     }
   }
-
-  size_t in_flight() const override { return in_flight_; }
 
  private:
   struct Sleep {
@@ -81,7 +78,6 @@ class SleepTrigger final : public TriggerKind {
     v1::TriggerRecord record = std::exchange(sleeps_[slot].record, v1::TriggerRecord());
     sleeps_[slot].timer = 0;
     free_.push_back(slot);
-    --in_flight_;
     record.set_finished_ns(MonotonicNs());
     context_.ended(std::move(record));
   }
@@ -89,7 +85,6 @@ class SleepTrigger final : public TriggerKind {
   TriggerContext context_;
   std::vector<Sleep> sleeps_;
   std::vector<size_t> free_;
-  size_t in_flight_ = 0;
 };
 
 }  // namespace

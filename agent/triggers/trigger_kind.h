@@ -3,7 +3,6 @@
 
 #include <absl/status/status.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -45,8 +44,6 @@ class TriggerKind {
 
   // Ends all that is in flight, as CANCELLED: politely, and by force after `grace_ns`. Nothing is fired afterwards.
   virtual void CancelAll(int64_t grace_ns) = 0;
-
-  virtual size_t in_flight() const = 0;
 };
 
 }  // namespace assay
