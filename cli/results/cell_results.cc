@@ -26,6 +26,15 @@ std::string Flags(const CellResult& cell) {
   return text;
 }
 
+bool AnySkipped(const CellResult& cell) { return cell.skipped && cell.skipped->max > 0; }
+
+std::string SkippedText(const CellResult& cell) {
+  if (!AnySkipped(cell)) return "-";
+  const Spread& skipped = *cell.skipped;
+  if (skipped.min == skipped.max) return FormatCount(skipped.median);
+  return fmt::format("{} [{}..{}]", FormatCount(skipped.median), FormatCount(skipped.min), FormatCount(skipped.max));
+}
+
 bool ResponseIsShown(const std::vector<CellResult>& cells) {
   return std::any_of(cells.begin(), cells.end(), [](const CellResult& cell) { return !cell.over_planned_us_per_task; });
 }
@@ -56,8 +65,9 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
   };
   std::map<int64_t, Gathered> cells;
   const std::vector<std::string> measures = {
-      "triggers",    "makespan_s",     "throughput_per_s", "overhead_percent", "response_p50_ms", "response_p99_ms",
-      "slip_p99_ms", "service_p50_ms", "service_p99_ms",   "floor_per_s",      "floor_p50_ms",    "floor_p99_ms"};
+      "triggers",        "skipped",         "makespan_s",  "throughput_per_s", "overhead_percent",
+      "response_p50_ms", "response_p99_ms", "slip_p99_ms", "service_p50_ms",   "service_p99_ms",
+      "floor_per_s",     "floor_p50_ms",    "floor_p99_ms"};
   for (size_t row = 0; row < run_summary.size(); ++row) {
     const int64_t cell_id = static_cast<int64_t>(run_summary.Number(row, "cell_id").value_or(0));
     Gathered& gathered = cells[cell_id];
@@ -87,6 +97,7 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     CellResult& cell = gathered.cell;
     if (cell.label.empty()) cell.label = "(the only cell)";
     cell.triggers = SpreadOf(gathered.values["triggers"]);
+    cell.skipped = SpreadOf(gathered.values["skipped"]);
     cell.makespan_s = SpreadOf(gathered.values["makespan_s"]);
     cell.throughput_per_s = SpreadOf(gathered.values["throughput_per_s"]);
     cell.overhead_percent = SpreadOf(gathered.values["overhead_percent"]);
@@ -106,7 +117,7 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
 }
 
 TextTable CellTable(const std::vector<CellResult>& cells) {
-  TextTable table({"cell", "accepted", "triggers", "makespan s", "per s", "overhead %", "us/task over list",
+  TextTable table({"cell", "accepted", "triggers", "skipped", "makespan s", "per s", "overhead %", "us/task over list",
                    "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms", "floor p50/p99 ms, per s", "flags"});
   const auto median = [](const std::optional<Spread>& spread) {
     return spread ? FormatNumber(spread->median) : std::string("-");
@@ -123,7 +134,7 @@ TextTable CellTable(const std::vector<CellResult>& cells) {
     const std::string accepted = cell.left_out == 0
                                      ? std::to_string(cell.accepted)
                                      : fmt::format("{} of {}", cell.accepted, cell.accepted + cell.left_out);
-    table.AddRow({cell.label, accepted, count(cell.triggers), FormatSpread(cell.makespan_s),
+    table.AddRow({cell.label, accepted, count(cell.triggers), SkippedText(cell), FormatSpread(cell.makespan_s),
                   count(cell.throughput_per_s), median(cell.overhead_percent), FormatSpread(cell.over_list_us_per_task),
                   FormatSpread(cell.over_planned_us_per_task), response ? median(cell.response_p50_ms) : "-",
                   response ? FormatSpread(cell.response_p99_ms) : "-", median(cell.slip_p99_ms), floor, Flags(cell)});
@@ -148,8 +159,14 @@ std::string CellTableNote(const std::vector<CellResult>& cells) {
         "\nus/task over nominal: beyond the list schedule of the sleeps as asked for: compare other systems by it, as "
         "it counts late ends too.";
   }
-  if (ResponseIsShown(cells) && any(&CellResult::response_p99_ms))
-    note += "\np50 ms, p99 ms: of response times, from the instant at which a trigger was due to its end.";
+  if (ResponseIsShown(cells) && any(&CellResult::response_p99_ms)) {
+    note +=
+        "\np50 ms, p99 ms: of response times, from the instant at which a trigger was due to its end, failed and "
+        "timed-out ones included";
+    note += std::any_of(cells.begin(), cells.end(), AnySkipped)
+                ? "; skipped ones (never started, as their deadline was past) count as no faster than the slowest."
+                : ".";
+  }
   if (any(&CellResult::floor_per_s))
     note += "\nFloor: what triggers of this kind cost that do nothing, on the same agents at the same concurrency.";
   return note;

@@ -34,6 +34,7 @@ struct CellResult {
   uint32_t accepted = 0;
   uint32_t left_out = 0;  // rejected or unfinished
   std::optional<Spread> triggers;
+  std::optional<Spread> skipped;
   std::optional<Spread> makespan_s;
   std::optional<Spread> throughput_per_s;
   std::optional<Spread> overhead_percent;  // over the ideal, task_sum / slots

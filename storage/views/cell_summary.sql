@@ -7,6 +7,7 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c
                 FILTER (WHERE r.verdict = 'rejected'), '{}') AS left_out_why,
        sum(r.triggers) FILTER (WHERE r.verdict = 'accepted') AS triggers_total,
        sum(r.ok) FILTER (WHERE r.verdict = 'accepted') AS ok_total,
+       sum(r.skipped) FILTER (WHERE r.verdict = 'accepted') AS skipped_total,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_s,
        min(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_min_s,
        max(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_max_s,
@@ -52,6 +53,7 @@ COMMENT ON COLUMN assay.cell_summary.left_out IS 'Rejected runs, which the figur
 COMMENT ON COLUMN assay.cell_summary.left_out_why IS 'For each of them the flags that rejected it';
 COMMENT ON COLUMN assay.cell_summary.triggers_total IS 'Triggers of the accepted runs together';
 COMMENT ON COLUMN assay.cell_summary.ok_total IS 'Of those, the ones that were ok';
+COMMENT ON COLUMN assay.cell_summary.skipped_total IS 'Of those, the ones that never started because their deadline was past';
 COMMENT ON COLUMN assay.cell_summary.makespan_s IS 'Median makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_min_s IS 'Shortest makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_max_s IS 'Longest makespan, seconds';
@@ -72,7 +74,7 @@ COMMENT ON COLUMN assay.cell_summary.throughput_per_s IS 'Median of triggers tha
 COMMENT ON COLUMN assay.cell_summary.throughput_min_per_s IS 'Lowest throughput, per second';
 COMMENT ON COLUMN assay.cell_summary.throughput_max_per_s IS 'Highest throughput, per second';
 COMMENT ON COLUMN assay.cell_summary.goodput_per_s IS 'Median of ok triggers per second of makespan';
-COMMENT ON COLUMN assay.cell_summary.response_p50_ms IS 'Median over runs of the median response time, milliseconds';
+COMMENT ON COLUMN assay.cell_summary.response_p50_ms IS 'Median over runs of the median response time, milliseconds; failed and timed-out triggers count, and skipped ones as no faster than the slowest of the others';
 COMMENT ON COLUMN assay.cell_summary.response_p99_ms IS 'Median over runs of the 99th percentile of response times, milliseconds';
 COMMENT ON COLUMN assay.cell_summary.response_p99_min_ms IS 'The lowest of them, milliseconds';
 COMMENT ON COLUMN assay.cell_summary.response_p99_max_ms IS 'The highest of them, milliseconds';

@@ -231,12 +231,12 @@ TEST_F(LostAgentTest, RowsThatComeWhileTheRunIsJudgedAreJudgedToo) {
 }
 
 TEST_F(LostAgentTest, ARunThatCanNeverBeJudgedIsRejectedAndKeepsNobodyWaiting) {
-  // Any permanent error will do: a column that the finisher reads is gone.
-  ASSERT_TRUE(Execute("ALTER TABLE trigger RENAME COLUMN dispatched_ns TO moved_ns").ok());
+  // Any permanent error will do: a column that only the judge reads is gone.
+  ASSERT_TRUE(Execute("ALTER TABLE trigger RENAME COLUMN output TO moved").ok());
   finisher_.Finish(job_);
   ASSERT_EQ(Ended(), "rejected");
   EXPECT_EQ(Value("SELECT state || ' ' || verdict FROM run"), "ended rejected");
-  EXPECT_EQ(Value("SELECT detail LIKE '%dispatched_ns%its rows are kept' FROM flag WHERE code = 'not_judged'"), "t");
+  EXPECT_EQ(Value("SELECT detail LIKE '%output%its rows are kept' FROM flag WHERE code = 'not_judged'"), "t");
 }
 
 }  // namespace

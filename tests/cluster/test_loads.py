@@ -98,6 +98,7 @@ sample: {every: 100ms, cooldown: 0s}
                                   "having max(agent_memory_bytes) - min(agent_memory_bytes) > 16000000"), [], "an agent's memory stays flat")
         self.assertIn("not started within its deadline of 50 ms: ", out)
         self.assertLessEqual(int(self.sql("select count(distinct error) from trigger where outcome = 'skipped'")[0][0]), 2, "one text per cause")
+        self.assertEqual(self.sql("select response_p50_ms > 100 and response_p50_ms > (select max(response_ms) from trigger_time) - 0.001 from run_summary"), [["t"]], "most were skipped")
         self.assertRegex(flags["in_flight_full"][1], r"for room among the 10 in flight: .* raise load.open.in_flight")
 
     def test_what_waits_for_the_target_is_neither_slip_nor_skew(self):

@@ -28,7 +28,7 @@ class ViewsTest : public StoreTest {
   //   2      11       13      21       failed
   //   3      0        0       20       ok
   //   4      0        4       24       timeout
-  //   5      20       -       -        skipped
+  //   5      20       -       -        skipped at 21
   RunRow SmallRun(const SweepRow& sweep, size_t cell, uint32_t block, const std::string& suffix) {
     RunRow run = StartedRun(sweep, cell, block, {a_, b_}, 3);
     const std::string a_stream = "a" + suffix;
@@ -50,6 +50,7 @@ class ViewsTest : public StoreTest {
     AddTrigger(b, 3, 0, 0, 20 * kMs);
     AddTrigger(b, 4, 0, 4 * kMs, 24 * kMs, v1::TIMEOUT);
     AddTrigger(b, 5, 20 * kMs, 0, 0, v1::SKIPPED);
+    b.mutable_triggers(2)->set_dispatched_ns(21 * kMs);
     b.mutable_share_end()->set_fired(3);
     b.mutable_share_end()->set_first_dispatch_ns(3 * kMs);
     b.mutable_share_end()->set_clock_bound_ns(kMs / 2);
@@ -85,10 +86,10 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   EXPECT_NEAR(Number("overhead_us_per_task", "run_summary"), 1e6 * (0.024 - task_sum_s / 4) / 5, 1e-6);
   EXPECT_NEAR(Number("throughput_per_s", "run_summary"), 5 / 0.024, 1e-9);
   EXPECT_NEAR(Number("goodput_per_s", "run_summary"), 3 / 0.024, 1e-9);
-  // Responses 10, 11, 14, 20, 24; services 8, 10, 12, 20, 20; slips 0, 1, 2, 2, 4.
-  EXPECT_DOUBLE_EQ(Number("response_p50_ms", "run_summary"), 14);
-  EXPECT_NEAR(Number("response_p90_ms", "run_summary"), 20 + 0.6 * 4, 1e-9);
-  EXPECT_NEAR(Number("response_p99_ms", "run_summary"), 20 + 0.96 * 4, 1e-9);
+  // Responses 10, 11, 14, 20, 24, and 24 of the skipped one; services 8, 10, 12, 20, 20; slips 0, 1, 2, 2, 4.
+  EXPECT_DOUBLE_EQ(Number("response_p50_ms", "run_summary"), (14 + 20) / 2.0);
+  EXPECT_NEAR(Number("response_p90_ms", "run_summary"), 24, 1e-9);
+  EXPECT_NEAR(Number("response_p99_ms", "run_summary"), 24, 1e-9);
   EXPECT_DOUBLE_EQ(Number("response_max_ms", "run_summary"), 24);
   EXPECT_DOUBLE_EQ(Number("service_p50_ms", "run_summary"), 12);
   EXPECT_DOUBLE_EQ(Number("service_max_ms", "run_summary"), 20);
@@ -114,6 +115,47 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   EXPECT_EQ(Value("SELECT concat_ws('|', agent, started_at, finished_at, response_ms, service_ms, slip_ms, planned_ms, "
                   "outcome, error) FROM trigger_time WHERE index = 2"),
             "a|2023-11-14 22:13:20.013+00|2023-11-14 22:13:20.021+00|10|8|2|10|failed|exited with 1");
+}
+
+// Due at 0, 100, 200, 300 ms over two agents, one in flight on each; 100 ran at once, 200 waited 40 ms for room and 5
+// for its agent, 300 was skipped after 50 ms, and b's first is due at 100.
+TEST_F(ViewsTest, AnOpenLoopsWaitForInFlightIsNotSlipAndItsSkewCountsFromWhatWasDue) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());
+  const RunRow run = StartedRun(sweep, 0, 0, {a_, b_}, 2);
+  Open("a", a_);
+  Open("b", b_);
+  v1::Batch a = NextBatch("a", run.run_id);
+  AddTrigger(a, 0, 0, 1 * kMs, 240 * kMs);
+  AddTrigger(a, 2, 200 * kMs, 245 * kMs, 250 * kMs);
+  a.mutable_triggers(1)->set_waited_ns(40 * kMs);
+  a.mutable_share_end()->set_fired(2);
+  a.mutable_share_end()->set_first_dispatch_ns(1 * kMs);
+  v1::Batch b = NextBatch("b", run.run_id);
+  AddTrigger(b, 1, 100 * kMs, 101 * kMs, 400 * kMs);
+  AddTrigger(b, 3, 300 * kMs, 0, 0, v1::SKIPPED);
+  b.mutable_triggers(1)->set_dispatched_ns(350 * kMs + 1);
+  b.mutable_triggers(1)->set_waited_ns(50 * kMs + 1);
+  b.mutable_share_end()->set_fired(2);
+  b.mutable_share_end()->set_first_dispatch_ns(103 * kMs);
+  b.mutable_share_end()->set_first_intended_ns(100 * kMs);
+  WriteOk({a, b});
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->waited, 2u);
+  EXPECT_EQ(facts->waited_max_ns, 50 * kMs + 1);
+  EXPECT_EQ(facts->slip_p99_ns, 4'920'000) << "1, 1 and 5 ms";
+  EXPECT_EQ(facts->shares[1].first_intended_ns, 100 * kMs);
+  ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}),
+            absl::OkStatus());
+  EXPECT_EQ(Value("SELECT concat_ws('|', start_skew_ms, slip_max_ms, response_max_ms) FROM run_summary"), "2|5|300");
+  // Of 240, 300, 50, and the skipped one as 300.
+  EXPECT_DOUBLE_EQ(Number("response_p50_ms", "run_summary"), 270);
+  EXPECT_EQ(Value("SELECT skipped_total FROM cell_summary"), "1");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', index, slip_ms, waited_ms), ' ' ORDER BY index) FROM trigger_time "
+                  "WHERE outcome = 'ok'"),
+            "0/1 1/1 2/5/40");
+  EXPECT_EQ(Value("SELECT first_intended_ms FROM agent_clock WHERE agent = 'b'"), "100");
 }
 
 TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {

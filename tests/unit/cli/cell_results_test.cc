@@ -33,6 +33,30 @@ rate=200         2        20.0    10.0  900 [890..910]
   EXPECT_THAT(CellTableNote({open}), AllOf(HasSubstr("of response times"), Not(HasSubstr("verhead"))));
 }
 
+TEST(CellResultsTest, SkippedTriggersHaveAColumnWhereThereAreAny) {
+  CellResult half_dead;
+  half_dead.label = "rate=600";
+  half_dead.accepted = 2;
+  half_dead.triggers = Spread{3601, 3601, 3601};
+  half_dead.skipped = Spread{1000, 242, 1758};
+  half_dead.response_p99_ms = Spread{900, 890, 910};
+  CellResult well;
+  well.label = "rate=10";
+  well.accepted = 2;
+  well.triggers = Spread{60, 60, 60};
+  well.skipped = Spread{0, 0, 0};
+  well.response_p99_ms = Spread{2, 2, 2};
+  EXPECT_EQ("\n" + CellTable({half_dead, well}).Plain(), R"(
+cell      accepted  triggers             skipped          p99 ms  flags
+--------  --------  --------  ------------------  --------------  -----
+rate=600         2     3,601  1,000 [242..1,758]  900 [890..910]
+rate=10          2        60                   -            2.00
+)");
+  EXPECT_THAT(CellTableNote({half_dead, well}), HasSubstr("skipped ones (never started"));
+  EXPECT_THAT(CellTableNote({well}), AllOf(HasSubstr("timed-out ones included."), Not(HasSubstr("skipped"))));
+  EXPECT_THAT(CellTable({well}).Plain(), Not(HasSubstr("skipped")));
+}
+
 TEST(ViewRowsTest, ReadsPostgresText) {
   v1::ViewRows proto;
   for (const char* column : {"n", "list", "object"}) proto.add_columns(column);
