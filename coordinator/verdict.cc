@@ -24,6 +24,8 @@ constexpr double kFewMissedTicks = 0.01;
 constexpr double kNearFloorService = 2;
 constexpr double kNearFloorRate = 0.8;
 constexpr uint64_t kEnoughToSetBesideFloor = 20;
+// Of the rate that an open loop asks for: the end of the last trigger is later than the last one is due.
+constexpr double kKeptUp = 0.9;
 
 class Judgement {
  public:
@@ -152,13 +154,21 @@ void JudgeStart(const RunFacts& f, const v1::Limits& limits, Judgement& judgemen
   }
 }
 
-void JudgeSlip(const RunFacts& f, const v1::Limits& limits, Judgement& judgement) {
+// Of an open loop that fell behind: what was asked for, and what came of it.
+std::string FellBehind(const RunFacts& f, const v1::CellSpec& cell) {
+  if (!cell.load().has_open() || f.makespan_ns <= 0) return "";
+  const double ran = static_cast<double>(f.ok + f.failed + f.timeout) * 1e9 / static_cast<double>(f.makespan_ns);
+  if (ran >= kKeptUp * f.offered_per_s) return "";
+  return fmt::format("; {}/s were due, {}/s ran", FormatCount(f.offered_per_s), FormatCount(ran));
+}
+
+void JudgeSlip(const RunFacts& f, const v1::CellSpec& cell, const v1::Limits& limits, Judgement& judgement) {
   const bool own_limit = limits.slip_p99_ns() >= 0;
   const int64_t limit = own_limit ? limits.slip_p99_ns() : kDefaultSlipP99Ns;
   if (f.slip_p99_ns > limit) {
     judgement.Add("slip", own_limit ? "reject" : "warning",
-                  fmt::format("1 % of the triggers started more than {} late (limit {}): the agents were saturated",
-                              FormatDuration(f.slip_p99_ns), FormatDuration(limit)));
+                  fmt::format("1 % of the triggers started more than {} late (limit {}): the agents were saturated{}",
+                              FormatDuration(f.slip_p99_ns), FormatDuration(limit), FellBehind(f, cell)));
   }
 }
 
@@ -175,9 +185,9 @@ void JudgeInFlight(const RunFacts& f, const v1::CellSpec& cell, Judgement& judge
   judgement.Add(
       "in_flight_full", f.waited_max_ns > kDefaultSlipP99Ns ? "warning" : "info",
       fmt::format("{} of {} triggers waited up to {} for room among the {} in flight: what they are fired at "
-                  "did not keep up; raise {} if it should be given more at once",
+                  "did not keep up{}; raise {} if it should be given more at once",
                   f.waited, f.ok + f.failed + f.timeout + f.cancelled + f.skipped, FormatDuration(f.waited_max_ns),
-                  room, capped ? "trigger.container.in_flight" : "load.open.in_flight"));
+                  room, FellBehind(f, cell), capped ? "trigger.container.in_flight" : "load.open.in_flight"));
 }
 
 void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble& trouble, Judgement& judgement) {
@@ -293,7 +303,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeOutcomes(facts, sweep.limits(), trouble, judgement);
   JudgeShares(facts, cell, sweep, trouble, judgement);
   JudgeStart(facts, sweep.limits(), judgement);
-  JudgeSlip(facts, sweep.limits(), judgement);
+  JudgeSlip(facts, cell, sweep.limits(), judgement);
   JudgeInFlight(facts, cell, judgement);
   JudgeSampling(facts, cell, trouble, judgement);
   JudgePlausibility(facts, judgement);

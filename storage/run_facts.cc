@@ -75,6 +75,9 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
       "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0))::double "
       "precision) FILTER (WHERE outcome <= 'timeout'))::bigint AS slip_p99_ns, "
+      "coalesce(count(*) FILTER (WHERE intended_ns < (SELECT max(intended_ns) FROM assay.trigger WHERE sweep_id = $1 "
+      "AND run_id = $2)) * 1e9::double precision / nullif(max(intended_ns) - min(intended_ns), 0), 0) AS "
+      "offered_per_s, "
       "count(waited_ns) AS waited, coalesce(max(waited_ns), 0) AS waited_max_ns, "
       "coalesce(sum(planned_ns) FILTER (WHERE outcome = 'ok'), 0)::bigint AS planned_sum_ns, coalesce(max(planned_ns) "
       "FILTER (WHERE outcome = 'ok'), 0) AS planned_max_ns, "
@@ -99,6 +102,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.makespan_ns = row["makespan_ns"].as<int64_t>(0);
   facts.last_finished_ns = row["last_finished_ns"].as<int64_t>(0);
   facts.slip_p99_ns = row["slip_p99_ns"].as<int64_t>(0);
+  facts.offered_per_s = row["offered_per_s"].as<double>();
   facts.waited = row["waited"].as<uint64_t>();
   facts.waited_max_ns = row["waited_max_ns"].as<int64_t>();
   facts.planned_sum_ns = row["planned_sum_ns"].as<int64_t>();

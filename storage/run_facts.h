@@ -55,6 +55,7 @@ struct RunFacts {
   int64_t slip_p99_ns = 0;  // how late the agents were; the wait for in_flight is not theirs
   uint64_t waited = 0;      // triggers that waited for in_flight, skipped ones too
   int64_t waited_max_ns = 0;
+  double offered_per_s = 0;    // rate at which triggers were due; 0 where all were due at one instant
   int64_t planned_sum_ns = 0;  // of rows with a nominal length and outcome ok
   int64_t planned_max_ns = 0;
   uint64_t planned_rows = 0;

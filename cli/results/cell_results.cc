@@ -65,9 +65,9 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
   };
   std::map<int64_t, Gathered> cells;
   const std::vector<std::string> measures = {
-      "triggers",        "skipped",         "makespan_s",  "throughput_per_s", "overhead_percent",
-      "response_p50_ms", "response_p99_ms", "slip_p99_ms", "service_p50_ms",   "service_p99_ms",
-      "floor_per_s",     "floor_p50_ms",    "floor_p99_ms"};
+      "triggers",        "skipped",         "makespan_s",   "throughput_per_s", "overhead_percent",
+      "response_p50_ms", "response_p99_ms", "slip_p99_ms",  "service_p50_ms",   "service_p99_ms",
+      "floor_per_s",     "floor_p50_ms",    "floor_p99_ms", "offered_per_s"};
   for (size_t row = 0; row < run_summary.size(); ++row) {
     const int64_t cell_id = static_cast<int64_t>(run_summary.Number(row, "cell_id").value_or(0));
     Gathered& gathered = cells[cell_id];
@@ -99,6 +99,7 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     cell.triggers = SpreadOf(gathered.values["triggers"]);
     cell.skipped = SpreadOf(gathered.values["skipped"]);
     cell.makespan_s = SpreadOf(gathered.values["makespan_s"]);
+    cell.offered_per_s = SpreadOf(gathered.values["offered_per_s"]);
     cell.throughput_per_s = SpreadOf(gathered.values["throughput_per_s"]);
     cell.overhead_percent = SpreadOf(gathered.values["overhead_percent"]);
     cell.over_list_us_per_task = SpreadOf(gathered.over_list_us);
@@ -117,8 +118,9 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
 }
 
 TextTable CellTable(const std::vector<CellResult>& cells) {
-  TextTable table({"cell", "accepted", "triggers", "skipped", "makespan s", "per s", "overhead %", "us/task over list",
-                   "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms", "floor p50/p99 ms, per s", "flags"});
+  TextTable table({"cell", "accepted", "triggers", "skipped", "makespan s", "due per s", "per s", "overhead %",
+                   "us/task over list", "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms",
+                   "floor p50/p99 ms, per s", "flags"});
   const auto median = [](const std::optional<Spread>& spread) {
     return spread ? FormatNumber(spread->median) : std::string("-");
   };
@@ -135,9 +137,10 @@ TextTable CellTable(const std::vector<CellResult>& cells) {
                                      ? std::to_string(cell.accepted)
                                      : fmt::format("{} of {}", cell.accepted, cell.accepted + cell.left_out);
     table.AddRow({cell.label, accepted, count(cell.triggers), SkippedText(cell), FormatSpread(cell.makespan_s),
-                  count(cell.throughput_per_s), median(cell.overhead_percent), FormatSpread(cell.over_list_us_per_task),
-                  FormatSpread(cell.over_planned_us_per_task), response ? median(cell.response_p50_ms) : "-",
-                  response ? FormatSpread(cell.response_p99_ms) : "-", median(cell.slip_p99_ms), floor, Flags(cell)});
+                  count(cell.offered_per_s), count(cell.throughput_per_s), median(cell.overhead_percent),
+                  FormatSpread(cell.over_list_us_per_task), FormatSpread(cell.over_planned_us_per_task),
+                  response ? median(cell.response_p50_ms) : "-", response ? FormatSpread(cell.response_p99_ms) : "-",
+                  median(cell.slip_p99_ms), floor, Flags(cell)});
   }
   table.LeaveOutUnknown();
   return table;
@@ -167,6 +170,7 @@ std::string CellTableNote(const std::vector<CellResult>& cells) {
                 ? "; skipped ones (never started, as their deadline was past) count as no faster than the slowest."
                 : ".";
   }
+  if (any(&CellResult::offered_per_s)) note += "\nDue per s: what the open loop asked for; per s: what ran.";
   if (any(&CellResult::floor_per_s))
     note += "\nFloor: what triggers of this kind cost that do nothing, on the same agents at the same concurrency.";
   return note;

@@ -36,6 +36,7 @@ struct CellResult {
   std::optional<Spread> triggers;
   std::optional<Spread> skipped;
   std::optional<Spread> makespan_s;
+  std::optional<Spread> offered_per_s;  // open loops: at which triggers were due
   std::optional<Spread> throughput_per_s;
   std::optional<Spread> overhead_percent;  // over the ideal, task_sum / slots
   // Over the list schedule, the best that any scheduler could do with the tasks in this order: what is left is the

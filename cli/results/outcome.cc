@@ -27,16 +27,17 @@ std::string CellJson(const CellResult& cell) {
       "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
       "\"skipped\":{},"
       "\"makespan_s\":{},"
-      "\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_over_list_us_per_task\":{},"
+      "\"offered_per_s\":{},\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_over_list_us_per_task\":{},"
       "\"overhead_over_planned_us_per_task\":{},\"response_p50_ms\":{},\"response_p99_ms\":{},\"slip_p99_ms\":{},"
       "\"service_p50_ms\":{},\"service_p99_ms\":{},"
       "\"floor_per_s\":{},\"floor_p50_ms\":{},\"floor_p99_ms\":{}}}",
       cell.cell_id, JsonString(cell.label), JsonString(cell.target), cell.params_json.empty() ? "{}" : cell.params_json,
       cell.accepted, cell.left_out, SpreadJson(cell.triggers), SpreadJson(cell.skipped), SpreadJson(cell.makespan_s),
-      SpreadJson(cell.throughput_per_s), SpreadJson(cell.overhead_percent), SpreadJson(cell.over_list_us_per_task),
-      SpreadJson(cell.over_planned_us_per_task), SpreadJson(cell.response_p50_ms), SpreadJson(cell.response_p99_ms),
-      SpreadJson(cell.slip_p99_ms), SpreadJson(cell.service_p50_ms), SpreadJson(cell.service_p99_ms),
-      SpreadJson(cell.floor_per_s), SpreadJson(cell.floor_p50_ms), SpreadJson(cell.floor_p99_ms));
+      SpreadJson(cell.offered_per_s), SpreadJson(cell.throughput_per_s), SpreadJson(cell.overhead_percent),
+      SpreadJson(cell.over_list_us_per_task), SpreadJson(cell.over_planned_us_per_task),
+      SpreadJson(cell.response_p50_ms), SpreadJson(cell.response_p99_ms), SpreadJson(cell.slip_p99_ms),
+      SpreadJson(cell.service_p50_ms), SpreadJson(cell.service_p99_ms), SpreadJson(cell.floor_per_s),
+      SpreadJson(cell.floor_p50_ms), SpreadJson(cell.floor_p99_ms));
 }
 
 }  // namespace

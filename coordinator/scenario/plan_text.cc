@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "common/counter_random.h"
 #include "common/json_text.h"
 #include "common/units.h"
+#include "coordinator/scenario/load_size.h"
 
 namespace assay {
 namespace {
@@ -94,6 +96,7 @@ bool ActsEverywhere(const Plan& plan) {
 std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents) {
   constexpr size_t kCellsNamed = 5;
   std::vector<std::string> warnings = plan.warnings;
+  for (std::string& warning : LoadWarnings(plan, agents)) warnings.push_back(std::move(warning));
   if (agents > 1 && ActsEverywhere(plan)) {
     warnings.push_back(fmt::format(
         "a hook on containers without 'where' runs on each of {} agents, and where these share a container engine, at "

@@ -579,6 +579,7 @@ CREATE TABLE assay.run_result (
   committed_at timestamptz,
   floor_per_s double precision,
   floor_p50_ms double precision,
-  floor_p99_ms double precision
+  floor_p99_ms double precision,
+  offered_per_s double precision
 );
 COMMENT ON TABLE assay.run_result IS 'Results of ended runs, computed once by refresh_run; read them as run_summary';

@@ -24,6 +24,7 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c
        percentile_cont(0.5) WITHIN GROUP (ORDER BY o.overhead_over_planned_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_us_per_task,
        min(o.overhead_over_planned_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_min_us_per_task,
        max(o.overhead_over_planned_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_max_us_per_task,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.offered_per_s) FILTER (WHERE r.verdict = 'accepted') AS offered_per_s,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.throughput_per_s) FILTER (WHERE r.verdict = 'accepted') AS throughput_per_s,
        min(r.throughput_per_s) FILTER (WHERE r.verdict = 'accepted') AS throughput_min_per_s,
        max(r.throughput_per_s) FILTER (WHERE r.verdict = 'accepted') AS throughput_max_per_s,
@@ -70,6 +71,7 @@ COMMENT ON COLUMN assay.cell_summary.overhead_over_list_max_us_per_task IS 'High
 COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_us_per_task IS 'Median overhead over the list schedule of the nominal sleeps, per task, microseconds; null where no nominal lengths are known';
 COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_min_us_per_task IS 'Lowest overhead over the list schedule of the nominal sleeps, per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_max_us_per_task IS 'Highest overhead over the list schedule of the nominal sleeps, per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.offered_per_s IS 'Open loops: median of the rates at which triggers were due, started or not, per second';
 COMMENT ON COLUMN assay.cell_summary.throughput_per_s IS 'Median of triggers that ran per second of makespan, failures included';
 COMMENT ON COLUMN assay.cell_summary.throughput_min_per_s IS 'Lowest throughput, per second';
 COMMENT ON COLUMN assay.cell_summary.throughput_max_per_s IS 'Highest throughput, per second';

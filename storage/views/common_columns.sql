@@ -32,6 +32,7 @@ DECLARE
     "planned_list_schedule_s": "Makespan of the nominal lengths of the sleeps, replayed in the same way, seconds; null unless every trigger that ran was ok and had one",
     "overhead_percent": "Percent by which the makespan exceeds ideal_s",
     "overhead_us_per_task": "Makespan less ideal_s, per trigger that ran, microseconds",
+    "offered_per_s": "Open loops: rate at which triggers were due, started or not, per second; null in a closed loop, and where all were due at one instant",
     "throughput_per_s": "Triggers that ran (ok, failed or timed out) per second of makespan",
     "goodput_per_s": "Ok triggers per second of makespan",
     "planned_sum_s": "Sum of the nominal lengths, seconds; null where they are not known beforehand",

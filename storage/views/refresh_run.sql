@@ -16,7 +16,8 @@ BEGIN
          t.response[1], t.response[2], t.response[3], t.response[4],
          t.service[1], t.service[2], t.service[3], t.service[4],
          t.slip[1], t.slip[2], t.slip[3], t.slip[4],
-         s.start_skew_ms, s.start_skew_bound_ms, s.committed_at, f.floor_per_s, f.floor_p50_ms, f.floor_p99_ms
+         s.start_skew_ms, s.start_skew_bound_ms, s.committed_at, f.floor_per_s, f.floor_p50_ms, f.floor_p99_ms,
+         CASE WHEN s.slots IS NULL THEN t.offered_per_s END
   FROM (
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
            -- In an open loop nothing waits for a slot to work in: there is no ideal that is made of slots.
@@ -47,6 +48,8 @@ BEGIN
            (max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled')) / 1e9::double precision AS makespan_s,
            sum(finished_ns - started_ns) FILTER (WHERE outcome <= 'timeout') / 1e9::double precision AS task_sum_s,
            sum(planned_ns) / 1e9::double precision AS planned_sum_s,
+           -- What is due at the last instant begins an interval that is not there.
+           count(*) FILTER (WHERE intended_ns < last_due_ns) * 1e9::double precision / nullif(last_due_ns - min(intended_ns), 0) AS offered_per_s,
            min(planned_ns) / 1e9::double precision AS planned_min_s,
            max(planned_ns) / 1e9::double precision AS planned_max_s,
            -- One that was skipped would have come later still than it waited, and must not make a target look faster than without it.
@@ -68,7 +71,8 @@ BEGIN
     service_p99_ms = excluded.service_p99_ms, service_max_ms = excluded.service_max_ms, slip_p50_ms = excluded.slip_p50_ms, slip_p90_ms = excluded.slip_p90_ms,
     slip_p99_ms = excluded.slip_p99_ms, slip_max_ms = excluded.slip_max_ms, start_skew_ms = excluded.start_skew_ms,
     start_skew_bound_ms = excluded.start_skew_bound_ms, committed_at = excluded.committed_at,
-    floor_per_s = excluded.floor_per_s, floor_p50_ms = excluded.floor_p50_ms, floor_p99_ms = excluded.floor_p99_ms;
+    floor_per_s = excluded.floor_per_s, floor_p50_ms = excluded.floor_p50_ms, floor_p99_ms = excluded.floor_p99_ms,
+    offered_per_s = excluded.offered_per_s;
 END
 $$;
 COMMENT ON FUNCTION assay.refresh_run IS

@@ -98,8 +98,9 @@ sample: {every: 100ms, cooldown: 0s}
                                   "having max(agent_memory_bytes) - min(agent_memory_bytes) > 16000000"), [], "an agent's memory stays flat")
         self.assertIn("not started within its deadline of 50 ms: ", out)
         self.assertLessEqual(int(self.sql("select count(distinct error) from trigger where outcome = 'skipped'")[0][0]), 2, "one text per cause")
+        self.assertRegex(flags["in_flight_full"][1], r"for room among the 10 in flight: .*; 50,000/s were due, \d+/s ran; raise load.open.in_flight")
+        self.assertEqual(self.sql("select round(offered_per_s) from run_summary"), [["50000"]])
         self.assertEqual(self.sql("select response_p50_ms > 100 and response_p50_ms > (select max(response_ms) from trigger_time) - 0.001 from run_summary"), [["t"]], "most were skipped")
-        self.assertRegex(flags["in_flight_full"][1], r"for room among the 10 in flight: .* raise load.open.in_flight")
 
     def test_what_waits_for_the_target_is_neither_slip_nor_skew(self):
         code, out, err = self.assay("run", self.write("full.yaml", f"""
@@ -116,6 +117,7 @@ limits: {{slip_p99: 800ms, start_skew: 800ms}}
         self.assertEqual(self.sql("select severity from flags where code = 'in_flight_full'"), [["warning"]])
         self.assertEqual(self.sql("select target, max(started_at - intended_at) > interval '800 ms' from trigger_time group by 1 order by 1"),
                          [["full", "t"], ["slow", "f"]], "a second's stall, and of slow the second agent's first is due a second late")
+        self.assertIn("due per s", out)
 
     def test_an_answer_that_was_not_expected_is_a_failure_with_its_text(self):
         code, out, err = self.assay("run", self.write("refused.yaml", f"""

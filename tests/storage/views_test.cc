@@ -146,12 +146,14 @@ TEST_F(ViewsTest, AnOpenLoopsWaitForInFlightIsNotSlipAndItsSkewCountsFromWhatWas
   EXPECT_EQ(facts->waited_max_ns, 50 * kMs + 1);
   EXPECT_EQ(facts->slip_p99_ns, 4'920'000) << "1, 1 and 5 ms";
   EXPECT_EQ(facts->shares[1].first_intended_ns, 100 * kMs);
+  EXPECT_NEAR(facts->offered_per_s, 10, 1e-9);
   ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 1, .error = ""}),
             absl::OkStatus());
-  EXPECT_EQ(Value("SELECT concat_ws('|', start_skew_ms, slip_max_ms, response_max_ms) FROM run_summary"), "2|5|300");
+  EXPECT_EQ(Value("SELECT concat_ws('|', start_skew_ms, slip_max_ms, offered_per_s, response_max_ms) FROM run_summary"),
+            "2|5|10|300");
   // Of 240, 300, 50, and the skipped one as 300.
   EXPECT_DOUBLE_EQ(Number("response_p50_ms", "run_summary"), 270);
-  EXPECT_EQ(Value("SELECT skipped_total FROM cell_summary"), "1");
+  EXPECT_EQ(Value("SELECT concat_ws('|', skipped_total, offered_per_s) FROM cell_summary"), "1|10");
   EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', index, slip_ms, waited_ms), ' ' ORDER BY index) FROM trigger_time "
                   "WHERE outcome = 'ok'"),
             "0/1 1/1 2/5/40");

@@ -237,6 +237,24 @@ TEST(Verdict, TheWaitForInFlightIsTheTargetsDoingAndNeverRejects) {
   EXPECT_NE(f.Judged().flags[0].detail.find("raise trigger.container.in_flight if"), std::string::npos);
 }
 
+TEST(Verdict, AnOpenLoopThatFallsBehindNamesBothRates) {
+  Fixture f;
+  f.facts.slip_p99_ns = 6 * kMs;
+  f.facts.waited = 1;
+  f.facts.waited_max_ns = kMs;
+  f.facts.offered_per_s = 1e6;
+  const auto names_both = [&f](size_t flag) {
+    return f.Judged().flags[flag].detail.find("; 1,000,000/s were due, 2,222/s ran") != std::string::npos;
+  };
+  EXPECT_FALSE(names_both(0)) << "a closed loop's instants follow its target";
+  f.cell.mutable_load()->mutable_open();
+  EXPECT_EQ(f.Flags(), (Codes{"in_flight_full:info", "slip:warning"}));
+  EXPECT_TRUE(names_both(0)) << f.Judged().flags[0].detail;
+  EXPECT_TRUE(names_both(1)) << f.Judged().flags[1].detail;
+  f.facts.offered_per_s = 2300;
+  EXPECT_EQ(f.Judged().flags[0].detail.find("were due"), std::string::npos) << "as much as its end allows";
+}
+
 TEST(Verdict, ASkewThatTheClocksCannotProveIsAWarning) {
   Fixture f;
   f.facts.shares[0].clock_bound_ns = 30 * kMs;

@@ -23,14 +23,17 @@ TEST(CellResultsTest, AnOpenLoopIsShownByItsResponseTimes) {
   open.label = "rate=200";
   open.accepted = 2;
   open.makespan_s = Spread{20, 20, 20};
+  open.offered_per_s = Spread{200, 200, 200};
+  open.throughput_per_s = Spread{103, 103, 103};
   open.response_p50_ms = Spread{10, 10, 10};
   open.response_p99_ms = Spread{900, 890, 910};
   EXPECT_EQ("\n" + CellTable({open}).Plain(), R"(
-cell      accepted  makespan s  p50 ms          p99 ms  flags
---------  --------  ----------  ------  --------------  -----
-rate=200         2        20.0    10.0  900 [890..910]
+cell      accepted  makespan s  due per s  per s  p50 ms          p99 ms  flags
+--------  --------  ----------  ---------  -----  ------  --------------  -----
+rate=200         2        20.0        200    103    10.0  900 [890..910]
 )");
-  EXPECT_THAT(CellTableNote({open}), AllOf(HasSubstr("of response times"), Not(HasSubstr("verhead"))));
+  EXPECT_THAT(CellTableNote({open}),
+              AllOf(HasSubstr("of response times"), HasSubstr("Due per s: "), Not(HasSubstr("verhead"))));
 }
 
 TEST(CellResultsTest, SkippedTriggersHaveAColumnWhereThereAreAny) {

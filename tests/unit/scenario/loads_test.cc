@@ -3,12 +3,44 @@
 
 #include <string>
 
+#include "coordinator/scenario/load_size.h"
 #include "tests/unit/scenario/scenario_text.h"
 
 namespace assay {
 namespace {
 
 using testing::ElementsAre;
+
+Plan Loaded(const std::string& load, const std::string& top = "") {
+  return MustLoad("name: t\n" + top + "load: {" + load + "}\ntrigger: {sleep: {for: 1ms}}\n");
+}
+
+TEST(LoadSize, CountsWhatALoadAsksFor) {
+  const auto asked = [](const std::string& load) { return TriggersAsked(Loaded(load).cells.at(0).spec.load()); };
+  EXPECT_EQ(asked("open: {rate: 1000000/s}, duration: 1h"), 3.6e9);
+  EXPECT_EQ(asked("open: {rate: 1000000/s}, triggers: 7, duration: 1h"), 7);
+  EXPECT_EQ(asked("open: {rate: 5/s}, triggers: 7"), 7);
+  EXPECT_EQ(asked("open: {ramp: {from: 0/s, to: 100/s, over: 10s}}"), 500);
+  EXPECT_EQ(asked("open: {ramp: {from: 0/s, to: 100/s, over: 10s}}, duration: 5s"), 125);
+  EXPECT_EQ(asked("open: {steps: [{rate: 10/s, for: 2s}, {rate: 0/s, for: 1s}, {rate: 4/s, for: 2s}]}"), 28);
+  EXPECT_EQ(asked("open: {burst: 50}"), 50);
+  EXPECT_EQ(asked("open: {every: 500ms, size: 50}, duration: 3s"), 350) << "the wave at the end too";
+  EXPECT_EQ(asked("closed: {concurrency: 2}, triggers: 9"), 9);
+  EXPECT_EQ(asked("closed: {concurrency: 2}, duration: 9s"), 0) << "its target says";
+}
+
+TEST(LoadSize, WarnsOfRatesThatNoAgentFiresAndOfRowsThatNobodyReads) {
+  const std::string flood = "open: {rate: 1000000/s}, duration: 1s";
+  EXPECT_THAT(LoadWarnings(Loaded(flood), 1),
+              ElementsAre(testing::HasSubstr("asks each agent for 1,000,000 triggers per s, and none can start more")));
+  EXPECT_THAT(LoadWarnings(Loaded(flood), 5), ElementsAre()) << "200,000 each";
+  EXPECT_THAT(LoadWarnings(Loaded("open: {every: 1ms, size: 1000}, duration: 1s"), 4), testing::SizeIs(1));
+  EXPECT_THAT(LoadWarnings(Loaded("open: {burst: 1000000}"), 1), ElementsAre()) << "a burst is no rate";
+  EXPECT_THAT(LoadWarnings(Loaded("open: {rate: 1000/s}, duration: 1000000s"), 1), ElementsAre());
+  EXPECT_THAT(
+      LoadWarnings(Loaded("open: {rate: 1000/s}, duration: 1000000s", "blocks: 4\n"), 1),
+      ElementsAre(testing::HasSubstr("asks for 4,000,000,000 triggers, each a row of 100 bytes or more: 372.53 GiB")));
+}
 
 TEST(Scenario, OpenLoops) {
   const auto load = [](const std::string& open, const std::string& bounds) {
