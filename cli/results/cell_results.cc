@@ -77,6 +77,7 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     cell.params = run_summary.Object(row, "params");
     cell.params_json = run_summary.Text(row, "params");
     cell.label = run_summary.Text(row, "cell");
+    cell.open_loop = run_summary.Text(row, "loop") == "open";
     for (const std::string& flag : run_summary.List(row, "flags")) ++cell.flags[flag];
     if (run_summary.Text(row, "verdict") != "accepted") {
       ++cell.left_out;

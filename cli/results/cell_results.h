@@ -33,6 +33,7 @@ struct CellResult {
   std::string params_json;  // typed, as stored
   uint32_t accepted = 0;
   uint32_t left_out = 0;  // rejected or unfinished
+  bool open_loop = false;
   std::optional<Spread> triggers;
   std::optional<Spread> skipped;
   std::optional<Spread> makespan_s;

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/table.h"
 
@@ -19,18 +22,21 @@ struct Rivalry {
   bool by_response = false;    // there is an open loop: its throughput is the scenario's and no finding
   std::vector<double> faster;  // ratios where all runs of one lie beyond all of the other
   std::vector<double> slower;
-  size_t unclear = 0;
+  size_t overlapping = 0;
+  size_t single = 0;
   size_t without_runs = 0;
 };
 
-std::string RivalrySentence(const Rivalry& rivalry) {
+// What stands behind the target's name.
+std::string Finding(const Rivalry& rivalry) {
   if (rivalry.loops_differ) {
     return fmt::format(
-        "{} beside {}: not compared, for one is an open loop and the other a closed one, which waits a stall of its "
+        " beside {}: not compared, for one is an open loop and the other a closed one, which waits a stall of its "
         "target out, so that its response times do not show it.",
-        rivalry.target, rivalry.baseline);
+        rivalry.baseline);
   }
-  const size_t cells = rivalry.faster.size() + rivalry.slower.size() + rivalry.unclear + rivalry.without_runs;
+  const size_t cells =
+      rivalry.faster.size() + rivalry.slower.size() + rivalry.overlapping + rivalry.single + rivalry.without_runs;
   std::vector<std::string> parts;
   const auto tell = [&](const char* what, size_t count, const std::string& why) {
     if (count == 0) return;
@@ -46,11 +52,28 @@ std::string RivalrySentence(const Rivalry& rivalry) {
   };
   tell("faster", rivalry.faster.size(), ratio(rivalry.faster));
   tell("slower", rivalry.slower.size(), ratio(rivalry.slower));
-  tell("cannot tell", rivalry.unclear, " (their runs overlap, or are single ones)");
+  tell("cannot tell", rivalry.overlapping, " (their runs overlap; more blocks may tell them apart)");
+  tell("cannot tell", rivalry.single, " (single runs; raise blocks)");
   tell("nothing to compare", rivalry.without_runs, " (no accepted run on one side)");
-  return fmt::format("{} beside {}, {}: {}.", rivalry.target, rivalry.baseline,
+  return fmt::format(" beside {}, {}: {}.", rivalry.baseline,
                      rivalry.by_response ? "by the p99 of response times" : "in triggers per s",
                      fmt::join(parts, ", "));
+}
+
+// One for all targets of which the same is found: six that nothing is known of need no six sentences.
+std::vector<std::string> SentencesOf(const std::vector<Rivalry>& rivalries) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> targets_by_finding;
+  for (const Rivalry& rivalry : rivalries) {
+    std::string finding = Finding(rivalry);
+    const auto known = std::find_if(targets_by_finding.begin(), targets_by_finding.end(),
+                                    [&](const auto& entry) { return entry.first == finding; });
+    auto& entry = known == targets_by_finding.end() ? targets_by_finding.emplace_back(std::move(finding), 0) : *known;
+    entry.second.push_back(rivalry.target);
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [finding, targets] : targets_by_finding)
+    sentences.push_back(fmt::format("{}{}", fmt::join(targets, ", "), finding));
+  return sentences;
 }
 
 }  // namespace
@@ -80,17 +103,17 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
                           comparison.Number(row, "baseline_accepted").value_or(0) >= 2;
     if (!ratio) {
       ++rivalry.without_runs;
-    } else if (repeated && low > 1) {
+    } else if (!repeated) {
+      ++rivalry.single;
+    } else if (low > 1) {
       (by_response ? rivalry.slower : rivalry.faster).push_back(*ratio);
-    } else if (repeated && high < 1) {
+    } else if (high < 1) {
       (by_response ? rivalry.faster : rivalry.slower).push_back(*ratio);
     } else {
-      ++rivalry.unclear;
+      ++rivalry.overlapping;
     }
   }
-  std::vector<std::string> sentences;
-  sentences.reserve(rivalries.size());
-  for (const Rivalry& rivalry : rivalries) sentences.push_back(RivalrySentence(rivalry));
+  std::vector<std::string> sentences = SentencesOf(rivalries);
   std::vector<std::string> targets;
   for (const CellResult& cell : cells) {
     if (std::find(targets.begin(), targets.end(), cell.target) == targets.end()) targets.push_back(cell.target);

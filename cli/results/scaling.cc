@@ -6,6 +6,9 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/table.h"
 
@@ -18,7 +21,7 @@ constexpr double kFlat = 1.25;
 // By ranges, not by medians alone: what the repetitions do not tell apart is no finding.
 std::string Trend(const CellResult& small_cell, const Spread& small, const CellResult& large_cell,
                   const Spread& large) {
-  if (small_cell.accepted < 2 || large_cell.accepted < 2) return "cannot tell from single runs";
+  if (small_cell.accepted < 2 || large_cell.accepted < 2) return "cannot tell from single runs; raise blocks";
   const auto [least, most] = std::minmax({small.min, small.max, large.min, large.max});
   if (least > 0 && most <= least * kFlat) return "flat";
   if (small.min <= large.max && large.min <= small.max) return "cannot tell, the ranges overlap";
@@ -92,26 +95,56 @@ std::string ScalingSentence(const Family& family) {
                      Trend(*small, overhead(*small), *large, overhead(*large)));
 }
 
-std::string ExtremesSentence(const std::vector<CellResult>& cells) {
-  const CellResult* fastest = nullptr;
-  const CellResult* slowest = nullptr;
+struct Extremes {
+  const CellResult* least = nullptr;
+  const CellResult* most = nullptr;
+};
+
+// Of the cells with a value, of one loop.
+Extremes ExtremesOf(const std::vector<CellResult>& cells, bool open_loop, std::optional<Spread> CellResult::*measure) {
+  Extremes extremes;
   for (const CellResult& cell : cells) {
-    if (!cell.throughput_per_s) continue;
-    if (fastest == nullptr || cell.throughput_per_s->median > fastest->throughput_per_s->median) fastest = &cell;
-    if (slowest == nullptr || cell.throughput_per_s->median < slowest->throughput_per_s->median) slowest = &cell;
+    if (cell.open_loop != open_loop || !(cell.*measure)) continue;
+    const double median = (cell.*measure)->median;
+    if (extremes.least == nullptr || median < (extremes.least->*measure)->median) extremes.least = &cell;
+    if (extremes.most == nullptr || median > (extremes.most->*measure)->median) extremes.most = &cell;
   }
-  if (fastest == nullptr) return "No run was accepted, so there is nothing to compare.";
+  return extremes;
+}
+
+std::string ClosedSentence(const std::vector<CellResult>& cells) {
+  const auto [slowest, fastest] = ExtremesOf(cells, false, &CellResult::throughput_per_s);
+  if (fastest == nullptr) return "";
   const std::string first =
       fmt::format("Fastest: {} with {} triggers per s", fastest->label, FormatRate(fastest->throughput_per_s->median));
   if (fastest == slowest) return first + "; there is no other cell to compare it with.";
   return fmt::format("{}; slowest: {} with {}.", first, slowest->label, FormatRate(slowest->throughput_per_s->median));
 }
 
+// How many triggers an open loop fires per second is what the scenario asks for; how long they take is the target's.
+std::string OpenSentence(const std::vector<CellResult>& cells) {
+  const auto [shortest, longest] = ExtremesOf(cells, true, &CellResult::response_p99_ms);
+  if (shortest == nullptr) return "";
+  const std::string first = fmt::format("By the p99 of response times, shortest: {} with {} ms", shortest->label,
+                                        FormatNumber(shortest->response_p99_ms->median));
+  if (shortest == longest) return first + "; there is no other open loop to compare it with.";
+  return fmt::format("{}; longest: {} with {} ms.", first, longest->label,
+                     FormatNumber(longest->response_p99_ms->median));
+}
+
+std::vector<std::string> ExtremesSentences(const std::vector<CellResult>& cells) {
+  std::vector<std::string> sentences;
+  for (std::string sentence : {ClosedSentence(cells), OpenSentence(cells)})
+    if (!sentence.empty()) sentences.push_back(std::move(sentence));
+  if (sentences.empty()) sentences.emplace_back("No run was accepted, so there is nothing to compare.");
+  return sentences;
+}
+
 }  // namespace
 
 std::vector<std::string> ScalingSentences(const std::vector<CellResult>& cells) {
   const std::vector<Family> families = Families(cells);
-  if (families.empty()) return {ExtremesSentence(cells)};
+  if (families.empty()) return ExtremesSentences(cells);
   std::vector<std::string> sentences;
   for (const Family& family : families) {
     if (sentences.size() < kFamiliesTold) sentences.push_back(ScalingSentence(family));
@@ -120,6 +153,8 @@ std::vector<std::string> ScalingSentences(const std::vector<CellResult>& cells) 
     sentences.push_back(fmt::format("{} more kinds of cells are in the table alone; the view scaling has their curves.",
                                     families.size() - kFamiliesTold));
   }
+  if (std::string of_open_loops = OpenSentence(cells); !of_open_loops.empty())
+    sentences.push_back(std::move(of_open_loops));
   return sentences;
 }
 

@@ -67,6 +67,7 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
                   "FROM run_summary"),
             "running|null|null|2023-11-14 22:13:20+00")
       << "a running run has no results yet";
+  EXPECT_EQ(Value("SELECT loop FROM run_summary"), "closed");
   ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted",
                                        .flags = {{"failures", "warning", "1 of 6"}, {"cold", "info", "first"}},
                                        .list_schedule_s = 0.0225,

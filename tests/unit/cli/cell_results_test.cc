@@ -60,6 +60,15 @@ rate=10          2        60                   -            2.00
   EXPECT_THAT(CellTable({well}).Plain(), Not(HasSubstr("skipped")));
 }
 
+TEST(CellResultsTest, TheLoopIsReadFromTheView) {
+  const ViewRows rows(
+      Rows({"cell_id", "cell", "verdict", "loop"}, {{"1", "a", "accepted", "open"}, {"2", "b", "accepted", "closed"}}));
+  const std::vector<CellResult> cells = CellResults(rows);
+  ASSERT_THAT(cells, SizeIs(2));
+  EXPECT_TRUE(cells[0].open_loop);
+  EXPECT_FALSE(cells[1].open_loop);
+}
+
 TEST(ViewRowsTest, ReadsPostgresText) {
   v1::ViewRows proto;
   for (const char* column : {"n", "list", "object"}) proto.add_columns(column);

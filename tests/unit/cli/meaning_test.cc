@@ -70,7 +70,7 @@ TEST(MeaningTest, TheBusiestCgroupIsTold) {
 TEST(MeaningTest, RisingOnlyBeyondTheSpreadOfTheRuns) {
   Outcome outcome = Finished();
   outcome.cells[1].over_list_us_per_task = Spread{9, 8, 10};
-  EXPECT_THAT(Meaning(outcome)[0], EndsWith("at 16,000: cannot tell from single runs."));
+  EXPECT_THAT(Meaning(outcome)[0], EndsWith("at 16,000: cannot tell from single runs; raise blocks."));
   outcome.cells[1].accepted = 2;
   EXPECT_THAT(Meaning(outcome)[0], EndsWith("9.00 [8.00..10.0] us at 16,000: rising, x 2.0."));
   outcome.cells[0].over_list_us_per_task = Spread{3, 2, 8.5};
@@ -134,8 +134,9 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
   outcome.comparison = ViewRows(rows);
   EXPECT_EQ(
       Meaning(outcome)[0],
-      "airflow beside dask, in triggers per s: slower in 2 of 5 cells (x 0.250..0.500), cannot tell in 2 of 5 cells "
-      "(their runs overlap, or are single ones), nothing to compare in 1 of 5 cells (no accepted run on one side).");
+      "airflow beside dask, in triggers per s: slower in 2 of 5 cells (x 0.250..0.500), cannot tell in 1 of 5 cells "
+      "(their runs overlap; more blocks may tell them apart), cannot tell in 1 of 5 cells (single runs; raise blocks), "
+      "nothing to compare in 1 of 5 cells (no accepted run on one side).");
   EXPECT_EQ(Meaning(outcome)[1], "gust beside dask, in triggers per s: faster (x 1.50).");
 
   // The scenario sets an open loop's throughput; and of response times less is better.
@@ -149,6 +150,14 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
   add({"target", "open", "closed", "2", "2", "1", "1", "1", "response_p99", "40", "35", "45", "open", "closed"});
   outcome.comparison = ViewRows(rows);
   EXPECT_THAT(Meaning(outcome)[0], StartsWith("open beside closed: not compared, for one is an open loop"));
+
+  rows.clear_rows();
+  for (const char* target : {"ramp", "steps", "burst"})
+    add({"target", target, "const", "1", "1", "1", "1", "1", "response_p99", "40", "35", "45", "open", "open"});
+  outcome.comparison = ViewRows(rows);
+  EXPECT_EQ(Meaning(outcome)[0],
+            "ramp, steps, burst beside const, by the p99 of response times: cannot tell (single runs; raise blocks).");
+  EXPECT_THAT(Meaning(outcome)[1], StartsWith("Overhead"));
 }
 
 TEST(MeaningTest, OneSizeAndNoSleeps) {
@@ -160,6 +169,19 @@ TEST(MeaningTest, OneSizeAndNoSleeps) {
   outcome.cells[1].throughput_per_s = Spread{400, 400, 400};
   EXPECT_EQ(Meaning(outcome)[0],
             "Fastest: sleep=1ms tasks=1000 with 950 triggers per s; slowest: sleep=1ms tasks=16000 with 400.");
+  outcome.cells[1].open_loop = true;
+  outcome.cells[1].response_p99_ms = Spread{12, 11, 13};
+  EXPECT_THAT(Meaning(outcome)[0], StartsWith("Fastest: sleep=1ms tasks=1000 with 950 triggers per s; there is no"));
+  EXPECT_EQ(
+      Meaning(outcome)[1],
+      "By the p99 of response times, shortest: sleep=1ms tasks=16000 with 12.0 ms; there is no other open loop to "
+      "compare it with.");
+  outcome.cells[0].open_loop = true;
+  outcome.cells[0].response_p99_ms = Spread{5, 5, 5};
+  EXPECT_EQ(Meaning(outcome)[0],
+            "By the p99 of response times, shortest: sleep=1ms tasks=1000 with 5.00 ms; longest: sleep=1ms tasks=16000 "
+            "with 12.0 ms.")
+      << "the rate is what the scenario asks for";
   outcome.cells.clear();
   outcome.results.clear();
   EXPECT_THAT(Meaning(outcome), ElementsAre("No run was accepted, so there is nothing to compare.",
