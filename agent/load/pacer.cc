@@ -32,7 +32,7 @@ void Pacer::TakeArrival(uint64_t steps) {
     arrival_ns_ = arrivals_->Next();
     if (!arrival_ns_) return;
   }
-  if (duration_ns_ > 0 && *arrival_ns_ > duration_ns_) arrival_ns_.reset();
+  if (duration_ns_ > 0 && *arrival_ns_ >= duration_ns_) arrival_ns_.reset();
 }
 
 int64_t Pacer::SkippedFromNs(int64_t arrived_ns) const {
@@ -85,7 +85,7 @@ void Pacer::Ended(int64_t ended_ns) { freed_ns_.push(ended_ns); }
 bool Pacer::Exhausted(int64_t now_ns) const {
   if (stopped_ || (count_ > 0 && taken_ == count_)) return true;
   if (arrivals_) return !arrival_ns_;
-  return slots_ == 0 || (duration_ns_ > 0 && now_ns > duration_ns_);
+  return slots_ == 0 || (duration_ns_ > 0 && now_ns >= duration_ns_);
 }
 
 }  // namespace assay

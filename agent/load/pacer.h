@@ -53,7 +53,7 @@ class Pacer {
   const uint64_t first_index_;
   const uint64_t count_;  // 0: bounded by the duration only
   const uint64_t stride_;
-  const int64_t duration_ns_;  // closed loop: nothing is due later; open loop: nothing arrives later; 0: no such bound
+  const int64_t duration_ns_;  // nothing is due at its end or later, so that 300/s for 3 s are 900; 0: no such bound
   const int64_t deadline_ns_;  // 0: none
   const uint32_t slots_;
   uint64_t taken_ = 0;

@@ -176,7 +176,7 @@ const Shape kLoadShape{
     .fields = {{"closed", &kClosed, "a new trigger starts when one ends", false, true},
                {"open", &kOpen, "triggers are due at their own instants, whatever the others take", false, true},
                {"triggers", &kTriggers, "how many are fired in a run"},
-               {"duration", &kLoadDuration, "no trigger is due later than this after T0"}},
+               {"duration", &kLoadDuration, "triggers are due for so long after T0, its end excluded"}},
     .choice_required = true};
 const Rule kLoad = MapOf(kLoadShape);
 

@@ -63,14 +63,14 @@ TEST(Pacer, TheFirstAreIntendedAtT0AndLaterOnesWhenASlotBecomesFree) {
   EXPECT_FALSE(pacer.Next(150));
 }
 
-TEST(Pacer, NothingIsDueAfterTheDuration) {
+TEST(Pacer, NothingIsDueAtTheEndOfTheDurationOrLater) {
   Pacer pacer(Spec({.first_index = 0, .count = 0, .stride = 1, .slots = 1, .duration_ns = 1000}));
   EXPECT_TRUE(pacer.Next(0));
+  pacer.Ended(999);
+  EXPECT_TRUE(pacer.Next(999));
   pacer.Ended(1000);
-  EXPECT_TRUE(pacer.Next(1000));
-  pacer.Ended(1001);
-  EXPECT_FALSE(pacer.Next(1001));
-  EXPECT_TRUE(pacer.Exhausted(1001));
+  EXPECT_FALSE(pacer.Next(1000));
+  EXPECT_TRUE(pacer.Exhausted(1000));
 }
 
 TEST(Pacer, StopEndsIt) {
@@ -222,7 +222,7 @@ TEST(OpenPacer, WhatWaitsForTheCapOfItsKindIsSkippedAtItsDeadlineToo) {
 }
 
 TEST(OpenPacer, WhatArrivesWithinTheDurationIsFiredEvenLater) {
-  Pacer pacer(OpenSpec({.slots = 1, .duration_ns = 2 * kMs}));
+  Pacer pacer(OpenSpec({.slots = 1, .duration_ns = 2 * kMs + 1}));
   EXPECT_TRUE(pacer.Next(0));
   pacer.Ended(10 * kMs);
   EXPECT_TRUE(pacer.Next(10 * kMs));
@@ -230,6 +230,14 @@ TEST(OpenPacer, WhatArrivesWithinTheDurationIsFiredEvenLater) {
   pacer.Ended(20 * kMs);
   EXPECT_EQ(pacer.Next(20 * kMs)->intended_ns, 2 * kMs);
   EXPECT_TRUE(pacer.Exhausted(20 * kMs));
+}
+
+// 1,000 a second for 3 ms are 3.
+TEST(OpenPacer, WhatArrivesAtTheEndOfTheDurationIsNotFired) {
+  Pacer pacer(OpenSpec({.slots = 10, .duration_ns = 3 * kMs}));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(pacer.Next(i * kMs));
+  EXPECT_FALSE(pacer.Next(3 * kMs));
+  EXPECT_TRUE(pacer.Exhausted(3 * kMs));
 }
 
 TEST(OpenPacer, WithoutSlotsOrAfterAStopNothingIsDue) {
