@@ -1,5 +1,6 @@
 #include "common/arrivals.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/counter_random.h"
@@ -23,7 +24,47 @@ double CountOf(const v1::OpenLoop::Segment& segment) {
   return (segment.from_per_s() + segment.to_per_s()) / 2 * static_cast<double>(segment.for_ns()) / 1e9;
 }
 
+// How many are expected in the first part of a segment, of that length.
+double CountWithin(const v1::OpenLoop::Segment& segment, double length_s) {
+  const double for_s = static_cast<double>(segment.for_ns()) / 1e9;
+  if (segment.for_ns() == 0) return segment.from_per_s() * length_s;
+  const double part_s = std::min(length_s, for_s);
+  return part_s * (segment.from_per_s() + (segment.to_per_s() - segment.from_per_s()) / for_s * part_s / 2);
+}
+
+uint64_t RatesBefore(const v1::OpenLoop::Rates& rates, int64_t end_ns) {
+  constexpr double kRounding = 1e-12;  // what adds up to 900 but for a last bit is 900
+  double left_s = static_cast<double>(end_ns) / 1e9;
+  double count = 0;
+  for (const v1::OpenLoop::Segment& segment : rates.segments()) {
+    count += CountWithin(segment, left_s);
+    left_s -= static_cast<double>(segment.for_ns()) / 1e9;
+    if (segment.for_ns() == 0 || left_s <= 0) break;
+  }
+  return static_cast<uint64_t>(std::max(0.0, rates.poisson() ? std::round(count) : std::ceil(count * (1 - kRounding))));
+}
+
+uint64_t TraceBefore(const v1::OpenLoop::Trace& trace, int64_t end_ns) {
+  uint64_t count = 0;
+  int64_t at_ns = 0;
+  for (const int64_t gap_ns : trace.gap_ns()) {
+    at_ns += gap_ns;
+    if (at_ns >= end_ns) break;
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace
+
+uint64_t ArrivalsBefore(const v1::OpenLoop& load, int64_t end_ns) {
+  if (end_ns <= 0) return 0;
+  if (load.has_rates()) return RatesBefore(load.rates(), end_ns);
+  if (load.has_trace()) return TraceBefore(load.trace(), end_ns);
+  const int64_t every_ns = load.waves().every_ns();
+  const auto waves = every_ns == 0 ? uint64_t{1} : static_cast<uint64_t>((end_ns - 1) / every_ns + 1);
+  return waves * load.waves().size();
+}
 
 Arrivals::Arrivals(const v1::OpenLoop& load, uint64_t run_key)
     : load_(load), key_(DrawBits(run_key, StableHash("arrivals"))) {}

@@ -35,6 +35,9 @@ class Arrivals {
   int64_t last_ns_ = 0;
 };
 
+// How many are due before that instant; of Poisson arrivals the mean.
+uint64_t ArrivalsBefore(const v1::OpenLoop& load, int64_t end_ns);
+
 }  // namespace assay
 
 #endif  // ASSAY_COMMON_ARRIVALS_H_

@@ -84,7 +84,7 @@ int64_t LastArrivalNs(const v1::Load& load, uint64_t run_key) {
   int64_t last_ns = 0;
   for (uint64_t i = 0; i < drawn; ++i) {
     const std::optional<int64_t> at_ns = arrivals.Next();
-    if (!at_ns || (load.duration_ns() > 0 && *at_ns > load.duration_ns())) return last_ns;
+    if (!at_ns || (load.duration_ns() > 0 && *at_ns >= load.duration_ns())) return last_ns;
     last_ns = *at_ns;
   }
   const double scaled =
@@ -117,6 +117,13 @@ uint32_t FiringAgents(const v1::CellSpec& spec, uint32_t agents) {
   const uint64_t triggers = spec.load().triggers();
   const uint32_t with_slot = std::min(agents, Slots(spec.load()));
   return triggers > 0 ? static_cast<uint32_t>(std::min<uint64_t>(with_slot, triggers)) : with_slot;
+}
+
+std::optional<uint64_t> PlannedTriggers(const v1::Load& load) {
+  if (!load.has_open() || load.duration_ns() == 0)
+    return load.triggers() == 0 ? std::nullopt : std::optional(load.triggers());
+  const uint64_t due = ArrivalsBefore(load.open(), load.duration_ns());
+  return load.triggers() == 0 ? due : std::min(due, load.triggers());
 }
 
 std::vector<ShareRange> SplitRun(const v1::CellSpec& spec, uint64_t run_key, uint32_t agents) {

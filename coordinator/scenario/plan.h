@@ -2,6 +2,7 @@
 #define ASSAY_COORDINATOR_SCENARIO_PLAN_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,10 @@ std::vector<uint32_t> BlockOrder(uint64_t seed, uint32_t block, uint32_t cells);
 
 // Triggers that may be in flight at once, over all agents together.
 uint32_t Slots(const v1::Load& load);
+
+// How many triggers a run fires; of Poisson arrivals within a duration the mean. A closed loop with a duration fires at
+// most so many, and with nothing but a duration nobody knows.
+std::optional<uint64_t> PlannedTriggers(const v1::Load& load);
 
 // The part of a run for each of n agents.
 struct ShareRange {

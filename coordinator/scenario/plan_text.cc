@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "common/counter_random.h"
@@ -18,6 +20,7 @@ namespace {
 
 struct CellBound {
   int64_t shortest_ns = 0;  // of the run in the first block; other blocks draw other sleeps from the same distribution
+  uint64_t triggers = 0;    // 0: only time bounds them
   uint64_t agent_min = 0;   // triggers per agent that fires
   uint64_t agent_max = 0;
   uint32_t firing = 0;
@@ -25,22 +28,37 @@ struct CellBound {
 
 struct PlanBound {
   std::vector<CellBound> cells;
-  uint64_t triggers = 0;  // in all blocks; of runs bounded by duration: not counted
+  uint64_t triggers = 0;  // in all blocks; of cells that only time bounds: not counted
+  size_t uncounted = 0;   // such cells
+  bool about = false;     // other blocks draw other numbers of arrivals
   double shortest_s = 0;  // of all blocks
 };
+
+// A number of arrivals that is only known on average.
+bool IsDrawn(const v1::Load& load) {
+  return load.open().rates().poisson() && load.duration_ns() > 0 && load.triggers() != PlannedTriggers(load);
+}
 
 PlanBound BoundOf(const Plan& plan, uint32_t agents) {
   PlanBound bound;
   for (const PlannedCell& cell : plan.cells) {
     const uint64_t key = RunKey(plan.spec.seed(), cell.spec.key(), 1);
-    CellBound of_cell{ShortestRunNs(cell.spec, key), std::numeric_limits<uint64_t>::max(), 0, 0};
+    const v1::Load& load = cell.spec.load();
+    const uint64_t triggers = PlannedTriggers(load).value_or(0);
+    CellBound of_cell{ShortestRunNs(cell.spec, key), triggers, std::numeric_limits<uint64_t>::max(), 0, 0};
     for (const ShareRange& share : SplitRun(cell.spec, key, agents)) {
       if (share.slots == 0) continue;
       ++of_cell.firing;
-      of_cell.agent_min = std::min(of_cell.agent_min, share.count);
-      of_cell.agent_max = std::max(of_cell.agent_max, share.count);
+      // Bounded by time every agent goes on by its stride from its first index.
+      uint64_t count = share.count;
+      if (load.triggers() == 0 && triggers > share.first_index)
+        count = (triggers - share.first_index - 1) / share.stride + 1;
+      of_cell.agent_min = std::min(of_cell.agent_min, count);
+      of_cell.agent_max = std::max(of_cell.agent_max, count);
     }
-    bound.triggers += cell.spec.load().triggers() * plan.spec.blocks();
+    bound.triggers += triggers * plan.spec.blocks();
+    bound.uncounted += triggers == 0 ? 1 : 0;
+    bound.about = bound.about || IsDrawn(load);
     bound.shortest_s += static_cast<double>(of_cell.shortest_ns) * 1e-9 * plan.spec.blocks();
     bound.cells.push_back(of_cell);
   }
@@ -57,27 +75,56 @@ std::string Seconds(double s) {
   return s < 9e9 ? FormatDuration(static_cast<int64_t>(s * 1e9)) : fmt::format("{:.0f} years", s / (365.25 * 86400));
 }
 
-std::string TriggersText(const v1::Load& load) {
+std::string TriggersText(const v1::Load& load, const CellBound& cell) {
+  if (load.has_open() && load.duration_ns() > 0)
+    return fmt::format("{}{} in {}", IsDrawn(load) ? "about " : "", Count(cell.triggers),
+                       FormatDuration(load.duration_ns()));
   if (load.triggers() == 0) return FormatDuration(load.duration_ns());
   if (load.duration_ns() == 0) return Count(load.triggers());
   return fmt::format("{} or {}", Count(load.triggers()), FormatDuration(load.duration_ns()));
 }
 
-// How long a counted number of processes takes shows only when they run.
-bool DependsOnTarget(const v1::CellSpec& cell) { return !cell.trigger().has_sleep() && cell.load().triggers() > 0; }
-
-std::string ShortestText(const Plan& plan, double shortest_s) {
-  const bool processes = std::any_of(plan.cells.begin(), plan.cells.end(),
-                                     [](const PlannedCell& cell) { return DependsOnTarget(cell.spec); });
-  if (!processes) return Seconds(shortest_s) + ": sleeps, bounds on time and cool-downs; starts come on top";
-  if (shortest_s == 0) return "cannot be known beforehand: it depends on how long the processes take";
-  return Seconds(shortest_s) +
-         ": sleeps, bounds on time and cool-downs; starts and the processes, whose length cannot be known beforehand, "
-         "come on top";
+std::string AllTriggersText(const PlanBound& bound) {
+  if (bound.triggers == 0) return "bounded by time";
+  const std::string known = (bound.about ? "about " : "") + Counted(bound.triggers, "trigger");
+  return bound.uncounted == 0 ? known
+                              : fmt::format("{} and {} bounded by time", known, Counted(bound.uncounted, "cell"));
 }
 
-std::string PerAgentText(const v1::Load& load, const CellBound& cell) {
-  if (load.triggers() == 0) return "-";
+// How long a counted number of requests takes shows only when they are fired.
+bool DependsOnTarget(const v1::CellSpec& cell) { return !cell.trigger().has_sleep() && cell.load().triggers() > 0; }
+
+std::string_view Noun(const v1::Trigger& trigger) {
+  switch (trigger.kind_case()) {
+    case v1::Trigger::kExec:
+    case v1::Trigger::kContainer:
+      return "processes";
+    case v1::Trigger::kHttp:
+      return "requests";
+    case v1::Trigger::kGrpc:
+      return "calls";
+    case v1::Trigger::kSleep:
+    case v1::Trigger::KIND_NOT_SET:
+      break;
+  }
+  return "triggers";
+}
+
+std::string ShortestText(const Plan& plan, double shortest_s) {
+  std::set<std::string_view> nouns;
+  for (const PlannedCell& cell : plan.cells)
+    if (DependsOnTarget(cell.spec)) nouns.insert(Noun(cell.spec.trigger()));
+  if (nouns.empty()) return Seconds(shortest_s) + ": sleeps, bounds on time and cool-downs; starts come on top";
+  const std::string what = fmt::format("{}", fmt::join(nouns, " and "));
+  if (shortest_s == 0) return fmt::format("cannot be known beforehand: it depends on how long the {} take", what);
+  return fmt::format(
+      "{}: sleeps, bounds on time and cool-downs; starts and the {}, whose length cannot be known beforehand, come on "
+      "top",
+      Seconds(shortest_s), what);
+}
+
+std::string PerAgentText(const CellBound& cell) {
+  if (cell.triggers == 0) return "-";
   return cell.agent_min == cell.agent_max ? Count(cell.agent_min)
                                           : fmt::format("{}..{}", Count(cell.agent_min), Count(cell.agent_max));
 }
@@ -127,9 +174,9 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
   const uint64_t runs = uint64_t{plan.spec.blocks()} * plan.cells.size();
   std::string out = plan.spec.name() + (plan.spec.about().empty() ? "" : ": " + plan.spec.about()) + "\n";
   const std::string labels = SelectorText(plan.spec.agents());
-  out += fmt::format("  plan      {} x {} = {}, {}, seed {}\n", Counted(plan.cells.size(), "cell"),
-                     Counted(plan.spec.blocks(), "block"), Counted(runs, "run"),
-                     bound.triggers == 0 ? "bounded by time" : Counted(bound.triggers, "trigger"), plan.spec.seed());
+  out +=
+      fmt::format("  plan      {} x {} = {}, {}, seed {}\n", Counted(plan.cells.size(), "cell"),
+                  Counted(plan.spec.blocks(), "block"), Counted(runs, "run"), AllTriggersText(bound), plan.spec.seed());
   out += fmt::format("  agents    at least {}{}; shown for {}\n", Count(plan.spec.agents_min()),
                      labels.empty() ? "" : " with" + labels, Count(firing));
   out += fmt::format("  shortest  {}\n", ShortestText(plan, bound.shortest_s));
@@ -138,12 +185,12 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
   const size_t shown = std::min(plan.cells.size(), kMaxLines);
   for (size_t i = 0; i < shown; ++i) width = std::max(width, plan.cells[i].label.size());
   width = std::min<size_t>(width, 70);
-  out += fmt::format("\n  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", "cell", width, "triggers", "per agent", "slots",
+  out += fmt::format("\n  {:<{}}  {:>18}  {:>15}  {:>7}  {:>12}\n", "cell", width, "triggers", "per agent", "slots",
                      "shortest run");
   for (size_t i = 0; i < shown; ++i) {
     const v1::Load& load = plan.cells[i].spec.load();
-    out += fmt::format("  {:<{}}  {:>16}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width, TriggersText(load),
-                       PerAgentText(load, bound.cells[i]), Count(Slots(load)),
+    out += fmt::format("  {:<{}}  {:>18}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width,
+                       TriggersText(load, bound.cells[i]), PerAgentText(bound.cells[i]), Count(Slots(load)),
                        DependsOnTarget(plan.cells[i].spec) && bound.cells[i].shortest_ns == 0
                            ? "-"
                            : FormatDuration(bound.cells[i].shortest_ns));
@@ -164,9 +211,8 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
     const CellBound& of_cell = bound.cells[i];
     cells += fmt::format(
         R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
-        i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json,
-        cell.spec.load().triggers(), static_cast<double>(cell.spec.load().duration_ns()) * 1e-9,
-        Slots(cell.spec.load()), of_cell.firing);
+        i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json, of_cell.triggers,
+        static_cast<double>(cell.spec.load().duration_ns()) * 1e-9, Slots(cell.spec.load()), of_cell.firing);
     cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}}})",
                          of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9);
   }

@@ -64,6 +64,30 @@ TEST(Arrivals, ARampFollowsItsIntegral) {
   EXPECT_LT(First(1000, falling).back(), 10 * kSecond);
 }
 
+TEST(Arrivals, AreCountedWithoutBeingDrawn) {
+  v1::OpenLoop rates;
+  AddSegment(rates, 0, 100, 10 * kSecond);
+  AddSegment(rates, 30, 30, kSecond / 10);
+  AddSegment(rates, 0.3, 0.3, 0);
+  v1::OpenLoop waves;
+  waves.mutable_waves()->set_every_ns(500 * kMs);
+  waves.mutable_waves()->set_size(50);
+  v1::OpenLoop trace;
+  for (const int64_t gap_ns : {kSecond, int64_t{0}, kSecond}) trace.mutable_trace()->add_gap_ns(gap_ns);
+  for (const v1::OpenLoop& load : {rates, waves, trace}) {
+    for (const int64_t end_ns : {int64_t{1}, kSecond, kSecond + 1, 3 * kSecond, 10 * kSecond, 17 * kSecond}) {
+      const std::vector<int64_t> instants_ns = First(10'000, load);
+      EXPECT_EQ(ArrivalsBefore(load, end_ns),
+                std::count_if(instants_ns.begin(), instants_ns.end(), [&](int64_t at_ns) { return at_ns < end_ns; }))
+          << load.ShortDebugString() << " before " << end_ns;
+    }
+  }
+  v1::OpenLoop poisson;
+  AddSegment(poisson, 300, 300, 0);
+  poisson.mutable_rates()->set_poisson(true);
+  EXPECT_EQ(ArrivalsBefore(poisson, 3 * kSecond), 900U);
+}
+
 TEST(Arrivals, PoissonArrivalsHaveTheRateAndTheSpreadOfUnitExponentials) {
   v1::OpenLoop load;
   AddSegment(load, 1000, 1000, 0);
