@@ -33,16 +33,39 @@ std::vector<std::optional<std::string>> Values(const pqxx::row& row) {
   return values;
 }
 
-// The columns, of those that the view has, that put its rows in an order people expect.
-std::string OrderOf(pqxx::transaction_base& transaction, const std::string& view) {
-  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent",   "agent_id", "cgroup",
-                                    "inode",    "tick",   "index",   "hook_id", "code"};
+// What tells the rows of one sweep ($1), by the first of these columns that a view has.
+struct SweepKey {
+  const char* column;
+  const char* condition;
+};
+constexpr SweepKey kSweepKeys[] = {
+    {"sweep_id", "sweep_id = $1"},
+    {"run_id", "run_id IN (SELECT run_id FROM assay.run WHERE sweep_id = $1)"},
+    {"hook_id", "hook_id IN (SELECT hook_id FROM assay.hook WHERE sweep_id = $1)"},
+    {"floor_id", "floor_id IN (SELECT floor_id FROM assay.share WHERE sweep_id = $1)"},
+};
+
+std::string ConditionOf(const std::vector<std::string>& columns) {
+  for (const SweepKey& key : kSweepKeys) {
+    if (std::find(columns.begin(), columns.end(), key.column) != columns.end()) return key.condition;
+  }
+  return "false";
+}
+
+std::vector<std::string> ColumnsOf(pqxx::transaction_base& transaction, const std::string& view) {
   std::vector<std::string> columns;
   for (const auto& row : transaction.exec_params("SELECT attname FROM pg_attribute WHERE attrelid = format('assay.%I', "
                                                  "$1::text)::regclass AND attnum > 0 AND NOT attisdropped",
                                                  view)) {
     columns.push_back(row[0].as<std::string>());
   }
+  return columns;
+}
+
+// The columns, of those that the view has, that put its rows in an order people expect.
+std::string OrderOf(const std::vector<std::string>& columns) {
+  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent", "agent_id", "cgroup", "inode",
+                                    "tick",     "index",  "hook_id", "step",  "floor_id", "code"};
   std::string order;
   for (const char* column : kOrder) {
     if (std::find(columns.begin(), columns.end(), column) != columns.end())
@@ -85,8 +108,9 @@ absl::StatusOr<Table> Query(Connection& connection, const std::string& sql,
 absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection) {
   const absl::StatusOr<Table> found =
       Query(connection,
-            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sweep_id' "
-            "WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition "
+            "SELECT c.relname FROM pg_class c WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid "
+            "AND a.attname IN ('sweep_id', 'run_id', 'hook_id', 'floor_id')) AND c.relnamespace = "
+            "'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND NOT c.relispartition "
             "AND obj_description(c.oid, 'pg_class') IS NOT NULL ORDER BY c.relkind DESC, c.relname");
   if (!found.ok()) return found.status();
   std::vector<std::string> names;
@@ -113,9 +137,10 @@ absl::Status StreamView(Connection& connection, const std::string& view, int64_t
         nearest ? fmt::format("did you mean '{}'?", *nearest) : fmt::format("there are {}", fmt::join(*views, ", "))));
   }
   return connection.Transact([&](pqxx::transaction_base& transaction) {
+    const std::vector<std::string> columns = ColumnsOf(transaction, view);
     Stream(transaction,
-           fmt::format("SELECT * FROM assay.{} WHERE sweep_id = $1{}", transaction.quote_name(view),
-                       OrderOf(transaction, view)),
+           fmt::format("SELECT * FROM assay.{} WHERE {}{}", transaction.quote_name(view), ConditionOf(columns),
+                       OrderOf(columns)),
            {std::to_string(sweep_id)}, row, head);
     return absl::OkStatus();
   });

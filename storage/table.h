@@ -21,7 +21,8 @@ struct Table {
 absl::StatusOr<Table> Query(Connection& connection, const std::string& sql,
                             const std::vector<std::string>& parameters = {});
 
-// The names of the documented views and tables that carry sweep_id, for `assay export --format csv` and ReadView.
+// The names of the documented views and tables whose rows belong to a sweep, by its id or by that of a run, a hook or a
+// floor, for `assay export --format csv` and ReadView.
 absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection);
 
 // False stops the stream.

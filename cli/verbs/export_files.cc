@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace assay {
 namespace {
@@ -17,7 +18,15 @@ absl::Status WriteError(const std::string& path) {
                          : absl::FailedPreconditionError(text);
 }
 
+// "results/" is "results", so that a path is shown as people write it.
+std::string WithoutSlashAtEnd(std::string directory) {
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  return directory;
+}
+
 }  // namespace
+
+ExportFiles::ExportFiles(std::string directory) : directory_(WithoutSlashAtEnd(std::move(directory))) {}
 
 ExportFiles::~ExportFiles() {
   if (file_ == nullptr) return;

@@ -18,7 +18,7 @@ namespace assay {
 // no half of one.
 class ExportFiles {
  public:
-  explicit ExportFiles(std::string directory) : directory_(std::move(directory)) {}
+  explicit ExportFiles(std::string directory);
   ~ExportFiles();
   ExportFiles(const ExportFiles&) = delete;
   ExportFiles& operator=(const ExportFiles&) = delete;

@@ -78,7 +78,8 @@ void AddExportVerb(CLI::App& app, Action& action) {
       ->required()
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"gust", "radps", "csv"}).description(""));
-  verb->add_option("--view", options->view, "For csv: one view or table; without it, all views")->type_name("VIEW");
+  verb->add_option("--view", options->view, "For csv: one view or table; without it, all that have rows of sweeps")
+      ->type_name("VIEW");
   verb->add_flag("--all", options->all, "For gust: rejected runs too, as *.rejected.csv");
   verb->add_option("--to", options->to, "Directory; made if it is not there")->required()->type_name("DIR");
   verb->footer(

@@ -1,5 +1,6 @@
 #include "storage/sweep_store.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -297,6 +298,24 @@ TEST_F(SweepStoreTest, StreamsViewsAndNamesTheNearest) {
             absl::OkStatus());
   EXPECT_EQ(rows, 1) << "stops when told to";
 
+  // Of two sweeps with a hook each, only the steps of the one asked for.
+  ASSERT_EQ(connection_.Transact([&](pqxx::transaction_base& transaction) {
+    transaction.exec(
+        "INSERT INTO hook (sweep_id, kind, place, state, elapsed_ns) SELECT sweep_id, 'before_sweep', 'a', 'ok', 1 "
+        "FROM "
+        "sweep; INSERT INTO hook_step SELECT hook_id, 1, 'web-' || sweep_id, 'stop', now(), now() FROM hook");
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
+  seen.clear();
+  ASSERT_EQ(StreamView(connection_, "hook_step", sweep.sweep_id,
+                       [&](const auto&, const auto& row) {
+                         seen.push_back(row[2].value_or("null"));
+                         return true;
+                       }),
+            absl::OkStatus());
+  EXPECT_THAT(seen, ElementsAre(fmt::format("web-{}", sweep.sweep_id)));
+
   const absl::Status unknown =
       StreamView(connection_, "run_sumary", sweep.sweep_id, [](const auto&, const auto&) { return true; });
   EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound);
@@ -305,9 +324,11 @@ TEST_F(SweepStoreTest, StreamsViewsAndNamesTheNearest) {
             absl::StatusCode::kNotFound);
 
   const std::vector<std::string> views = SweepViews(connection_).value();
-  for (const char* name : {"run_summary", "cell_summary", "overhead", "container_usage", "container_rate", "host_usage",
-                           "comparison", "scaling", "flags", "progress", "agent_clock", "trigger_time",
-                           "radps_benchmark", "trigger", "sample", "host_sample", "share", "run"}) {
+  for (const char* name :
+       {"run_summary",     "cell_summary", "overhead", "container_usage", "container_rate", "host_usage",
+        "comparison",      "scaling",      "flags",    "progress",        "agent_clock",    "trigger_time",
+        "radps_benchmark", "trigger",      "sample",   "host_sample",     "share",          "run",
+        "run_result",      "hook_step",    "floors"}) {
     EXPECT_THAT(views, ::testing::Contains(name));
     EXPECT_EQ(StreamView(connection_, name, sweep.sweep_id, [](const auto&, const auto&) { return true; }),
               absl::OkStatus())

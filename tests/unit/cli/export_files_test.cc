@@ -17,7 +17,7 @@ using testing::SizeIs;
 
 TEST(ExportFilesTest, WritesChunksAndRefusesToLeaveTheDirectory) {
   const TempDir dir;
-  ExportFiles files(dir.path() + "/to");
+  ExportFiles files(dir.path() + "/to/");
   v1::ExportChunk chunk;
   chunk.set_file("a.csv");
   chunk.set_data("1,");
@@ -34,6 +34,7 @@ TEST(ExportFilesTest, WritesChunksAndRefusesToLeaveTheDirectory) {
   ASSERT_TRUE(files.Finish().ok());
   EXPECT_EQ(ReadWhole(dir.path() + "/to/a.csv"), "1,2\n");
   EXPECT_THAT(files.written(), SizeIs(2));
+  EXPECT_EQ(files.written()[0].first, dir.path() + "/to/a.csv") << "as people write it";
 }
 
 TEST(ExportFilesTest, TheDirectoryIsMadeWithTheUsersUmask) {
