@@ -64,6 +64,8 @@ DECLARE
     "pod": "Kubernetes pod of the container",
     "pod_namespace": "Kubernetes namespace of the pod",
     "unit": "systemd unit whose cgroup this is, or that it lies in",
+    "labels": "Labels of the container; null where there are none or they are not known",
+    "started_ns": "When the container''s first process was started, nanoseconds since T0; null if it is no container, or its processes cannot be seen",
     "cgroup": "Path below the cgroup root; run: the one that holds the processes of the run''s triggers (sample.run)",
     "inode": "Identity of the cgroup: a new one is a new series",
     "tick": "Number of the sampling tick, from 0",

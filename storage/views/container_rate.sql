@@ -1,7 +1,7 @@
 -- The window is over (sweep, run, agent, cgroup, inode): conditions on those reach the samples themselves.
 CREATE VIEW assay.container_rate AS
 SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
-       a.name AS agent, n.container, n.container_id, n.image, n.compose_project, n.compose_service, n.pod, n.pod_namespace, n.unit,
+       a.name AS agent, n.container, n.container_id, n.image, n.compose_project, n.compose_service, n.pod, n.pod_namespace, n.unit, n.labels, n.started_ns,
        w.cgroup, w.inode, w.tick,
        assay.instant(r.t0_ns + w.at_ns) AS at,
        w.interval_ns / 1e9::double precision AS interval_s,

@@ -2,7 +2,7 @@
 -- that, a cgroup may seem to use more processors than there are. So the maximum is taken over stretches that are long beside a tick.
 CREATE VIEW assay.container_usage AS
 SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
-       a.name AS agent, n.container, n.container_id, n.image, n.compose_project, n.compose_service, n.pod, n.pod_namespace, n.unit,
+       a.name AS agent, n.container, n.container_id, n.image, n.compose_project, n.compose_service, n.pod, n.pod_namespace, n.unit, n.labels, n.started_ns,
        u.cgroup, u.samples, u.series, u.gaps, u.backwards, u.sampled_s,
        u.cpu_s / nullif(u.cpu_sampled_s, 0) AS cores_avg, u.cores_max, u.cpu_s, u.throttled_s,
        u.working_set_avg_bytes, u.working_set_max_bytes, u.memory_max_bytes, u.memory_peak_bytes,

@@ -354,6 +354,8 @@ TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
     series->set_inode(inode);
     series->set_container("web");
     series->set_pod("p");
+    (*series->mutable_labels())["tier"] = "front";
+    series->set_started_ns(7);
   };
   // Restarted: the last read on its death and the first of its next life have the tick before them.
   add("/docker/a", 0, 0, 7, 0, 100);
@@ -382,6 +384,10 @@ TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
   EXPECT_EQ(Value("SELECT concat_ws('|', samples, series, gaps, backwards, cpu_s, net_rx_bytes, net_tx_bytes IS NULL, "
                   "round(net_rx_bytes_per_s::numeric, 3)) FROM container_usage WHERE container = 'web'"),
             "5|2|0|0|0.63|1050|t|583.333");
+  for (const char* view : {"container_rate", "container_usage"}) {
+    EXPECT_EQ(Value(fmt::format("SELECT DISTINCT labels->>'tier' || started_ns FROM {} WHERE container = 'web'", view)),
+              "front7");
+  }
   EXPECT_EQ(Value("SELECT concat_ws('|', samples, series, backwards, cpu_s, net_rx_bytes) FROM container_usage WHERE "
                   "container IS NULL"),
             "3|1|2|0.2|100");
