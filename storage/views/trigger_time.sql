@@ -1,10 +1,12 @@
 CREATE VIEW assay.trigger_time AS
-SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
+SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict, c.label AS cell,
        a.name AS agent, t.index,
        assay.instant(r.t0_ns + t.intended_ns) AS intended_at,
        assay.instant(r.t0_ns + t.dispatched_ns) AS dispatched_at,
        assay.instant(r.t0_ns + t.started_ns) AS started_at,
        assay.instant(r.t0_ns + t.finished_ns) AS finished_at,
+       t.intended_ns / 1e9::double precision AS intended_s,
+       t.finished_ns / 1e9::double precision AS finished_s,
        (t.finished_ns - t.intended_ns) / 1e6::double precision AS response_ms,
        (t.finished_ns - t.started_ns) / 1e6::double precision AS service_ms,
        (t.started_ns - t.intended_ns - coalesce(t.waited_ns, 0)) / 1e6::double precision AS slip_ms,
@@ -14,7 +16,9 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        t.output, t.output_bytes, t.error,
        t.status, (t.connected_ns - t.started_ns) / 1e6::double precision AS connected_ms,
        (t.secured_ns - t.started_ns) / 1e6::double precision AS secured_ms,
-       (t.first_byte_ns - t.started_ns) / 1e6::double precision AS first_byte_ms, t.sent_bytes, t.received_bytes
+       (t.first_byte_ns - t.started_ns) / 1e6::double precision AS first_byte_ms, t.sent_bytes, t.received_bytes,
+       (t.created_ns - t.started_ns) / 1e6::double precision AS created_ms,
+       (t.running_ns - t.started_ns) / 1e6::double precision AS running_ms
 FROM assay.trigger t
 JOIN assay.run r ON r.sweep_id = t.sweep_id AND r.run_id = t.run_id
 JOIN assay.cell c ON c.cell_id = r.cell_id
@@ -25,6 +29,8 @@ COMMENT ON COLUMN assay.trigger_time.intended_at IS 'When it should have started
 COMMENT ON COLUMN assay.trigger_time.dispatched_at IS 'When the executor took it up';
 COMMENT ON COLUMN assay.trigger_time.started_at IS 'When it really began';
 COMMENT ON COLUMN assay.trigger_time.finished_at IS 'When it ended';
+COMMENT ON COLUMN assay.trigger_time.intended_s IS 'When it should have started, seconds since T0';
+COMMENT ON COLUMN assay.trigger_time.finished_s IS 'When it ended, seconds since T0';
 COMMENT ON COLUMN assay.trigger_time.response_ms IS 'From when it should have started to its end, milliseconds';
 COMMENT ON COLUMN assay.trigger_time.service_ms IS 'From its real begin to its end, milliseconds';
 COMMENT ON COLUMN assay.trigger_time.slip_ms IS 'How late its agent began it, milliseconds: started - intended, less waited_ms';
@@ -44,3 +50,5 @@ COMMENT ON COLUMN assay.trigger_time.secured_ms IS 'From its begin until TLS was
 COMMENT ON COLUMN assay.trigger_time.first_byte_ms IS 'From its begin to the first byte of the answer, milliseconds; null if none came';
 COMMENT ON COLUMN assay.trigger_time.sent_bytes IS 'Of the request''s body';
 COMMENT ON COLUMN assay.trigger_time.received_bytes IS 'Of the answer''s body';
+COMMENT ON COLUMN assay.trigger_time.created_ms IS 'From its begin until the container engine had made the exec, milliseconds; null for other kinds';
+COMMENT ON COLUMN assay.trigger_time.running_ms IS 'From its begin until the container engine had started it, milliseconds; null for other kinds';

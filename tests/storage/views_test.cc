@@ -39,6 +39,8 @@ class ViewsTest : public StoreTest {
     AddTrigger(a, 0, 0, 1 * kMs, 11 * kMs);
     AddTrigger(a, 1, 0, 2 * kMs, 14 * kMs);
     AddTrigger(a, 2, 11 * kMs, 13 * kMs, 21 * kMs, v1::FAILED);
+    a.mutable_triggers(1)->set_created_ns(3'500'000);
+    a.mutable_triggers(1)->set_running_ns(6 * kMs);
     a.mutable_triggers(2)->set_error("exited with 1");
     a.mutable_triggers(2)->set_output("begun\nno such table\n");
     for (auto& trigger : *a.mutable_triggers()) trigger.set_planned_ns(10 * kMs);
@@ -116,6 +118,9 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   EXPECT_EQ(Value("SELECT concat_ws('|', agent, started_at, finished_at, response_ms, service_ms, slip_ms, planned_ms, "
                   "outcome, error) FROM trigger_time WHERE index = 2"),
             "a|2023-11-14 22:13:20.013+00|2023-11-14 22:13:20.021+00|10|8|2|10|failed|exited with 1");
+  EXPECT_EQ(Value("SELECT concat_ws('|', cell, intended_s, finished_s, created_ms, running_ms) FROM trigger_time WHERE "
+                  "index = 1"),
+            R"({"tasks": 6}|0|0.014|1.5|4)");
 }
 
 // Due at 0, 100, 200, 300 ms over two agents, one in flight on each; 100 ran at once, 200 waited 40 ms for room and 5
