@@ -158,7 +158,8 @@ absl::Status RefreshViews(pqxx::transaction_base& transaction, const std::string
 absl::Status WithMend(absl::Status status) {
   if (!absl::IsPermissionDenied(status)) return status;
   return absl::PermissionDeniedError(
-      fmt::format("{}; the user must own the schema assay, or may make it: GRANT CREATE ON DATABASE ... TO ...",
+      fmt::format("{}; the user must own the schemas assay and assay_partitions, or may make them: GRANT CREATE ON "
+                  "DATABASE ... TO ...",
                   std::string(status.message())));
 }
 

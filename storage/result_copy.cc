@@ -71,7 +71,8 @@ void CopyTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, const s
       })) {
     return;
   }
-  Copy copy(transaction, fmt::format("assay.trigger_{}", sweep_id), plain ? PlainTriggerColumns() : TriggerColumns());
+  Copy copy(transaction, fmt::format("assay_partitions.trigger_{}", sweep_id),
+            plain ? PlainTriggerColumns() : TriggerColumns());
   for (const BatchOfAgent& one : batches) {
     for (const v1::TriggerRecord& trigger : one.batch->triggers()) {
       if (!wanted(trigger)) continue;
@@ -88,9 +89,9 @@ void CopyTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, const s
 void CopySweep(pqxx::transaction_base& transaction, int64_t sweep_id, const std::vector<BatchOfAgent>& batches) {
   CopyTriggers(transaction, sweep_id, batches, true);
   CopyTriggers(transaction, sweep_id, batches, false);
-  CopyRecords(transaction, fmt::format("assay.sample_{}", sweep_id), SampleColumns(), batches,
+  CopyRecords(transaction, fmt::format("assay_partitions.sample_{}", sweep_id), SampleColumns(), batches,
               &v1::Batch::cgroup_samples, AppendSample);
-  CopyRecords(transaction, fmt::format("assay.host_sample_{}", sweep_id), HostSampleColumns(), batches,
+  CopyRecords(transaction, fmt::format("assay_partitions.host_sample_{}", sweep_id), HostSampleColumns(), batches,
               &v1::Batch::host_samples, AppendHostSample);
 }
 

@@ -83,10 +83,10 @@ void DeleteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64
       indices.insert(static_cast<int64_t>(trigger.index()));
   }
   if (indices.empty()) return;
-  transaction.exec_params(
-      fmt::format("DELETE FROM assay.trigger_{} WHERE run_id = $1 AND outcome = 'lost' AND index = ANY($2::bigint[])",
-                  sweep_id),
-      run_id, IdArray(indices));
+  transaction.exec_params(fmt::format("DELETE FROM assay_partitions.trigger_{} WHERE run_id = $1 AND outcome = 'lost' "
+                                      "AND index = ANY($2::bigint[])",
+                                      sweep_id),
+                          run_id, IdArray(indices));
 }
 
 // With the rows, so that whoever is the coordinator then has them judged.

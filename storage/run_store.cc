@@ -55,10 +55,10 @@ void CloseShares(pqxx::transaction_base& transaction, int64_t run_id, bool fired
 // whatever the planner knows.
 void WriteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
   transaction.exec_params(
-      fmt::format("INSERT INTO assay.trigger_{0} (run_id, agent_id, index, outcome) "
+      fmt::format("INSERT INTO assay_partitions.trigger_{0} (run_id, agent_id, index, outcome) "
                   "SELECT $1, s.agent_id, missing.index, 'lost' FROM share s CROSS JOIN LATERAL ("
                   "  SELECT s.first_index + k * s.stride AS index FROM generate_series(0, s.count - 1) k"
-                  "  EXCEPT SELECT t.index FROM assay.trigger_{0} t WHERE t.run_id = $1) missing "
+                  "  EXCEPT SELECT t.index FROM assay_partitions.trigger_{0} t WHERE t.run_id = $1) missing "
                   "WHERE s.run_id = $1 AND s.count > 0 AND (s.state = 'lost' OR s.crashed)",
                   sweep_id),
       run_id);
@@ -69,7 +69,8 @@ void WriteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_
 void SummarizeIndexes(pqxx::transaction_base& transaction, int64_t sweep_id) {
   for (const char* table : {"trigger", "sample", "host_sample"}) {
     transaction.exec(fmt::format(
-        "SELECT brin_summarize_new_values('assay.{0}_{1}_run'); ANALYZE assay.{0}_{1} (run_id)", table, sweep_id));
+        "SELECT brin_summarize_new_values('assay_partitions.{0}_{1}_run'); ANALYZE assay_partitions.{0}_{1} (run_id)",
+        table, sweep_id));
   }
 }
 

@@ -1,6 +1,14 @@
 -- The tables of schema assay. Instants named _ns without "t0" or "wall" are nanoseconds since the run's T0 on the agent's monotonic clock.
 -- CHECK constraints spell the state machines of sweep, run and share.
 
+-- Asked first, as CREATE SCHEMA IF NOT EXISTS wants the right to make one even where it is there.
+DO $$ BEGIN
+  IF to_regnamespace('assay_partitions') IS NULL THEN
+    CREATE SCHEMA assay_partitions;
+  END IF;
+END $$;
+COMMENT ON SCHEMA assay_partitions IS 'The rows of trigger, sample and host_sample, a table for each sweep: read them through those';
+
 CREATE TYPE assay.outcome AS ENUM ('ok', 'failed', 'timeout', 'cancelled', 'skipped', 'lost');
 
 CREATE TABLE assay.meta (

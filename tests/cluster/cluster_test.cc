@@ -301,7 +301,9 @@ TEST_F(ClusterTest, WhoWatchesIsToldThatTheDatabaseTakesNoResults) {
   Execute(
       "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room' USING ERRCODE = "
       "'53100'; END $$");
-  Execute("CREATE TRIGGER full_disk BEFORE INSERT ON assay.trigger_1 FOR EACH STATEMENT EXECUTE FUNCTION full_disk()");
+  Execute(
+      "CREATE TRIGGER full_disk BEFORE INSERT ON assay_partitions.trigger_1 FOR EACH STATEMENT EXECUTE FUNCTION "
+      "full_disk()");
   StartThreeAgents();
   const auto stub = v1::ControlService::NewStub(MakeChannel(server_->address()));
   const auto watch = [&](const std::function<bool(const v1::SweepProgress&)>& seen) {
@@ -320,7 +322,7 @@ TEST_F(ClusterTest, WhoWatchesIsToldThatTheDatabaseTakesNoResults) {
     return progress.notices_size() == 1 && progress.notices(0).find("takes no writes") != std::string::npos &&
            progress.notices(0).find("no room") != std::string::npos;
   }));
-  Execute("DROP TRIGGER full_disk ON assay.trigger_1");
+  Execute("DROP TRIGGER full_disk ON assay_partitions.trigger_1");
   EXPECT_TRUE(watch([](const v1::SweepProgress& progress) {
     return progress.sweep().state() == "finished" && progress.notices_size() == 0;
   }));

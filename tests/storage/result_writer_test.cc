@@ -206,13 +206,14 @@ TEST_F(ResultWriterTest, ABackendKilledBeforeTheCommitStoresNothingAndTheRetryAl
 }
 
 TEST_F(ResultWriterTest, ABackendKilledInTheMiddleOfTheCopyStoresNothingAndTheRetryAll) {
-  ASSERT_EQ(Execute(fmt::format("CREATE SEQUENCE public.rows;"
-                                "CREATE FUNCTION public.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                                "IF nextval('public.rows') = 7000 THEN PERFORM pg_terminate_backend(pg_backend_pid()); "
-                                "END IF; RETURN NEW; END $$;"
-                                "CREATE TRIGGER kill_in_copy BEFORE INSERT ON assay.trigger_{} FOR EACH ROW EXECUTE "
-                                "FUNCTION public.kill_once()",
-                                sweep_.sweep_id)),
+  ASSERT_EQ(Execute(fmt::format(
+                "CREATE SEQUENCE public.rows;"
+                "CREATE FUNCTION public.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "IF nextval('public.rows') = 7000 THEN PERFORM pg_terminate_backend(pg_backend_pid()); "
+                "END IF; RETURN NEW; END $$;"
+                "CREATE TRIGGER kill_in_copy BEFORE INSERT ON assay_partitions.trigger_{} FOR EACH ROW EXECUTE "
+                "FUNCTION public.kill_once()",
+                sweep_.sweep_id)),
             absl::OkStatus());
   const v1::Batch batch = Triggers(0, 20'000);
   EXPECT_EQ(writer_.Write({batch}).status().code(), absl::StatusCode::kUnavailable);
@@ -222,16 +223,16 @@ TEST_F(ResultWriterTest, ABackendKilledInTheMiddleOfTheCopyStoresNothingAndTheRe
 }
 
 TEST_F(ResultWriterTest, ARowThatIsRefusedTakesTheWholeFlushWithIt) {
-  ASSERT_EQ(
-      Execute(fmt::format("ALTER TABLE assay.trigger_{} ADD CONSTRAINT no_nine CHECK (index <> 9)", sweep_.sweep_id)),
-      absl::OkStatus());
+  ASSERT_EQ(Execute(fmt::format("ALTER TABLE assay_partitions.trigger_{} ADD CONSTRAINT no_nine CHECK (index <> 9)",
+                                sweep_.sweep_id)),
+            absl::OkStatus());
   const v1::Batch batch = Triggers(0, 10);
   const absl::Status refused = writer_.Write({batch}).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("no_nine"));
   EXPECT_EQ(Count("trigger"), 0) << "the destructor of a COPY ends it; nothing may be committed then";
   EXPECT_EQ(writer_.OpenStream("s", a_).value(), 0u);
-  ASSERT_EQ(Execute(fmt::format("ALTER TABLE assay.trigger_{} DROP CONSTRAINT no_nine", sweep_.sweep_id)),
+  ASSERT_EQ(Execute(fmt::format("ALTER TABLE assay_partitions.trigger_{} DROP CONSTRAINT no_nine", sweep_.sweep_id)),
             absl::OkStatus());
   EXPECT_EQ(WriteOk({batch}).rows, 10u);
 }
