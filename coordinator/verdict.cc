@@ -71,9 +71,10 @@ void JudgeOutcomes(const RunFacts& f, const v1::Limits& limits, const RunTrouble
   const double limit = limits.failures_fraction() < 0 ? kDefaultFailures : limits.failures_fraction();
   const double fraction = static_cast<double>(not_ok) / static_cast<double>(all);
   if (fraction > limit) {
-    judgement.Add("failures", "reject",
-                  fmt::format("{} of {} triggers were not ok: {} ({:.2f} %, limit {:.2f} %){}", not_ok, all,
-                              ByOutcome(f), fraction * 100, limit * 100, example));
+    judgement.Add(
+        "failures", "reject",
+        fmt::format("{} of {} triggers were not ok: {} ({:.2f} %, limit {:.2f} %; limits: {{failures: ...}} sets it){}",
+                    not_ok, all, ByOutcome(f), fraction * 100, limit * 100, example));
   } else if (not_ok > 0) {
     judgement.Add("failures", "info",
                   fmt::format("{} of {} triggers were not ok: {} ({:.3f} %, within the limit of {:.2f} %){}", not_ok,

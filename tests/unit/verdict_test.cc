@@ -127,8 +127,10 @@ TEST(Verdict, FailuresBelowTheLimitInformAboveItReject) {
   f.facts.timeout = 1;
   EXPECT_EQ(f.Flags(), Codes{"failures:reject"});
   f.facts.skipped = 3;
-  EXPECT_NE(f.Judged().flags[0].detail.find("5 of 104 triggers were not ok: 1 failed, 1 timeout, 3 skipped (4.81 %"),
-            std::string::npos)
+  EXPECT_NE(
+      f.Judged().flags[0].detail.find("5 of 104 triggers were not ok: 1 failed, 1 timeout, 3 skipped (4.81 %, limit "
+                                      "1.00 %; limits: {failures: ...} sets it)"),
+      std::string::npos)
       << f.Judged().flags[0].detail;
   f.facts.skipped = 0;
   f.sweep.mutable_limits()->set_failures_fraction(0.5);
