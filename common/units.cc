@@ -81,9 +81,10 @@ absl::StatusOr<double> ParseRate(std::string_view text) {
 
 std::string FormatDuration(int64_t ns) {
   const double value = static_cast<double>(ns);
+  // What three digits round to a thousand is one of the next unit.
   if (std::abs(value) < 1e3) return fmt::format("{} ns", ns);
-  if (std::abs(value) < 1e6) return fmt::format("{:.3g} us", value / 1e3);
-  if (std::abs(value) < 1e9) return fmt::format("{:.3g} ms", value / 1e6);
+  if (std::abs(value) < 999.5e3) return fmt::format("{:.3g} us", value / 1e3);
+  if (std::abs(value) < 999.5e6) return fmt::format("{:.3g} ms", value / 1e6);
   if (std::abs(value) < 60e9) return fmt::format("{:.3g} s", value / 1e9);
   const int64_t seconds = ns / 1'000'000'000;
   if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);

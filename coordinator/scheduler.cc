@@ -485,7 +485,10 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
       const Agent& agent = agents_.at(name);
       if (!run.trouble.code.empty()) break;
       if (share.status.phase() == v1::REFUSED) {
-        run.trouble = {"refused", fmt::format("agent {}: {}", name, share.status.error())};
+        // Many refusals name their agent themselves, as they also stand where nobody else does.
+        const std::string& error = share.status.error();
+        const bool named = error.starts_with(fmt::format("agent '{}'", name));
+        run.trouble = {"refused", named ? error : fmt::format("agent {}: {}", name, error)};
       } else if (share.Over() || HasFired(share.status.phase())) {
         // By itself, as when its lease ran out: it does not come to READY again.
         run.trouble = {"interrupted", fmt::format("agent {} ended its share before the run began", name)};

@@ -151,6 +151,8 @@ std::string CellTableNote(const std::vector<CellResult>& cells) {
   const auto any = [&](std::optional<Spread> CellResult::*measure) {
     return std::any_of(cells.begin(), cells.end(), [&](const CellResult& cell) { return (cell.*measure).has_value(); });
   };
+  if (std::none_of(cells.begin(), cells.end(), [](const CellResult& cell) { return cell.accepted > 0; }))
+    return "No run was accepted, so there are no figures.";
   std::string note = "Median [least..most] over the accepted runs.";
   if (any(&CellResult::overhead_percent)) {
     note +=

@@ -80,7 +80,7 @@ std::string LeftOutSentence(const Outcome& outcome) {
   std::string text = fmt::format("{} of {} runs {} left out: {}", count, outcome.results.size(),
                                  count == 1 ? "is" : "are", fmt::join(left_out, ", "));
   if (count > kRunsNamed) text += fmt::format(" and {} more", count - kRunsNamed);
-  return text + "; their rows are kept.";
+  return text + (count == 1 ? "; its rows are kept." : "; their rows are kept.");
 }
 
 }  // namespace

@@ -189,7 +189,8 @@ int Calibrate(const CalibrateOptions& options) {
   if (named->empty()) {
     const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.endpoint.data_dir);
     if (!data_dir.ok()) return Fail(data_dir.status());
-    absl::StatusOr<Place> local = FindPlace({*data_dir, "assay calibrate --select", std::nullopt}, *spec, printer);
+    absl::StatusOr<Place> local =
+        FindPlace({*data_dir, "assay calibrate --select", std::nullopt, /*waits=*/false}, *spec, printer);
     if (interrupts.Take()) return kExitInterrupted;
     if (!local.ok()) return Fail(local.status());
     place = *std::move(local);

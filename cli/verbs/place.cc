@@ -30,7 +30,7 @@ absl::StatusOr<Place> UseKeptStack(const PlaceRequest& request, const v1::SweepS
     printer.Notice(fmt::format("--agents {0} has no effect on it; `assay down` and `assay up --agents {0}` change it",
                                *request.agents));
   }
-  if (agents < spec.agents_min()) {
+  if (request.waits && agents < spec.agents_min()) {
     printer.Notice(fmt::format(
         "the scenario asks for {}{}: until more join, the sweep waits; `assay down` and `assay up --agents N` start "
         "more here, `assay-agent --coordinator {}{}` one on another host",

@@ -24,6 +24,7 @@ struct PlaceRequest {
   std::string data_dir;
   std::string scenario_file;       // for messages
   std::optional<uint32_t> agents;  // --agents
+  bool waits = true;               // for agents that a kept stack does not have
 };
 
 // Tells the printer where the sweep runs and, on a kept stack, for whom it will have to wait. InvalidArgument if a

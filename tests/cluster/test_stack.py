@@ -35,6 +35,10 @@ class Stack(LocalRun):
         self.assertEqual(out.count("connected"), 2, out)
         code, out, err = self.assay("sweep", "list")
         self.assertEqual(out.count("finished"), 2, out)
+        code, out, err = self.assay("calibrate", "--select", "role=nope")
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("no agent with role=nope is connected", err)
+        self.assertNotIn("the sweep waits", out + err)
         # Others may join it, so a scenario that wants more agents waits, and everyone who looks is told how to mend that.
         waiting = self.start([ASSAY, "run", self.write("more.yaml", SLEEPS.replace("count: 2", "count: 3"))], "waiting", env={"ASSAY_DATA": str(self.dir / "data")})
         mend = "waiting for 1 more agent with role=load; start assay-agent --label role=load"

@@ -34,6 +34,13 @@ TEST(Units, DurationsBytesFractions) {
   for (const char* bad : {"101%", "-1%", "2", "one", "1 %%"}) EXPECT_FALSE(ParseFraction(bad).ok()) << bad;
 }
 
+TEST(Units, DurationsAreRoundedIntoTheNextUnit) {
+  EXPECT_EQ(FormatDuration(999'600'000), "1 s");
+  EXPECT_EQ(FormatDuration(999'600), "1 ms");
+  EXPECT_EQ(FormatDuration(999'400'000), "999 ms");
+  EXPECT_EQ(FormatDuration(1'000'000'000), "1 s");
+}
+
 TEST(UtcText, HasMicrosecondsAlsoBefore1970) {
   EXPECT_EQ(UtcText(-1'000, ' '), "1969-12-31 23:59:59.999999Z");
   EXPECT_EQ(UtcText(1'778'241'600'123'456'789, 'T'), "2026-05-08T12:00:00.123456Z");

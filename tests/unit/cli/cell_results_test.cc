@@ -34,6 +34,9 @@ rate=200         2        20.0        200    103    10.0  900 [890..910]
 )");
   EXPECT_THAT(CellTableNote({open}),
               AllOf(HasSubstr("of response times"), HasSubstr("Due per s: "), Not(HasSubstr("verhead"))));
+  CellResult rejected;
+  rejected.left_out = 2;
+  EXPECT_EQ(CellTableNote({rejected}), "No run was accepted, so there are no figures.");
 }
 
 TEST(CellResultsTest, SkippedTriggersHaveAColumnWhereThereAreAny) {

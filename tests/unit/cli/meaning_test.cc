@@ -33,7 +33,7 @@ TEST(MeaningTest, FlatOverheadAndWhatIsLeftOut) {
               ElementsAre("Overhead over the list schedule (sleep=1ms): 4.50 [4.00..5.00] us per task at 1,000 tasks, "
                           "4.50 [4.20..4.80] us at 16,000: flat.",
                           "No cgroup was sampled in an accepted run.",
-                          "1 of 4 runs is left out: run 13 (failures); their rows are kept."));
+                          "1 of 4 runs is left out: run 13 (failures); its rows are kept."));
   outcome.cells[1].over_planned_us_per_task = Spread{8, 7, 9};
   EXPECT_THAT(
       Meaning(outcome)[0],
