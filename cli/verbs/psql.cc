@@ -39,7 +39,8 @@ absl::StatusOr<std::vector<std::string>> PsqlCommand(const PsqlRequest& request)
   }
   std::vector<std::string> argv = {program, "--dbname", request.url};
   // What a script reads must not depend on the user's .psqlrc or wait in a pager.
-  if (!request.sql.empty()) argv.insert(argv.end(), {"--no-psqlrc", "--pset", "pager=off", "--command", request.sql});
+  if (!request.sql.empty()) argv.insert(argv.end(), {"--no-psqlrc", "--pset", "pager=off"});
+  for (const std::string& sql : request.sql) argv.insert(argv.end(), {"--command", sql});
   argv.insert(argv.end(), request.arguments.begin(), request.arguments.end());
   return argv;
 }

@@ -10,7 +10,7 @@ namespace assay {
 
 struct PsqlRequest {
   std::string url;
-  std::string sql;                     // -c; empty: interactive, or from stdin
+  std::vector<std::string> sql;        // -c, one after the other; none: interactive, or from stdin
   std::vector<std::string> arguments;  // more of psql's own
 };
 

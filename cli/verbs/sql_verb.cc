@@ -74,7 +74,10 @@ void AddSqlVerb(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("sql", "Open psql on the results, or run one statement; the search path is assay, public");
   auto options = std::make_shared<SqlOptions>();
-  verb->add_option("-c,--command", options->psql.sql, "Run this statement and print the result")->type_name("SQL");
+  verb->add_option("-c,--command", options->psql.sql, "Run this statement and print the result; may be repeated")
+      ->type_name("SQL")
+      ->take_all()
+      ->allow_extra_args(false);
   verb->add_option("--data", options->data_dir,
                    "Data directory of the local stack; its server is started for the moment if it is not up")
       ->type_name("DIR");

@@ -63,6 +63,10 @@ TEST(ReportTest, ContainersAreARowPerCellAndWhatWasNotMeasuredIsADash) {
       text,
       HasSubstr("| sleep=1ms tasks=1000 | a | db | 2 | 0.300 | 0.900 | - | 3.0 MiB | 4.0 MiB | - | - | 1 | - |\n"));
   EXPECT_THAT(text, HasSubstr("| sleep=1ms tasks=1000 | a | /plain | 1 |"));
+  rows.mutable_rows(2)->set_values(2, "/assay/postgres-25139");
+  outcome.container_usage = ViewRows(rows);
+  EXPECT_THAT(ReportMarkdown(outcome, {}), HasSubstr("| sleep=1ms tasks=1000 | a | @postgres | 1 |"))
+      << "as scenarios call it";
 }
 
 TEST(ReportTest, ASweepWithoutRunsSaysSo) {
