@@ -82,8 +82,9 @@ std::string UsageTable(const ViewRows& container_usage, const std::vector<CellRe
   }
   std::string text =
       table.Markdown() +
-      "\nOver the accepted runs of a cell: cores, read and written are the median run's averages, the rest "
-      "the most of any run; \"-\" was not measured. Memory includes the page cache, the working set only "
+      "\nOver the accepted runs of a cell, from T0 to the last finish: cores, read and written are the median run's "
+      "averages, the rest the most of any run; \"-\" was not measured. Memory includes the page cache, the working set "
+      "only "
       "what is active. The view container_usage has every run (`assay sql`).\n";
   if (container_usage.cut())
     text += fmt::format("\nOf the first {} rows of the view container_usage only.\n", container_usage.size());

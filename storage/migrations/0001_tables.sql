@@ -567,6 +567,7 @@ CREATE TABLE assay.run_result (
   planned_list_schedule_s double precision,
   throughput_per_s double precision,
   goodput_per_s double precision,
+  last_finish_s double precision,
   planned_sum_s double precision,
   planned_min_s double precision,
   planned_max_s double precision,

@@ -35,6 +35,7 @@ DECLARE
     "offered_per_s": "Open loops: rate at which triggers were due, started or not, per second; null in a closed loop, and where all were due at one instant",
     "throughput_per_s": "Triggers that ran (ok, failed or timed out) per second of makespan",
     "goodput_per_s": "Ok triggers per second of makespan",
+    "last_finish_s": "Last finish of a trigger, seconds since T0; null if none ran",
     "planned_sum_s": "Sum of the nominal lengths, seconds; null where they are not known beforehand",
     "planned_min_s": "Shortest nominal length, seconds",
     "planned_max_s": "Longest nominal length, seconds",

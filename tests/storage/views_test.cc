@@ -331,9 +331,50 @@ TEST_F(ViewsTest, ContainerUsageComesFromCountersOverRealTime) {
   EXPECT_EQ(Value("SELECT concat_ws('|', cgroup, samples, series, gaps, sampled_s, cores_max, cpu_s, "
                   "working_set_max_bytes, memory_max_bytes, memory_peak_bytes, "
                   "io_read_bytes, coalesce(io_write_bytes::text, 'null'), pids_max) FROM container_usage"),
-            "/system.slice/db|6|2|1|5.1|2|3.95|1600|2000|5000|5500|null|9");
-  EXPECT_NEAR(Number("cores_avg", "container_usage"), 3.95 / 5.1, 1e-12);
-  EXPECT_NEAR(Number("io_read_bytes_per_s", "container_usage"), 5500 / 5.1, 1e-9);
+            "/system.slice/db|6|2|1|5.1|2|3.45|1600|2000|5000|4500|null|9")
+      << "what was used before T0 is in none";
+  EXPECT_NEAR(Number("cores_avg", "container_usage"), 3.45 / 4.1, 1e-12);
+  EXPECT_NEAR(Number("io_read_bytes_per_s", "container_usage"), 4500 / 4.1, 1e-9);
+}
+
+TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatARunUsed) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 1);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  const auto add = [&](int64_t at_ms, uint64_t inode, int64_t cpu_ms, int64_t memory) {
+    v1::CgroupSample* sample = batch.add_cgroup_samples();
+    sample->set_tick(static_cast<uint64_t>(batch.cgroup_samples_size() - 1));
+    sample->set_read_begin_ns(at_ms * kMs);
+    sample->set_read_end_ns(at_ms * kMs);
+    sample->set_cgroup("/docker/a");
+    sample->set_inode(inode);
+    sample->set_cpu_usage_ns(cpu_ms * kMs);
+    sample->set_io_read_bytes(cpu_ms * 1000);
+    sample->set_memory_current_bytes(memory);
+    sample->set_memory_inactive_file_bytes(0);
+    sample->set_pids(memory / 100);
+    sample->set_oom_kills(at_ms < 0 ? 0 : 1);
+  };
+  add(-10'000, 7, 0, 9000);  // the instance that a hook stops
+  add(-9000, 7, 5000, 9000);
+  add(-3000, 8, 0, 800);  // the next one, busy until shortly before T0
+  add(-500, 8, 1500, 900);
+  add(500, 8, 1700, 400);
+  add(1500, 8, 2700, 500);
+  add(2500, 8, 2700, 600);
+  add(3500, 8, 9700, 7000);
+  AddTrigger(batch, 0, 0, 0, 2000 * kMs);
+  WriteOk({batch});
+  const std::string usage =
+      "SELECT concat_ws('|', samples, series, sampled_s, in_run_s, cpu_s, cores_avg, cores_max, io_read_bytes, "
+      "io_read_bytes_per_s, working_set_max_bytes, memory_max_bytes, pids_max, oom_kills) FROM container_usage";
+  EXPECT_EQ(Value(usage), "8|2|7.5|3.5|8.1|" + Value("SELECT 8.1 / 3.5::float8") + "|7|8100000|" +
+                              Value("SELECT 8100000 / 3.5::float8") + "|7000|7000|70|1")
+      << "not yet at its end: all since T0";
+  ASSERT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
+  EXPECT_EQ(Value(usage), "8|2|7.5|2|1.1|0.55|1|1100000|550000|900|900|9|1")
+      << "half of the interval around T0, one whole, half of the one around the last finish";
 }
 
 TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -55,16 +56,36 @@ TEST(MeaningTest, TheBusiestCgroupIsTold) {
   Outcome outcome = Finished();
   outcome.container_usage = ViewRows(rows);
   EXPECT_EQ(Meaning(outcome)[1],
-            "/db used 0.300 cores in the median run (peak 0.900) and at most 3.0 MiB of memory; it is the busiest of 2 "
+            "/db used 0.300 cores from T0 to the last finish in the median run (peak 0.900) and at most 3.0 MiB of "
+            "memory; it is the busiest of 2 "
             "sampled cgroups.");
   rows.set_cut(true);
   outcome.container_usage = ViewRows(rows);
   EXPECT_THAT(Meaning(outcome)[1], EndsWith("(of the first 4 rows of container_usage only)."));
   for (v1::ViewRows::Row& row : *rows.mutable_rows()) row.set_values(5, "");
   outcome.container_usage = ViewRows(rows);
-  EXPECT_THAT(Meaning(outcome)[1],
-              StartsWith("/db used 0.300 cores in the median run (peak 0.900); it is the busiest"));
+  EXPECT_THAT(
+      Meaning(outcome)[1],
+      StartsWith("/db used 0.300 cores from T0 to the last finish in the median run (peak 0.900); it is the busiest"));
   EXPECT_THAT(ReportMarkdown(outcome, {}), HasSubstr("Of the first 4 rows of the view container_usage only."));
+}
+
+TEST(MeaningTest, TheRunsOwnProcessesAreThoseOfAllAgents) {
+  v1::ViewRows rows;
+  for (const char* column : {"run_id", "agent", "cgroup", "verdict", "cores_avg", "cores_max", "working_set_max_bytes"})
+    rows.add_columns(column);
+  for (const auto& values : {std::array{"10", "a", "run", "accepted", "0.25", "0.5", "1048576"},
+                             std::array{"10", "b", "run", "accepted", "0.5", "1", "2097152"},
+                             std::array{"10", "a", "/db", "accepted", "0.4", "0.5", "0"},
+                             std::array{"10", "b", "/db", "accepted", "0.6", "0.7", "0"}}) {
+    v1::ViewRows::Row& row = *rows.add_rows();
+    for (const char* value : values) row.add_values(value);
+  }
+  Outcome outcome = Finished();
+  outcome.container_usage = ViewRows(rows);
+  EXPECT_EQ(Meaning(outcome)[1],
+            "The run's own processes used 0.750 cores from T0 to the last finish in the median run (2 agents "
+            "together; peaks added up 1.50) and at most 3.0 MiB of memory; it is the busiest of 2 sampled cgroups.");
 }
 
 TEST(MeaningTest, RisingOnlyBeyondTheSpreadOfTheRuns) {
