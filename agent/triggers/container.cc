@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <memory>
 #include <string>
@@ -25,9 +26,11 @@ namespace {
 constexpr int64_t kGraceNs = 2'000'000'000;
 constexpr int64_t kInspectAgainNs = 5'000'000;
 constexpr int kInspections = 20;
+constexpr int64_t kAskPidAgainNs = 20'000'000;
 // Exit codes of shells and of engines.
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
+constexpr char kUnseen[] = "its process cannot be seen from this agent (is the engine in another PID namespace?)";
 
 class ContainerTrigger final : public TriggerKind {
  public:
@@ -99,6 +102,9 @@ class ContainerTrigger final : public TriggerKind {
     bool timed_out = false;
     bool cancelled = false;
     bool ended = false;  // its output has
+    bool being_ended = false;
+    int64_t grace_ns = 0;       // between the polite signal and the other
+    int64_t give_up_at_ns = 0;  // if there is still no process to end by then
     int inspections = 0;
   };
 
@@ -179,21 +185,43 @@ class ContainerTrigger final : public TriggerKind {
 
   // There is no call that ends an exec: its process is ended from outside, where it can be seen from here.
   void Terminate(Exec& exec, int64_t grace_ns) {
+    exec.grace_ns = grace_ns;
     if (exec.ended || exec.id.empty()) return;  // being inspected, or not yet made
-    engine_.InspectExec(exec.id, [this, &exec, grace_ns](const absl::StatusOr<DockerExecState>& state) {
-      if (exec.ended) return;
+    if (!std::exchange(exec.being_ended, true)) exec.give_up_at_ns = MonotonicNs() + std::max(grace_ns, kGraceNs);
+    FindAndEnd(exec);
+  }
+
+  // A busy engine was told to start the process a while before there is one; whoever stopped asking then would leave it
+  // running, also into the next run.
+  void FindAndEnd(Exec& exec) {
+    engine_.InspectExec(exec.id, [this, &exec, id = exec.id](const absl::StatusOr<DockerExecState>& state) {
+      // Its output may have ended meanwhile, and with it all of it: another may be in its place.
+      if (!in_flight_.contains(&exec) || exec.id != id || exec.ended) return;
       exec.pid = state.ok() ? state->pid : 0;
-      if (exec.pid <= 0 || kill(static_cast<pid_t>(exec.pid), SIGTERM) != 0) return GiveUp(exec);
+      const int error = exec.pid <= 0 ? 0 : kill(static_cast<pid_t>(exec.pid), SIGTERM) == 0 ? -1 : errno;
+      if (error == EPERM) return GiveUp(exec, "this user may not end its process, root may");
+      const int64_t now_ns = MonotonicNs();
       context_.loop.Cancel(exec.timer);
-      exec.timer = context_.loop.At(MonotonicNs() + grace_ns, [this, &exec] {
+      if (error < 0) {
+        exec.timer = context_.loop.At(now_ns + exec.grace_ns, [this, &exec] {
+          exec.timer = 0;
+          if (kill(static_cast<pid_t>(exec.pid), SIGKILL) != 0) GiveUp(exec, kUnseen);
+        });
+        return;
+      }
+      exec.timer = 0;
+      // It may have ended this very moment: then its output does so too.
+      if (now_ns >= exec.give_up_at_ns)
+        return GiveUp(exec, exec.pid > 0 ? kUnseen : "the engine does not tell its process");
+      exec.timer = context_.loop.At(now_ns + kAskPidAgainNs, [this, &exec] {
         exec.timer = 0;
-        if (kill(static_cast<pid_t>(exec.pid), SIGKILL) != 0) GiveUp(exec);
+        FindAndEnd(exec);
       });
     });
   }
 
-  void GiveUp(Exec& exec) {
-    exec.record.set_error("; it may still run in the container: this agent cannot end its process");
+  void GiveUp(Exec& exec, const char* why) {
+    exec.record.set_error(fmt::format("; it may still run in the container: {}", why));
     engine_.Cancel(exec.start);
   }
 

@@ -263,6 +263,34 @@ TEST_F(ContainerTest, ATimeoutEndsTheProcess) {
   EXPECT_EQ(written.triggers.at(0).output(), "begun\n");
 }
 
+// A busy engine has promised to start the process, and there is none yet when its time is over.
+TEST_F(ContainerTest, ATimeoutEndsAlsoTheProcessThatTheEngineStartsOnlyThen) {
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  int looks = 0;
+  inspect = [&looks, child] {
+    return ++looks < 4 ? std::string(R"({"Running": false, "Pid": 0})")
+                       : "{\"Running\": true, \"Pid\": " + std::to_string(child) + "}";
+  };
+  start = [this, child](int fd) {
+    Say(fd, kStreaming);
+    int status = 0;
+    waitpid(child, &status, 0);
+    inspect = [] { return R"({"Running": false, "ExitCode": 143, "Pid": 0})"; };
+    return false;
+  };
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  v1::ShareSpec spec = Spec("web");
+  spec.mutable_trigger()->set_timeout_ns(50 * kMs);
+  const Written written = Execute(spec);
+  kill(child, SIGKILL);  // had it been left, the test would hang in the engine's thread
+  EXPECT_EQ(written.triggers.at(0).outcome(), v1::TIMEOUT);
+  EXPECT_EQ(written.triggers.at(0).error(), "took longer than 50 ms and was killed");
+}
+
 TEST_F(ContainerTest, AProcessThatCannotBeEndedIsGivenUpAndSaidSo) {
   inspect = [] { return R"({"Running": true, "Pid": 0})"; };
   start = [](int fd) {
@@ -274,7 +302,8 @@ TEST_F(ContainerTest, AProcessThatCannotBeEndedIsGivenUpAndSaidSo) {
   spec.mutable_trigger()->set_timeout_ns(50 * kMs);
   const Written written = Execute(spec);
   EXPECT_EQ(written.triggers.at(0).outcome(), v1::TIMEOUT);
-  EXPECT_THAT(written.triggers.at(0).error(), HasSubstr("may still run in the container"));
+  EXPECT_THAT(written.triggers.at(0).error(),
+              HasSubstr("may still run in the container: the engine does not tell its process"));
 }
 
 TEST_F(ContainerTest, InAnOpenLoopWhatWaitsForItsCapIsSkippedAtItsDeadline) {
