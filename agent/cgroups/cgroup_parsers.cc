@@ -1,18 +1,34 @@
 #include "agent/cgroups/cgroup_parsers.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "agent/cgroups/kernel_text.h"
 
 namespace assay {
 namespace {
 
-// Calls `found` with every "key count" line; lines of any other shape are passed over.
-void ForEachCount(std::string_view text, absl::FunctionRef<void(std::string_view key, int64_t count)> found) {
-  while (auto line = TakeLine(text)) {
-    const std::string_view key = TakeField(*line);
-    const auto count = ParseCount(TakeField(*line));
-    if (count.has_value() && TakeField(*line).empty()) found(key, *count);
+struct KeyedCount {
+  std::string_view key;
+  std::optional<int64_t>& count;
+};
+
+// Fills the counts from the "key count" lines of their keys; lines of any other shape are passed over. memory.stat has
+// some forty lines, two to four of them wanted, so only those are taken apart.
+void FillCounts(std::string_view text, std::initializer_list<KeyedCount> wanted) {
+  while (const auto line = TakeLine(text)) {
+    for (const auto& [key, count] : wanted) {
+      if (line->size() <= key.size() || (*line)[key.size()] != ' ' || !line->starts_with(key)) continue;
+      std::string_view rest = line->substr(key.size());
+      const auto number = ParseCount(TakeField(rest));
+      if (number.has_value() && TakeField(rest).empty()) count = number;
+    }
+  }
+}
+
+void Scale(int64_t factor, std::initializer_list<std::optional<int64_t>*> counts) {
+  for (std::optional<int64_t>* const count : counts) {
+    if (count->has_value()) *count = SaturatingProduct(**count, factor);
   }
 }
 
@@ -21,8 +37,6 @@ bool IsDevice(std::string_view field) {
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == field.size()) return false;
   return std::all_of(field.begin(), field.end(), [](char c) { return c == ':' || (c >= '0' && c <= '9'); });
 }
-
-int64_t FromUs(int64_t us) { return SaturatingProduct(us, 1000); }
 
 void Add(int64_t& sum, std::optional<int64_t> count) { sum = SaturatingSum(sum, count.value_or(0)); }
 
@@ -43,53 +57,43 @@ std::optional<int64_t> ParseScalar(std::string_view text) {
 
 CpuStat ParseCpuStatV2(std::string_view text) {
   CpuStat stat;
-  ForEachCount(text, [&stat](std::string_view key, int64_t count) {
-    if (key == "usage_usec") stat.usage_ns = FromUs(count);
-    if (key == "user_usec") stat.user_ns = FromUs(count);
-    if (key == "system_usec") stat.system_ns = FromUs(count);
-    if (key == "throttled_usec") stat.throttled_ns = FromUs(count);
-    if (key == "nr_throttled") stat.nr_throttled = count;
-  });
+  FillCounts(text, {{"usage_usec", stat.usage_ns},
+                    {"user_usec", stat.user_ns},
+                    {"system_usec", stat.system_ns},
+                    {"throttled_usec", stat.throttled_ns},
+                    {"nr_throttled", stat.nr_throttled}});
+  Scale(1000, {&stat.usage_ns, &stat.user_ns, &stat.system_ns, &stat.throttled_ns});
   return stat;
 }
 
 CpuStat ParseCpuStatV1(std::string_view text) {
   CpuStat stat;
-  ForEachCount(text, [&stat](std::string_view key, int64_t count) {
-    if (key == "nr_periods") stat.nr_periods = count;
-    if (key == "throttled_time") stat.throttled_ns = count;
-    if (key == "nr_throttled") stat.nr_throttled = count;
-  });
+  FillCounts(
+      text,
+      {{"nr_periods", stat.nr_periods}, {"nr_throttled", stat.nr_throttled}, {"throttled_time", stat.throttled_ns}});
   return stat;
 }
 
 CpuStat ParseCpuacctStat(std::string_view text, int64_t ns_per_tick) {
   CpuStat stat;
-  ForEachCount(text, [&stat, ns_per_tick](std::string_view key, int64_t count) {
-    if (key == "user") stat.user_ns = SaturatingProduct(count, ns_per_tick);
-    if (key == "system") stat.system_ns = SaturatingProduct(count, ns_per_tick);
-  });
+  FillCounts(text, {{"user", stat.user_ns}, {"system", stat.system_ns}});
+  Scale(ns_per_tick, {&stat.user_ns, &stat.system_ns});
   return stat;
 }
 
 MemoryStat ParseMemoryStatV2(std::string_view text) {
   MemoryStat stat;
-  ForEachCount(text, [&stat](std::string_view key, int64_t count) {
-    if (key == "inactive_file") stat.inactive_file_bytes = count;
-    if (key == "anon") stat.anon_bytes = count;
-  });
+  FillCounts(text, {{"inactive_file", stat.inactive_file_bytes}, {"anon", stat.anon_bytes}});
   return stat;
 }
 
 MemoryStat ParseMemoryStatV1(std::string_view text) {
   MemoryStat alone;
   MemoryStat subtree;
-  ForEachCount(text, [&](std::string_view key, int64_t count) {
-    if (key == "inactive_file") alone.inactive_file_bytes = count;
-    if (key == "rss") alone.anon_bytes = count;
-    if (key == "total_inactive_file") subtree.inactive_file_bytes = count;
-    if (key == "total_rss") subtree.anon_bytes = count;
-  });
+  FillCounts(text, {{"inactive_file", alone.inactive_file_bytes},
+                    {"rss", alone.anon_bytes},
+                    {"total_inactive_file", subtree.inactive_file_bytes},
+                    {"total_rss", subtree.anon_bytes}});
   if (!subtree.inactive_file_bytes.has_value()) subtree.inactive_file_bytes = alone.inactive_file_bytes;
   if (!subtree.anon_bytes.has_value()) subtree.anon_bytes = alone.anon_bytes;
   return subtree;
@@ -97,18 +101,15 @@ MemoryStat ParseMemoryStatV1(std::string_view text) {
 
 std::optional<int64_t> ParseOomKills(std::string_view text) {
   std::optional<int64_t> kills;
-  ForEachCount(text, [&kills](std::string_view key, int64_t count) {
-    if (key == "oom_kill") kills = count;
-  });
+  FillCounts(text, {{"oom_kill", kills}});
   return kills;
 }
 
 std::optional<bool> ParsePopulated(std::string_view text) {
-  std::optional<bool> populated;
-  ForEachCount(text, [&populated](std::string_view key, int64_t count) {
-    if (key == "populated") populated = count != 0;
-  });
-  return populated;
+  std::optional<int64_t> populated;
+  FillCounts(text, {{"populated", populated}});
+  if (!populated.has_value()) return std::nullopt;
+  return *populated != 0;
 }
 
 IoStat ParseIoStat(std::string_view text, IsStacked stacked) {
