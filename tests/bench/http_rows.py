@@ -1,4 +1,5 @@
-"""Rows of HTTP: a closed loop beside wrk and k6 against nginx, and an open loop against a server that takes a second.
+"""Rows of HTTP: a closed loop beside wrk and k6 against nginx, an open loop against a server that takes a second, and what
+assay-mock serves as a target.
 
 nginx has one worker and answers from memory. k6 is no Debian package: GOBIN=DIR go install go.k6.io/k6@v1.8.0, then
 --k6 DIR/k6; without it its column stays empty.
@@ -10,14 +11,17 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 
 from stack import BenchError, need, run
 from table import Line
 
-CONNECTIONS = 64  # of http-closed.yaml
+CONNECTIONS = 64  # of http-closed.yaml; wrk's too
 PEER_S = 5
 OPEN_RATE = 10_000  # of http-open.yaml
 PEER_OPEN_RATE = 5000
+OBJECT_BYTES = 64 << 10
+OBJECT_RANGE = "bytes=0-1023"
 NGINX = """
 daemon off; worker_processes 1; pid {scratch}/nginx.pid; error_log {scratch}/nginx.log;
 events {{ worker_connections 4096; }}
@@ -64,12 +68,13 @@ def free_port():
 class HttpRows:
     """Each method is one repetition and yields (line, side, value)."""
 
-    ROWS = {"http-closed": 200_000, "http-open": 100_000}
+    ROWS = {"http-closed": 200_000, "http-open": 100_000, "mock-objects": 0}  # 0: wrk goes by time
     LINES = {
         "http-closed": Line("req/s", ">= 0.5 x wrk, 3 x k6", lambda _, ratios: ratios.get("wrk -t1", 0.5) >= 0.5 and ratios.get("k6", 3) >= 3, "rate"),
         "http-open slip": Line("ms, p99", "< 1", lambda value, _: value < 1, "cost"),
         "http-open skipped": Line("%", "0", lambda value, _: value == 0, "cost"),
         "http-open agent": Line("MB", "< 100", lambda value, _: value < 100, "cost"),
+        "mock req/s": Line("req/s", ">= 10,000/s", lambda value, _: value >= 10_000, "rate"),
     }
 
     def __init__(self, options, stack, scratch):
@@ -84,11 +89,14 @@ class HttpRows:
             with open(os.path.join(scratch, "nginx.conf"), "w", encoding="utf-8") as file:
                 file.write(NGINX.format(scratch=scratch, port=port))
             self.nginx = self.serve(["nginx", "-e", os.path.join(scratch, "nginx.log"), "-c", os.path.join(scratch, "nginx.conf")], port)
-        if "http-closed" in options.rows and options.peers:
+        if ("http-closed" in options.rows and options.peers) or "mock-objects" in options.rows:
             need("wrk")
         if "http-open" in options.rows:
             port = free_port()
             self.slow = self.serve([os.path.join(options.build, "mock", "assay-mock"), "--listen", f"127.0.0.1:{port}", "--echo-delay", "1s"], port)
+        if "mock-objects" in options.rows:
+            port = free_port()
+            self.objects = self.serve([os.path.join(options.build, "mock", "assay-mock"), "--listen", f"127.0.0.1:{port}"], port)
 
     def serve(self, argv, port):
         self.servers.append(Server(argv, port))
@@ -99,7 +107,7 @@ class HttpRows:
             server.close()
 
     def repetition(self, row):
-        return {"http-closed": self.closed, "http-open": self.open}[row](row)
+        return {"http-closed": self.closed, "http-open": self.open, "mock-objects": self.mock_objects}[row](row)
 
     def closed(self, row):
         count = max(1000, int(self.ROWS[row] * self.options.scale))
@@ -107,8 +115,7 @@ class HttpRows:
         facts = self.stack.sweep("http-closed.yaml", count, port=self.nginx.port)
         yield row, "assay", count / facts["makespan_s"]
         if self.options.peers:
-            told = run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{PEER_S}s", url])
-            yield row, "wrk -t1", float(re.search(r"Requests/sec:\s*([\d.]+)", told).group(1))
+            yield row, "wrk -t1", self.run_wrk(url)
         if self.k6:
             metrics, _ = self.run_k6(url, {"executor": "constant-vus", "vus": CONNECTIONS, "duration": f"{PEER_S}s"})
             yield row, "k6", metrics["http_reqs"]["rate"]
@@ -130,6 +137,21 @@ class HttpRows:
             dropped = metrics.get("dropped_iterations", {}).get("count", 0)
             yield "http-open skipped", f"k6 at {PEER_OPEN_RATE}/s", 100 * dropped / (dropped + metrics["http_reqs"]["count"])
             yield "http-open agent", f"k6 at {PEER_OPEN_RATE}/s", memory / 1e6
+
+    def mock_objects(self, _):
+        """The target itself, under a load that is not ours: what it cannot serve, no run against it can show."""
+        url = f"http://127.0.0.1:{self.objects.port}/bench/object"
+        # Stored first, as the objects of an I/O library would be.
+        with urllib.request.urlopen(urllib.request.Request(url, data=b"x" * OBJECT_BYTES, method="PUT")):
+            pass
+        yield "mock req/s", "assay", self.run_wrk(url, "-H", f"Range: {OBJECT_RANGE}")
+
+    @staticmethod
+    def run_wrk(url, *words):
+        told = run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{PEER_S}s", *words, url])
+        if fault := re.search(r"Non-2xx or 3xx responses.*|Socket errors.*", told):
+            raise BenchError(f"wrk at {url}: {fault.group(0)}")
+        return float(re.search(r"Requests/sec:\s*([\d.]+)", told).group(1))
 
     def run_k6(self, url, load):
         """Its metrics, and the most memory that it had, in bytes."""
