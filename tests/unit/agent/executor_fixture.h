@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <map>
@@ -111,7 +113,8 @@ void ExpectSound(const Written& written, const v1::ShareSpec& spec);
 // The most triggers that were in flight at once, from started to finished.
 size_t MostInFlight(const Written& written);
 size_t OpenDescriptors();
-size_t Children();  // of this process, zombies included
+uint64_t ResidentBytes();  // of this process
+size_t Children();         // of this process, zombies included
 
 }  // namespace assay
 

@@ -21,8 +21,13 @@ class HttpsTest : public HttpTriggerTest {
   void SetUp() override {
     HttpTriggerTest::SetUp();
     dir_.Write("index.html", "hello");
-    if (access("/usr/sbin/nghttpd", X_OK) != 0)
-      GTEST_SKIP() << "there is no nghttpd here; deploy/install test brings it";
+  }
+
+  // HTTP/1.1 only.
+  std::unique_ptr<ServerProcess> Http1Server(const TestCertificate& certificate) {
+    return std::make_unique<ServerProcess>(std::vector<std::string>{
+        "openssl", "s_server", "-quiet", "-www", "-accept", "127.0.0.1:PORT", "-key",
+        dir_.Write("server.key", certificate.key), "-cert", dir_.Write("server.pem", certificate.certificate)});
   }
 
   // HTTP/2 only; `certificate` empty: without TLS.
@@ -50,7 +55,31 @@ class HttpsTest : public HttpTriggerTest {
   const TempDir dir_;
 };
 
-TEST_F(HttpsTest, CertificatesThatDoNotFitSayWhy) {
+// With nghttpd, where it is installed.
+class Http2Test : public HttpsTest {
+ protected:
+  void SetUp() override {
+    HttpsTest::SetUp();
+    if (access("/usr/sbin/nghttpd", X_OK) != 0)
+      GTEST_SKIP() << "there is no nghttpd here; deploy/install test brings it";
+  }
+};
+
+TEST_F(HttpsTest, AServerOfAnotherNameIsARowThatNamesIt) {
+  const TestCertificate other = TestCertificate::For("DNS:db.example,IP:127.0.0.2");
+  const auto server = Http1Server(other);
+  const v1::TriggerRecord record = Ask(*server, other.certificate);
+  EXPECT_EQ(record.outcome(), v1::FAILED);
+  EXPECT_THAT(record.error(), HasSubstr("matches target host name 'localhost'"));
+  EXPECT_EQ(record.status(), 0);
+  EXPECT_FALSE(record.has_secured_ns());
+  EXPECT_FALSE(record.has_first_byte_ns());
+  const v1::TriggerRecord unverified = Ask(*server, "", /*verify=*/false);
+  EXPECT_EQ(unverified.status(), 200) << unverified.error();
+  EXPECT_TRUE(unverified.has_secured_ns());
+}
+
+TEST_F(Http2Test, CertificatesThatDoNotFitSayWhy) {
   const TestCertificate good = TestCertificate::For("DNS:localhost,IP:127.0.0.1");
   const TestCertificate other = TestCertificate::For("DNS:db.example,IP:127.0.0.2");
   const TestCertificate expired = TestCertificate::For("DNS:localhost", /*expired=*/true);
@@ -82,16 +111,12 @@ TEST_F(HttpsTest, CertificatesThatDoNotFitSayWhy) {
 
 TEST_F(HttpsTest, ATlsServerWithoutHttp2IsSpokenToInOlderWords) {
   const TestCertificate good = TestCertificate::For("DNS:localhost");
-  const ServerProcess server({"openssl", "s_server", "-quiet", "-WWW", "-accept", "127.0.0.1:PORT", "-key",
-                              dir_.Write("server.key", good.key), "-cert", dir_.Write("server.pem", good.certificate)});
-  v1::ShareSpec spec = Spec("https://localhost:" + std::to_string(server.port()) + "/etc/hostname");
-  spec.mutable_trigger()->mutable_http()->set_ca_file(dir_.Write("ca.pem", good.certificate));
-  const v1::TriggerRecord auto_version = Execute(spec).triggers.at(0);
-  EXPECT_NE(auto_version.status(), 0) << auto_version.error();
-  EXPECT_TRUE(auto_version.has_secured_ns());
+  const v1::TriggerRecord record = Ask(*Http1Server(good), good.certificate);
+  EXPECT_EQ(record.status(), 200) << record.error();
+  EXPECT_TRUE(record.has_secured_ns());
 }
 
-TEST_F(HttpsTest, TlsAndPlainWordsDoNotMeet) {
+TEST_F(Http2Test, TlsAndPlainWordsDoNotMeet) {
   const TestCertificate good = TestCertificate::For("DNS:localhost");
   const auto plain = Http2Server(nullptr);
   EXPECT_EQ(Ask(*plain, good.certificate).outcome(), v1::FAILED);
@@ -105,7 +130,7 @@ TEST_F(HttpsTest, TlsAndPlainWordsDoNotMeet) {
   EXPECT_THAT(Execute(missing).triggers.at(0).error(), HasSubstr("/no/such.pem"));
 }
 
-TEST_F(HttpsTest, ManyRequestsAreInFlightOnOneHttp2Connection) {
+TEST_F(Http2Test, ManyRequestsAreInFlightOnOneHttp2Connection) {
   const TestCertificate good = TestCertificate::For("DNS:localhost");
   for (const bool tls : {true, false}) {
     const auto server = Http2Server(tls ? &good : nullptr);
@@ -130,7 +155,7 @@ TEST_F(HttpsTest, NobodyThereIsARowWithPriorKnowledgeToo) {
   for (const v1::TriggerRecord& record : written.triggers) EXPECT_THAT(record.error(), HasSubstr("127.0.0.1 port 1"));
 }
 
-TEST_F(HttpsTest, AutoTakesHttp2WhereTlsOffersIt) {
+TEST_F(Http2Test, AutoTakesHttp2WhereTlsOffersIt) {
   const TestCertificate good = TestCertificate::For("DNS:localhost");
   const auto server = Http2Server(&good);  // and nothing else
   v1::ShareSpec spec = Spec("https://localhost:" + std::to_string(server->port()) + "/index.html", 500, 16);

@@ -1,9 +1,7 @@
 // Shares of sleeps: phases, pacing, bounds, ends.
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -109,14 +107,6 @@ TEST_F(ExecutorTest, TheEndTellsWhenTheFirstTriggerWasDue) {
   const Written written = Execute(spec);
   EXPECT_EQ(written.end->first_intended_ns(), 10 * kMs);
   EXPECT_GE(written.end->first_dispatch_ns(), 10 * kMs);
-}
-
-size_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  size_t total = 0;
-  size_t resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
 // What is due is worked out when it is its turn and kept nowhere: half a million records at once would be 100 MB.
