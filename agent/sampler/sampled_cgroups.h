@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/sampler/cgroup_layout.h"
+#include "agent/cgroups/cgroup_layout.h"
 #include "agent/sampler/sampled_cgroup.h"
 #include "agent/sampler/sampler.h"
 

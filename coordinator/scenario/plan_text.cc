@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <utility>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/counter_random.h"
