@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -19,12 +20,21 @@
 #include "agent/links/results_link.h"
 #include "agent/spool/spool.h"
 #include "common/clock.h"
+#include "common/counter_random.h"
 #include "common/protocol.h"
 #include "common/rpc.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
+
+// Agents of two stacks on one host may have one name, as local-1; no two have one spool, and what an agent left behind
+// is found by the next one that has its spool.
+std::string CgroupName(const Agent::Options& options) {
+  std::error_code ignored;
+  const std::filesystem::path spool = std::filesystem::weakly_canonical(options.spool_directory, ignored);
+  return fmt::format("{}-{:08x}", options.name, StableHash(spool.string()) >> 32);
+}
 
 constexpr int64_t kMsNs = 1'000'000;
 constexpr int64_t kDeliverNs = 10'000 * kMsNs;
@@ -105,6 +115,7 @@ struct Agent::State {
 void Agent::State::Connect(const std::string& incarnation) {
   executor = std::make_unique<Executor>(loop, *spool,
                                         Executor::Options{.agent_name = options.name,
+                                                          .cgroup_name = CgroupName(options),
                                                           .sampler = options.sampler,
                                                           .max_processes = options.max_processes,
                                                           .max_sockets = options.max_sockets,

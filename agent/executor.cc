@@ -106,7 +106,8 @@ struct Executor::State {
   // Two: while one waits for its child to begin, the other gets the next one ready.
   WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};
   WorkThreads disk{{.name = "assay-disk"}};
-  RunCgroups run_cgroups{options.sampler.cgroup_root, options.sampler.proc_root, options.agent_name};
+  RunCgroups run_cgroups{options.sampler.cgroup_root, options.sampler.proc_root, options.agent_name,
+                         options.cgroup_name.empty() ? options.agent_name : options.cgroup_name};
   FiringLease lease;
   FloorBook floors{{.loop = loop,
                     .spawner = spawner,

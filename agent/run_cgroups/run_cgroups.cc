@@ -35,7 +35,8 @@ absl::Status MakeDirectory(const std::string& directory) {
 
 }  // namespace
 
-RunCgroups::RunCgroups(const std::string& cgroup_root, const std::string& proc_root, const std::string& agent_name)
+RunCgroups::RunCgroups(const std::string& cgroup_root, const std::string& proc_root, const std::string& agent_name,
+                       const std::string& cgroup_name)
     : agent_name_(agent_name), cgroup_root_(cgroup_root) {
   CgroupLayout layout = DetectCgroupLayout(cgroup_root);
   kind_ = layout.kind;
@@ -45,7 +46,7 @@ RunCgroups::RunCgroups(const std::string& cgroup_root, const std::string& proc_r
   const auto cpuacct = layout.v1.find("cpuacct");
   if (cpu != layout.v1.end() && cpuacct != layout.v1.end() && cpu->second != cpuacct->second) layout.v1.erase(cpu);
   for (const auto& [hierarchy, directory] : OwnCgroups(layout, proc_root)) {
-    agents_.emplace(hierarchy, fmt::format("{}/assay/agent-{}", directory, agent_name));
+    agents_.emplace(hierarchy, fmt::format("{}/assay/agent-{}", directory, cgroup_name));
   }
   KillLeftovers();
 }

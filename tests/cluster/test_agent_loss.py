@@ -89,7 +89,8 @@ on_agent_loss: fail
 """)
         sweep = self.start_sweep(coordinator.address, scenario, "seconds=1000")
         run = self.wait_run(sweep, "running")
-        inside = OWN_CGROUP / f"assay/agent-{name}/run-{run}"
+        # Behind the name what tells its spool: two stacks on one host may have agents of one name.
+        inside, = OWN_CGROUP.glob(f"assay/agent-{name}-*/run-{run}")
 
         def sleeping():
             found = []

@@ -43,7 +43,7 @@ class CalibrationTest : public ExecutorTest {
     return spec;
   }
 
-  Executor::Options options_{.agent_name = "alpha", .sampler = {}, .calibrate_ns = 50 * kMs};
+  Executor::Options options_{.agent_name = "alpha", .cgroup_name = "", .sampler = {}, .calibrate_ns = 50 * kMs};
 };
 
 TEST_F(CalibrationTest, TheFloorOfAKindAndConcurrencyIsMeasuredOnceAndToldWithEachShare) {

@@ -66,7 +66,7 @@ class RunCgroupTest : public ExecutorTest, public testing::WithParamInterface<co
  protected:
   void SetUp() override {
     ExecutorTest::SetUp();
-    options_ = {.agent_name = AgentName(), .sampler = {}};
+    options_ = {.agent_name = AgentName(), .cgroup_name = "", .sampler = {}};
     options_.sampler.cgroup_root = GetParam();
     const CgroupLayout layout = DetectCgroupLayout(GetParam());
     v2_ = layout.kind == CgroupLayout::Kind::kV2;
@@ -75,7 +75,8 @@ class RunCgroupTest : public ExecutorTest, public testing::WithParamInterface<co
     if (const auto cpu = layout.v1.find("cpu"); cpu != layout.v1.end() && cpu->second != layout.Hierarchies().front())
       own_.erase(cpu->second);
     {
-      RunCgroups probe(options_.sampler.cgroup_root, options_.sampler.proc_root, options_.agent_name);
+      RunCgroups probe(options_.sampler.cgroup_root, options_.sampler.proc_root, options_.agent_name,
+                       options_.agent_name);
       const absl::Status made = probe.Make(1).status();
       if (!made.ok()) GTEST_SKIP() << "no cgroup can be made here: " << made;
     }
@@ -185,8 +186,23 @@ TEST_P(RunCgroupTest, AnotherAgentOfThisNameIsLeftAlone) {
   const v1::ShareSpec spec = Sampled(ExecSpec(5, 1, 1, {"sleep", "1000"}));
   Begin(spec);
   WaitFor(5, [](const v1::ShareStatus& status) { return status.in_flight() == 1; });
-  RunCgroups second(options_.sampler.cgroup_root, options_.sampler.proc_root, AgentName());
+  RunCgroups second(options_.sampler.cgroup_root, options_.sampler.proc_root, AgentName(), AgentName());
   EXPECT_THAT(std::string(second.Make(6).status().message()), HasSubstr("give one of them another --name"));
+  EXPECT_EQ(Status(5)->in_flight(), 1U);
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(5, v1::ENDED);
+}
+
+// As the first of two local stacks on a host: both have an agent local-1.
+TEST_P(RunCgroupTest, AnAgentOfThisNameWithAnotherSpoolHasItsRunsBesideOurs) {
+  const v1::ShareSpec spec = Sampled(ExecSpec(5, 1, 1, {"sleep", "1000"}));
+  Begin(spec);
+  WaitFor(5, [](const v1::ShareStatus& status) { return status.in_flight() == 1; });
+  {
+    RunCgroups second(options_.sampler.cgroup_root, options_.sampler.proc_root, AgentName(), AgentName() + "-other");
+    EXPECT_TRUE(second.Make(5).ok());
+  }
   EXPECT_EQ(Status(5)->in_flight(), 1U);
   Want(spec, v1::CANCEL);
   Exchange();
@@ -259,7 +275,7 @@ TEST_F(PlainRunCgroupTest, TheirShareOfTheCpusStaysAsItWas) {
   const CgroupTree tree;
   for (const char* name : {"cpu", "cpuacct", "memory"}) tree.MountV1(name);
   tree.Write("proc/self/cgroup", "3:memory:/\n2:cpuacct:/\n1:cpu:/\n");
-  RunCgroups cgroups(tree.root(), tree.At("proc"), "alpha");
+  RunCgroups cgroups(tree.root(), tree.At("proc"), "alpha", "alpha");
   const auto made = cgroups.Make(5);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_THAT((*made)->directories(), testing::UnorderedElementsAre(testing::Key(tree.At("cpuacct").string()),
