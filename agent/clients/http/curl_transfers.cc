@@ -58,9 +58,9 @@ void CurlTransfers::Cancel(uint64_t id) {
 }
 
 void CurlTransfers::CancelAll() {
-  // By position: those that are told may start others, which are then cancelled too.
-  for (size_t i = 0; i < transfers_.size(); ++i) {
-    if (!transfers_[i]->idle) End(*transfers_[i], CURLE_OK, true);
+  // HttpClient lets those that are told start nothing meanwhile.
+  for (const std::unique_ptr<CurlTransfer>& transfer : transfers_) {
+    if (!transfer->idle) End(*transfer, CURLE_OK, true);
   }
 }
 

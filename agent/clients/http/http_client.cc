@@ -17,6 +17,7 @@ struct HttpClient::State {
 
   CurlTransfers curl;
   PlainPool plain;
+  bool cancelling = false;  // all of it
 };
 
 HttpClient::HttpClient(EventLoop& loop, size_t connections) : state_(std::make_unique<State>(loop, connections)) {}
@@ -24,6 +25,10 @@ HttpClient::HttpClient(EventLoop& loop, size_t connections) : state_(std::make_u
 HttpClient::~HttpClient() = default;
 
 HttpClient::Id HttpClient::Start(std::shared_ptr<const HttpRequest> request, HttpReceive receive, HttpEnded ended) {
+  if (state_->cancelling) {
+    ended(CancelledRequest());
+    return 0;
+  }
   if (state_->plain.Takes(request))
     return kOnPlainPath | state_->plain.Start(std::move(request), std::move(receive), std::move(ended));
   return state_->curl.Start(std::move(request), std::move(receive), std::move(ended));
@@ -35,8 +40,11 @@ void HttpClient::Cancel(Id id) {
 }
 
 void HttpClient::CancelAll() {
+  if (state_->cancelling) return;  // told to by one that is told of it
+  state_->cancelling = true;
   state_->curl.CancelAll();
   state_->plain.CancelAll();
+  state_->cancelling = false;
 }
 
 size_t HttpClient::in_flight() const { return state_->curl.in_flight() + state_->plain.in_flight(); }

@@ -24,7 +24,7 @@ class HttpClient {
   // times, which costs less than as many equal ones.
   Id Start(std::shared_ptr<const HttpRequest> request, HttpReceive receive, HttpEnded ended);
   void Cancel(Id id);  // ends it now, as kCancelled; one that has ended is fine
-  // Ends all that is in flight, as kCancelled.
+  // Ends all that is in flight, as kCancelled; what their `ended` starts ends so at once, before a byte of it is sent.
   void CancelAll();
 
   size_t in_flight() const;

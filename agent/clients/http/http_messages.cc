@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/units.h"
@@ -16,6 +18,15 @@ constexpr std::string_view kBreaksAndSpace("\r\n\0 ", 4);
 int64_t ConnectWithinNs(const HttpRequest& request) {
   constexpr int64_t kByDefaultNs = 300'000'000'000;
   return request.connect_timeout_ns > 0 ? request.connect_timeout_ns : kByDefaultNs;
+}
+
+HttpResponse NeverStarted(HttpResponse::End end, std::string error) {
+  HttpResponse response;
+  response.end = end;
+  response.error = std::move(error);
+  response.started_ns = MonotonicNs();
+  response.finished_ns = response.started_ns;
+  return response;
 }
 
 }  // namespace
@@ -45,13 +56,10 @@ absl::Status CheckHttpRequest(const HttpRequest& request) {
 }
 
 HttpResponse RefusedRequest(const absl::Status& why) {
-  HttpResponse response;
-  response.end = HttpResponse::End::kFailed;
-  response.error = std::string(why.message());
-  response.started_ns = MonotonicNs();
-  response.finished_ns = response.started_ns;
-  return response;
+  return NeverStarted(HttpResponse::End::kFailed, std::string(why.message()));
 }
+
+HttpResponse CancelledRequest() { return NeverStarted(HttpResponse::End::kCancelled, "cancelled"); }
 
 NextHttpLimit::NextHttpLimit(const HttpRequest& request, int64_t started_ns, bool connecting, bool answered) {
   const auto within = [&](HttpLimit kind, int64_t limit_ns) {

@@ -53,6 +53,7 @@ bool HasBody(const HttpRequest& request);
 absl::Status CheckHttpRequest(const HttpRequest& request);
 // How a request ends that is refused before anything was done for it.
 HttpResponse RefusedRequest(const absl::Status& why);
+HttpResponse CancelledRequest();
 
 enum class HttpLimit { kWhole, kConnect, kFirstByte };
 // The next limit that a request may meet, and when; INT64_MAX: none.

@@ -85,9 +85,9 @@ void PlainPool::Cancel(uint64_t id) {
 }
 
 void PlainPool::CancelAll() {
-  // By position: those that are told may start others, which are then cancelled too.
-  for (size_t i = 0; i < connections_.size(); ++i) {
-    if (connections_[i]->busy()) connections_[i]->Cancel();
+  // HttpClient lets those that are told start nothing meanwhile.
+  for (const std::unique_ptr<PlainConnection>& connection : connections_) {
+    if (connection->busy()) connection->Cancel();
   }
 }
 

@@ -430,6 +430,44 @@ TEST_F(HttpClientTest, WhatIsCancelledEndsOnceAndMayStartAnother) {
   EXPECT_EQ(OnLoop([&] { return client_->in_flight(); }), 0U);
 }
 
+// Whichever path it was on, and whichever the next one would take.
+TEST_F(HttpClientTest, CancelAllLeavesNothingThatACancelledOneStarts) {
+  const TempDir dir;
+  std::atomic<int> requests = 0;
+  const auto silent = [&](int, const std::string&) {
+    ++requests;
+    return true;
+  };
+  RequestServer tcp(silent);
+  RequestServer unix_server(dir.path() + "/http.sock", silent);
+  HttpRequest over_libcurl = Get(tcp.Url("/"));
+  over_libcurl.unix_socket = dir.path() + "/http.sock";
+  const auto plain = std::make_shared<const HttpRequest>(Get(tcp.Url("/")));
+  const auto curl = std::make_shared<const HttpRequest>(over_libcurl);
+  std::atomic<int> cancelled = 0;
+  OnLoop([&] {
+    for (int i = 0; i < 8; ++i) {
+      client_->Start(i % 2 == 0 ? plain : curl, nullptr, [&, i](HttpResponse&& first) {
+        cancelled += first.end == End::kCancelled ? 1 : 0;
+        client_->Start(i / 2 % 2 == 0 ? plain : curl, nullptr,
+                       [&](HttpResponse&& next) { cancelled += next.end == End::kCancelled ? 1 : 0; });
+      });
+    }
+  });
+  while (requests < 8) std::this_thread::yield();
+  OnLoop([&] { client_->CancelAll(); });
+  EXPECT_EQ(OnLoop([&] { return client_->in_flight(); }), 0U);
+  EXPECT_EQ(cancelled, 16);
+  EXPECT_EQ(requests, 8);
+  std::promise<void> ended;
+  OnLoop([&] {
+    client_->Start(plain, nullptr, [&](HttpResponse&&) { ended.set_value(); });
+    EXPECT_EQ(client_->in_flight(), 1U) << "what comes later is as before";
+    client_->CancelAll();
+  });
+  ended.get_future().wait();
+}
+
 TEST_F(HttpClientTest, WhatIsInFlightWhenTheClientEndsIsDropped) {
   RequestServer server([](int, const std::string&) { return true; });
   std::atomic<int> ended = 0;
