@@ -1,6 +1,9 @@
 #include "agent/clients/http/curl_transfer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "common/clock.h"
@@ -20,6 +23,20 @@ bool SameOptions(const HttpRequest& a, const HttpRequest& b) {
          (a.method == b.method && a.url == b.url && a.headers == b.headers && a.unix_socket == b.unix_socket &&
           a.version == b.version && a.verify_tls == b.verify_tls && a.ca_file == b.ca_file &&
           a.timeout_ns == b.timeout_ns && a.connect_timeout_ns == b.connect_timeout_ns && HasBody(a) == HasBody(b));
+}
+
+// "db:8443" of "https://user@db:8443/path"; empty: libcurl does not take the URL.
+std::string HostOf(const std::string& url) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), &curl_url_cleanup);
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return "";
+  std::string text;
+  for (const CURLUPart which : {CURLUPART_HOST, CURLUPART_PORT}) {
+    char* part = nullptr;
+    if (curl_url_get(parsed.get(), which, &part, CURLU_DEFAULT_PORT) != CURLUE_OK) return "";
+    text += (text.empty() ? "" : ":") + std::string(part);
+    curl_free(part);
+  }
+  return text;
 }
 
 }  // namespace
@@ -172,9 +189,23 @@ HttpResponse CurlTransfer::Response(CURLcode result, bool cancelled) const {
     response.error = TimedOut(connections > 0 && response.connected_ns < 0);
   } else if (result != CURLE_OK) {
     response.end = HttpResponse::End::kFailed;
-    response.error = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
+    response.error = Failure(result);
   }
   return response;
+}
+
+// Where libcurl names no host, or tells how long it took, in the words of the other path.
+std::string CurlTransfer::Failure(CURLcode result) const {
+  std::string told = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
+  const std::string host = request->unix_socket.empty() ? HostOf(request->url) : "";
+  if (host.empty()) return told;
+  long os_error = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+  if (result == CURLE_COULDNT_CONNECT && os_error != 0)
+    return fmt::format("cannot connect to {}: {}", host, std::strerror(static_cast<int>(os_error)));
+  if (result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR || result == CURLE_GOT_NOTHING)
+    return fmt::format("{}: {}", host, told);
+  return told;
 }
 
 }  // namespace assay

@@ -50,6 +50,7 @@ struct CurlTransfer {
   void PrepareConnection();
   int64_t At(CURLINFO which) const;
   std::string TimedOut(bool connecting) const;
+  std::string Failure(CURLcode result) const;
 
   bool prepared_ = false;  // `easy` has the options of `request`, but for the body
   curl_slist* headers_ = nullptr;

@@ -110,13 +110,14 @@ absl::StatusOr<std::string> PlainRequest::Read(const std::string& url, Kind& kin
   if (const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0); code != CURLUE_OK)
     return absl::InvalidArgumentError(fmt::format("the URL '{}' is not sound: {}", url, curl_url_strerror(code)));
   const std::string host = Part(parsed.get(), CURLUPART_HOST, CURLU_URLDECODE);
+  const bool bracketed = host.starts_with('[');  // IPv6
   kind.host.name = host;
-  if (host.starts_with('[')) kind.host.name = host.substr(1, host.size() - 2);
+  if (bracketed) kind.host.name = host.substr(1, host.size() - 2);
   if (const std::string zone = Part(parsed.get(), CURLUPART_ZONEID); !zone.empty()) kind.host.name += "%" + zone;
   const std::string port = Part(parsed.get(), CURLUPART_PORT);
   kind.host.port = kDefaultPort;
   if (!port.empty()) std::from_chars(port.data(), port.data() + port.size(), kind.host.port);
-  kind.host.text = fmt::format("{} port {}", kind.host.name, kind.host.port);
+  kind.host.text = fmt::format("{}{}{}:{}", bracketed ? "[" : "", kind.host.name, bracketed ? "]" : "", kind.host.port);
   kind.host_field = kind.host.port == kDefaultPort ? host : fmt::format("{}:{}", host, kind.host.port);
   const std::string user = Part(parsed.get(), CURLUPART_USER, CURLU_URLDECODE);
   const std::string password = Part(parsed.get(), CURLUPART_PASSWORD, CURLU_URLDECODE);

@@ -19,7 +19,7 @@ class PlainRequest {
   struct Host {
     std::string name;  // or address, IPv6 without brackets
     uint16_t port = 0;
-    std::string text;  // "db port 8080", for messages
+    std::string text;  // "db:8080" or "[::1]:8080", for messages
   };
 
   // Whether this path takes it; what it does not is libcurl's: TLS, HTTP/2, unix sockets, and the few that one in a

@@ -215,7 +215,7 @@ TEST_F(HttpClientTest, AnswersOfAllKinds) {
         EXPECT_EQ(answer.response.end, End::kAnswered);
       } else {
         EXPECT_THAT(answer.response.error, HasSubstr(told.error));
-        EXPECT_THAT(answer.response.error, StartsWith("127.0.0.1 port "));
+        EXPECT_THAT(answer.response.error, StartsWith("127.0.0.1:"));
         EXPECT_EQ(answer.response.end, End::kFailed);
       }
       const Answer next = Ask(server.Url("/next"));
@@ -330,10 +330,10 @@ TEST_F(HttpClientTest, AllAddressesOfAHostAreTried) {
   EXPECT_EQ(Ask("http://localhost:" + port + "/").body, "x");
   EXPECT_EQ(Ask("http://127.1:" + port + "/").body, "x");
   const std::string refused = Ask("http://localhost:1/").response.error;
-  EXPECT_THAT(refused, StartsWith("cannot connect to localhost port 1"));
+  EXPECT_THAT(refused, StartsWith("cannot connect to localhost:1"));
   EXPECT_THAT(refused, HasSubstr("Connection refused"));
   if (several) EXPECT_THAT(refused, HasSubstr("127.0.0.1: Connection refused"));
-  EXPECT_EQ(Ask("http://127.0.0.1:1/").response.error, "cannot connect to 127.0.0.1 port 1: Connection refused");
+  EXPECT_EQ(Ask("http://127.0.0.1:1/").response.error, "cannot connect to 127.0.0.1:1: Connection refused");
   EXPECT_THAT(Ask("http://no.such.host.invalid/").response.error,
               StartsWith("cannot resolve the host name 'no.such.host.invalid': "));
 }

@@ -1,5 +1,6 @@
 // The HTTP trigger against a server of this test, good days and bad ones.
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -200,10 +201,28 @@ TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
   spec = Spec("http://127.0.0.1:1/");
   const Written refused = Execute(spec);
   EXPECT_EQ(refused.triggers.at(0).outcome(), v1::FAILED);
-  EXPECT_THAT(refused.triggers.at(0).error(), HasSubstr("127.0.0.1 port 1"));
+  EXPECT_EQ(refused.triggers.at(0).error(), "cannot connect to 127.0.0.1:1: Connection refused");
   EXPECT_EQ(refused.triggers.at(0).status(), 0);
   spec = Spec("gopher://127.0.0.1/");
   EXPECT_THAT(Execute(spec).triggers.at(0).error(), HasSubstr("gopher"));
+}
+
+// Whichever path it takes. A socket that is told to be connected to nothing resets its connection.
+TEST_F(HttpTest, AResetNamesTheHostAndSaysTheKernelsWords) {
+  RequestServer resets([](int fd, const std::string&) {
+    const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    connect(fd, &nowhere, sizeof(nowhere));
+    return false;
+  });
+  const std::string host = resets.Url("").substr(std::string("http://").size());
+  for (const auto version : {v1::HttpTrigger::HTTP1, v1::HttpTrigger::HTTP2}) {
+    v1::ShareSpec spec = Spec(resets.Url("/"));
+    spec.mutable_trigger()->mutable_http()->set_version(version);
+    const v1::TriggerRecord record = Execute(spec).triggers.at(0);
+    EXPECT_EQ(record.outcome(), v1::FAILED);
+    EXPECT_THAT(record.error(), testing::StartsWith(host + ": "));
+    EXPECT_THAT(record.error(), HasSubstr("Connection reset by peer"));
+  }
 }
 
 TEST_F(HttpTest, CancelEndsWhatIsInFlight) {
