@@ -51,6 +51,7 @@ struct HostNames::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> wanted;
+  Resolve resolve;
   HostNames* names = nullptr;  // null once it is gone; changed on the loop's thread only
 };
 
@@ -70,7 +71,9 @@ void HostNames::Address::SetPort(uint16_t port) {
   }
 }
 
-HostNames::HostNames(EventLoop& loop) : loop_(loop) {}
+HostNames::HostNames(EventLoop& loop, Resolve resolve) : loop_(loop), resolve_(std::move(resolve)) {}
+
+absl::StatusOr<HostNames::Addresses> HostNames::AsThisHostDoes(const std::string& host) { return AddressesOf(host, 0); }
 
 HostNames::~HostNames() {
   if (!shared_) return;
@@ -89,6 +92,7 @@ void HostNames::Find(const std::string& host, Found found) {
   if (!shared_) {
     const auto shared = std::make_shared<Shared>();
     shared->names = this;
+    shared->resolve = resolve_;
     std::thread thread;
     if (const absl::Status started = StartThread(thread, [shared] { LookUp(shared); }); !started.ok()) {
       return found(absl::ResourceExhaustedError(
@@ -113,7 +117,7 @@ void HostNames::LookUp(const std::shared_ptr<Shared>& shared) {
     const std::string host = std::move(shared->wanted.front());
     shared->wanted.pop_front();
     lock.unlock();
-    const absl::StatusOr<Addresses> addresses = AddressesOf(host, 0);
+    const absl::StatusOr<Addresses> addresses = shared->resolve(host);
     lock.lock();
     if (shared->names == nullptr) return;
     shared->names->loop_.Post([shared, host, addresses] {

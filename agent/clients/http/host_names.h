@@ -28,7 +28,11 @@ class HostNames {
   using Addresses = std::shared_ptr<const std::vector<Address>>;  // never empty
   using Found = std::function<void(const absl::StatusOr<Addresses>&)>;
 
-  explicit HostNames(EventLoop& loop);
+  // The addresses of a host, in the order in which they are to be tried; may block, is called on the thread.
+  using Resolve = std::function<absl::StatusOr<Addresses>(const std::string& host)>;
+
+  HostNames(EventLoop& loop, Resolve resolve);
+  static absl::StatusOr<Addresses> AsThisHostDoes(const std::string& host);
   ~HostNames();  // waits for nothing; nobody is told any more
 
   // A name or a literal address, IPv6 without brackets. `found` is called once, within this call if it is known.
@@ -45,6 +49,7 @@ class HostNames {
   void Answered(const std::string& host, const absl::StatusOr<Addresses>& addresses);
 
   EventLoop& loop_;
+  const Resolve resolve_;
   absl::flat_hash_map<std::string, Known> known_;
   absl::flat_hash_map<std::string, std::vector<Found>> waiting_;
   std::shared_ptr<Shared> shared_;  // with the thread; null before the first name

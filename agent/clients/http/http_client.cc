@@ -13,14 +13,16 @@ constexpr HttpClient::Id kOnPlainPath = HttpClient::Id{1} << 63;
 }  // namespace
 
 struct HttpClient::State {
-  State(EventLoop& loop, size_t connections) : curl(loop, connections), plain(loop, connections) {}
+  State(EventLoop& loop, size_t connections, HostNames::Resolve resolve)
+      : curl(loop, connections), plain(loop, connections, std::move(resolve)) {}
 
   CurlTransfers curl;
   PlainPool plain;
   bool cancelling = false;  // all of it
 };
 
-HttpClient::HttpClient(EventLoop& loop, size_t connections) : state_(std::make_unique<State>(loop, connections)) {}
+HttpClient::HttpClient(EventLoop& loop, size_t connections, HostNames::Resolve resolve)
+    : state_(std::make_unique<State>(loop, connections, std::move(resolve))) {}
 
 HttpClient::~HttpClient() = default;
 

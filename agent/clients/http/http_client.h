@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "agent/clients/http/host_names.h"
 #include "agent/clients/http/http_messages.h"
 #include "agent/loop/event_loop.h"
 
@@ -15,8 +16,8 @@ namespace assay {
 // each request in flight. Everything happens on the loop's thread; nothing blocks it.
 class HttpClient {
  public:
-  // `connections`: kept alive at most.
-  HttpClient(EventLoop& loop, size_t connections);
+  // `connections`: kept alive at most. `resolve`: of the lean path's names.
+  HttpClient(EventLoop& loop, size_t connections, HostNames::Resolve resolve = &HostNames::AsThisHostDoes);
   ~HttpClient();  // what is in flight is dropped, `ended` is not called
 
   using Id = uint64_t;

@@ -15,9 +15,9 @@ uint64_t IdOf(uint32_t slot, uint32_t uses) { return (uint64_t{uses & kUsesMask}
 
 }  // namespace
 
-PlainPool::PlainPool(EventLoop& loop, size_t kept)
+PlainPool::PlainPool(EventLoop& loop, size_t kept, HostNames::Resolve resolve)
     : kept_(std::max<size_t>(1, kept)),
-      common_{loop, HostNames(loop), {}, [this](PlainConnection& connection, bool was_idle) {
+      common_{loop, HostNames(loop, std::move(resolve)), {}, [this](PlainConnection& connection, bool was_idle) {
                 Freed(connection, was_idle);
               }} {}
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/clients/http/host_names.h"
 #include "agent/clients/http/http_messages.h"
 #include "agent/clients/http/plain_connection.h"
 #include "agent/clients/http/plain_request.h"
@@ -18,7 +19,7 @@ namespace assay {
 // Cleartext HTTP/1.1 over TCP: gives each request a connection, one that was kept or a new one.
 class PlainPool {
  public:
-  PlainPool(EventLoop& loop, size_t kept);
+  PlainPool(EventLoop& loop, size_t kept, HostNames::Resolve resolve);
 
   bool Takes(const std::shared_ptr<const HttpRequest>& request) const;
   // As those of HttpClient; ids have their highest bit free.

@@ -1,6 +1,7 @@
 // The HTTP client's own path for cleartext HTTP/1.1, against servers that say what each test likes.
 #include "agent/clients/http/http_client.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -336,6 +337,63 @@ TEST_F(HttpClientTest, AllAddressesOfAHostAreTried) {
   EXPECT_EQ(Ask("http://127.0.0.1:1/").response.error, "cannot connect to 127.0.0.1:1: Connection refused");
   EXPECT_THAT(Ask("http://no.such.host.invalid/").response.error,
               StartsWith("cannot resolve the host name 'no.such.host.invalid': "));
+}
+
+HostNames::Address AddressOf(const std::string& text) {
+  HostNames::Address address;
+  auto* const v4 = reinterpret_cast<sockaddr_in*>(&address.socket);
+  v4->sin_family = AF_INET;
+  EXPECT_EQ(inet_pton(AF_INET, text.c_str(), &v4->sin_addr), 1);
+  address.length = sizeof(*v4);
+  return address;
+}
+
+// The server is on 127.0.0.1 alone: 127.0.0.2 and 3 refuse.
+TEST_F(HttpClientTest, AnAddressThatRefusesIsFollowedByTheNext) {
+  std::vector<std::string> texts;
+  OnLoop([&] {
+    client_ = std::make_unique<HttpClient>(loop_, 16,
+                                           [&texts](const std::string& host) -> absl::StatusOr<HostNames::Addresses> {
+                                             if (host != "several.example")
+                                               return absl::NotFoundError("the resolver of this test has no " + host);
+                                             auto addresses = std::make_shared<std::vector<HostNames::Address>>();
+                                             for (const std::string& text : texts)
+                                               addresses->push_back(AddressOf(text));
+                                             return addresses;
+                                           });
+  });
+  RequestServer server([](int fd, const std::string& request) { return Ok(fd, request); });
+  const std::string host = "several.example:" + std::to_string(server.port());
+  texts = {"127.0.0.2", "127.0.0.1"};
+  const Answer answer = Ask("http://" + host + "/");
+  EXPECT_EQ(answer.response.error, "");
+  EXPECT_EQ(answer.response.status, 200);
+  EXPECT_GE(answer.response.connected_ns, answer.response.started_ns);
+  EXPECT_THAT(answer.body, HasSubstr("\r\nHost: " + host + "\r\n"));
+  EXPECT_EQ(Ask("http://" + host + "/").response.connected_ns, -1) << "kept, whichever address it was";
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_EQ(Ask("http://nobody.example/").response.error, "the resolver of this test has no nobody.example");
+  const HttpResponse refused = Ask("http://several.example:1/").response;
+  EXPECT_EQ(refused.end, End::kFailed);
+  EXPECT_EQ(refused.error,
+            "cannot connect to several.example:1 at any of its addresses: 127.0.0.2: Connection refused; 127.0.0.1: "
+            "Connection refused");
+}
+
+TEST_F(HttpClientTest, AnAddressOfIpv6StandsInBrackets) {
+  const int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool there = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  close(probe);
+  if (!there) GTEST_SKIP() << "this host has no IPv6 loopback (::1)";
+  RequestServer server([](int fd, const std::string& request) { return Ok(fd, request); },
+                       RequestServer::Loopback::kV6);
+  const Answer answer = Ask(server.Url("/"));
+  EXPECT_EQ(answer.response.error, "");
+  EXPECT_THAT(answer.body, HasSubstr("\r\nHost: [::1]:" + std::to_string(server.port()) + "\r\n"));
+  EXPECT_EQ(Ask("http://[::1]:1/").response.error, "cannot connect to [::1]:1: Connection refused");
 }
 
 // A listener whose queue is full takes no more connections, and says nothing.

@@ -13,16 +13,20 @@
 
 namespace assay {
 
-RequestServer::RequestServer(Answer answer)
-    : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+RequestServer::RequestServer(Answer answer, Loopback on)
+    : answer_(std::move(answer)),
+      listener_(socket(on == Loopback::kV6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+      v6_(on == Loopback::kV6) {
+  sockaddr_in6 address{};
+  auto* const v4 = reinterpret_cast<sockaddr_in*>(&address);  // has its port at the same place
+  socklen_t length = v6_ ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  address.sin6_family = v6_ ? AF_INET6 : AF_INET;
+  if (v6_) address.sin6_addr = in6addr_loopback;
+  if (!v6_) v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), length), 0);
   EXPECT_EQ(listen(listener_, 4096), 0);
-  socklen_t length = sizeof(address);
   getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-  port_ = ntohs(address.sin_port);
+  port_ = ntohs(address.sin6_port);
   thread_ = std::thread([this] { Accept(); });
 }
 

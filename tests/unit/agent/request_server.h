@@ -17,11 +17,15 @@ class RequestServer {
   // Gets the whole request, head and body. False closes the connection.
   using Answer = std::function<bool(int fd, const std::string& request)>;
 
-  explicit RequestServer(Answer answer);  // on a free port of loopback
+  enum class Loopback { kV4, kV6 };
+  explicit RequestServer(Answer answer, Loopback on = Loopback::kV4);  // on a free port of it
   RequestServer(const std::string& unix_socket, Answer answer);
   ~RequestServer();
 
-  std::string Url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  std::string Url(const std::string& path) const {
+    return std::string("http://") + (v6_ ? "[::1]:" : "127.0.0.1:") + std::to_string(port_) + path;
+  }
+  uint16_t port() const { return port_; }
   int connections() const { return accepted_; }
 
  private:
@@ -31,6 +35,7 @@ class RequestServer {
   Answer answer_;
   int listener_ = -1;
   uint16_t port_ = 0;
+  bool v6_ = false;
   std::atomic<int> accepted_ = 0;
   std::vector<int> fds_;
   std::vector<std::thread> connections_;
