@@ -106,6 +106,31 @@ TEST_F(HttpTest, ABodyOfAGigabyteLeavesMemoryFlat) {
   }
 }
 
+// The server keeps one of them as a whole, and is in this process too: what counts is that it does not become more.
+TEST_F(HttpTest, AGigabyteOfBodiesThatAreSentLeavesMemoryFlat) {
+  constexpr uint64_t kBodyBytes = 16 << 20;
+  constexpr uint64_t kRequests = 64;
+  constexpr uint64_t kAllowedBytes = 128 << 20;
+  std::atomic<uint64_t> at_first = 0;
+  std::atomic<uint64_t> most = 0;
+  RequestServer server([&](int fd, const std::string& request) {
+    const uint64_t now = ResidentBytes();
+    if (at_first == 0) at_first = now;
+    most = std::max(most.load(), now);
+    return Ok(fd, request.size() > kBodyBytes ? "all of it" : "", request.size() > kBodyBytes ? "200 OK" : "400 Bad");
+  });
+  v1::ShareSpec spec = Spec(server.Url("/"), kRequests, 1);
+  spec.mutable_trigger()->mutable_http()->set_method("PUT");
+  spec.mutable_trigger()->mutable_http()->set_body(std::string(kBodyBytes, 'x'));
+  const Written written = Execute(spec);
+  ASSERT_EQ(written.triggers.size(), kRequests);
+  for (const v1::TriggerRecord& record : written.triggers) {
+    EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+    EXPECT_EQ(record.sent_bytes(), kBodyBytes);
+  }
+  EXPECT_LT(most, at_first + kAllowedBytes);
+}
+
 TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
   RequestServer loris([](int fd, const std::string&) {
     Say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
@@ -193,7 +218,7 @@ TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
   RequestServer closes([](int, const std::string&) { return false; });
   EXPECT_THAT(Execute(Spec(closes.Url("/"))).triggers.at(0).error(), HasSubstr("Empty reply from server"));
   RequestServer garbles([](int fd, const std::string&) {
-    Say(fd, "\x00\x01garbage\r\n\r\n");
+    Say(fd, std::string("\x00\x01garbage\r\n\r\n", 13));
     return false;
   });
   v1::ShareSpec spec = Spec(garbles.Url("/"));
@@ -211,7 +236,7 @@ TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
 TEST_F(HttpTest, AResetNamesTheHostAndSaysTheKernelsWords) {
   RequestServer resets([](int fd, const std::string&) {
     const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
-    connect(fd, &nowhere, sizeof(nowhere));
+    EXPECT_EQ(connect(fd, &nowhere, sizeof(nowhere)), 0);
     return false;
   });
   const std::string host = resets.Url("").substr(std::string("http://").size());
