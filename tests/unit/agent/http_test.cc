@@ -161,60 +161,60 @@ TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {
   }
 }
 
-TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
-  // It sends byte by byte: first the head, then the body too.
-  TEST_F(HttpTest, ASlowLorisServerIsATimeoutAndGivesItsSlotBack) {
-    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-    std::atomic<bool> stop = false;
-    const auto trickle = [&stop](int fd, const std::string& text) {
-      for (size_t i = 0; i < text.size() && !stop; ++i) {
-        Say(fd, text.substr(i, 1));
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
-    };
-    RequestServer loris([&](int fd, const std::string& request) {
-      if (request.starts_with("GET /3 ")) return Ok(fd, "at once");
-      if (request.starts_with("GET /2 ")) Say(fd, head);
-      trickle(fd, request.starts_with("GET /2 ") ? std::string(1000, 'x') : head);
-      return false;
-    });
-    v1::ShareSpec spec = Spec(loris.Url("/$(index)"), 4, 1);
-    spec.mutable_trigger()->set_timeout_ns(200 * kMs);
-    const Written written = Execute(spec);
-    stop = true;
-    ASSERT_EQ(written.triggers.size(), 4U) << "the slot came back after each";
+// It sends byte by byte: first the head, then the body too.
+TEST_F(HttpTest, ASlowLorisServerIsATimeoutAndGivesItsSlotBack) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+  std::atomic<bool> stop = false;
+  const auto trickle = [&stop](int fd, const std::string& text) {
+    for (size_t i = 0; i < text.size() && !stop; ++i) {
+      Say(fd, text.substr(i, 1));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  };
+  RequestServer loris([&](int fd, const std::string& request) {
+    if (request.starts_with("GET /3 ")) return Ok(fd, "at once");
+    if (request.starts_with("GET /2 ")) Say(fd, head);
+    trickle(fd, request.starts_with("GET /2 ") ? std::string(1000, 'x') : head);
+    return false;
+  });
+  v1::ShareSpec spec = Spec(loris.Url("/$(index)"), 4, 1);
+  spec.mutable_trigger()->set_timeout_ns(200 * kMs);
+  const Written written = Execute(spec);
+  stop = true;
+  ASSERT_EQ(written.triggers.size(), 4U) << "the slot came back after each";
+  for (const v1::TriggerRecord& record : written.triggers) {
+    SCOPED_TRACE(record.ShortDebugString());
+    if (record.index() == 3) {
+      EXPECT_EQ(record.outcome(), v1::OK);
+      continue;
+    }
+    EXPECT_EQ(record.outcome(), v1::TIMEOUT);
+    EXPECT_EQ(record.error(), "took longer than 200 ms");
+    EXPECT_TRUE(record.has_connected_ns());
+    const bool head_came = record.index() == 2;
+    EXPECT_EQ(record.status(), head_came ? 200 : 0);
+    EXPECT_EQ(record.has_first_byte_ns(), head_came);
+    EXPECT_EQ(record.received_bytes() > 0, head_came);
+  }
+  EXPECT_EQ(MostInFlight(written), 1U);
+}
+
+TEST_F(HttpTest, AHostThatCannotBeResolvedIsARowThatNamesIt) {
+  for (const std::string scheme : {"http", "https"}) {
+    const Written written = Execute(Spec(scheme + "://no.such.host.invalid/", 3, 2));
+    ASSERT_EQ(written.triggers.size(), 3U);
     for (const v1::TriggerRecord& record : written.triggers) {
-      SCOPED_TRACE(record.ShortDebugString());
-      if (record.index() == 3) {
-        EXPECT_EQ(record.outcome(), v1::OK);
-        continue;
-      }
-      EXPECT_EQ(record.outcome(), v1::TIMEOUT);
-      EXPECT_EQ(record.error(), "took longer than 200 ms");
-      EXPECT_TRUE(record.has_connected_ns());
-      const bool head_came = record.index() == 2;
-      EXPECT_EQ(record.status(), head_came ? 200 : 0);
-      EXPECT_EQ(record.has_first_byte_ns(), head_came);
-      EXPECT_EQ(record.received_bytes() > 0, head_came);
-    }
-    EXPECT_EQ(MostInFlight(written), 1U);
-  }
-
-  TEST_F(HttpTest, AHostThatCannotBeResolvedIsARowThatNamesIt) {
-    for (const std::string scheme : {"http", "https"}) {
-      const Written written = Execute(Spec(scheme + "://no.such.host.invalid/", 3, 2));
-      ASSERT_EQ(written.triggers.size(), 3U);
-      for (const v1::TriggerRecord& record : written.triggers) {
-        EXPECT_EQ(record.outcome(), v1::FAILED);
-        EXPECT_THAT(record.error(), HasSubstr("resolve"));
-        EXPECT_THAT(record.error(), HasSubstr("no.such.host.invalid"));
-        EXPECT_EQ(record.status(), 0);
-        EXPECT_FALSE(record.has_connected_ns());
-        EXPECT_FALSE(record.has_first_byte_ns());
-      }
+      EXPECT_EQ(record.outcome(), v1::FAILED);
+      EXPECT_THAT(record.error(), HasSubstr("resolve"));
+      EXPECT_THAT(record.error(), HasSubstr("no.such.host.invalid"));
+      EXPECT_EQ(record.status(), 0);
+      EXPECT_FALSE(record.has_connected_ns());
+      EXPECT_FALSE(record.has_first_byte_ns());
     }
   }
+}
 
+TEST_F(HttpTest, WhatDoesNotAnswerIsARowWithItsReason) {
   RequestServer closes([](int, const std::string&) { return false; });
   EXPECT_THAT(Execute(Spec(closes.Url("/"))).triggers.at(0).error(), HasSubstr("Empty reply from server"));
   RequestServer garbles([](int fd, const std::string&) {
