@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kRunsNamed = 6;
 constexpr size_t kCellsNamed = 3;
+constexpr size_t kFindingsShown = 4;
 
 }  // namespace
 
@@ -31,6 +32,7 @@ std::string FlagKind::CellsText() const {
 
 std::vector<FlagKind> FlagKinds(const std::vector<v1::RunResult>& results) {
   std::map<std::tuple<int, std::string, std::string>, FlagKind> kinds;
+  std::map<FlagKind*, std::vector<std::string>> details;
   for (const v1::RunResult& run : results) {
     for (const v1::FlagInfo& flag : run.flags()) {
       const int rank = flag.severity() == "reject" ? 0 : flag.severity() == "warning" ? 1 : 2;
@@ -40,8 +42,16 @@ std::vector<FlagKind> FlagKinds(const std::vector<v1::RunResult>& results) {
       if (kind.runs.empty() || kind.runs.back() != run.run_id()) kind.runs.push_back(run.run_id());
       if (std::find(kind.cells.begin(), kind.cells.end(), run.cell()) == kind.cells.end() && !run.cell().empty())
         kind.cells.push_back(run.cell());
-      if (kind.example.empty()) kind.example = flag.detail();
+      if (kind.runs.size() == 1) details[&kind].push_back(flag.detail());
     }
+  }
+  // One run may have several findings of a code, each with a fault of its own to mend.
+  for (const auto& [kind, texts] : details) {
+    const size_t shown = std::min(texts.size(), kFindingsShown);
+    kind->example =
+        fmt::format("{}", fmt::join(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(shown), "; and: "));
+    if (shown < texts.size())
+      kind->example += fmt::format("; and {} more of {}: `assay sql`, view flags", texts.size() - shown, kind->code);
   }
   std::vector<FlagKind> list;
   list.reserve(kinds.size());

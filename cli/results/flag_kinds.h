@@ -15,7 +15,7 @@ struct FlagKind {
   std::string code;
   std::vector<int64_t> runs;       // each once, though it may carry the flag once per agent
   std::vector<std::string> cells;  // of those runs, each once
-  std::string example;             // the first one's detail
+  std::string example;             // the details of the first run that has it
 
   std::string RunsText() const;   // "40 runs (1, 2, 3, 4, 5, 6, ...)"
   std::string CellsText() const;  // "tasks=1000, tasks=4000 and 2 more"

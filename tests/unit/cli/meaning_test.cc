@@ -231,5 +231,18 @@ TEST(MeaningTest, FlagsByKindRejectingFirst) {
       "7 ms");
 }
 
+TEST(MeaningTest, EveryFindingOfACodeIsShown) {
+  std::vector<v1::RunResult> results = Finished().results;
+  for (const char* detail : {"no nope-*", "no shop/dbx", "3", "4", "5", "6"}) {
+    v1::FlagInfo& flag = *results[0].add_flags();
+    flag.set_code("cgroup_missing");
+    flag.set_severity("warning");
+    flag.set_detail(detail);
+  }
+  EXPECT_THAT(FlagLines(results),
+              testing::Contains(EndsWith("no nope-*; and: no shop/dbx; and: 3; and: 4; and 2 more of cgroup_missing: "
+                                         "`assay sql`, view flags")));
+}
+
 }  // namespace
 }  // namespace assay
