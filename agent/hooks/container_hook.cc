@@ -38,8 +38,7 @@ ContainerHook::~ContainerHook() {
 
 void ContainerHook::Start() {
   begun_ns_ = MonotonicNs();
-  timeout_timer_ = loop_.At(begun_ns_ + options_.timeout_ns,
-                            [this] { End(fmt::format("took longer than {}", FormatDuration(options_.timeout_ns))); });
+  timeout_timer_ = loop_.At(begun_ns_ + options_.timeout_ns, [this] { End(TimeoutText()); });
   const v1::ContainerAction& action = options_.action;
   if (action.compose_project().empty()) {
     DockerContainer one;
@@ -121,6 +120,15 @@ void ContainerHook::StepEnded(const absl::Status& status) {
   under_way_ = false;
   steps_.pop_front();
   Next();
+}
+
+// An engine that was told to stop a container goes on with that, and its grace may be longer than the hook's timeout.
+std::string ContainerHook::TimeoutText() const {
+  const std::string text = fmt::format("took longer than {}", FormatDuration(options_.timeout_ns));
+  if (!under_way_ || steps_.front().kind != Kind::kStop) return text;
+  return text +
+         "; the container has its stop timeout (the engine's default is 10 s) before it is killed, and may still "
+         "be stopped: give the hook a longer timeout";
 }
 
 void ContainerHook::End(const std::string& error) {

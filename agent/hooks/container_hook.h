@@ -42,6 +42,7 @@ class ContainerHook {
   void Next();
   void Look();  // whether what is waited for has come
   void StepEnded(const absl::Status& status);
+  std::string TimeoutText() const;
   void End(const std::string& error);
 
   EventLoop& loop_;

@@ -543,7 +543,7 @@ COMMENT ON TABLE assay.hook_step IS 'What hooks on containers did, one action on
 COMMENT ON COLUMN assay.hook_step.hook_id IS 'Hook it belongs to';
 COMMENT ON COLUMN assay.hook_step.step IS 'Its place among the hook''s steps, from 1';
 COMMENT ON COLUMN assay.hook_step.container IS 'Name of the container';
-COMMENT ON COLUMN assay.hook_step.action IS 'stop (until it has ended), start, or wait (until it runs or is healthy)';
+COMMENT ON COLUMN assay.hook_step.action IS 'stop (until it has ended: by SIGTERM, or by SIGKILL after the container''s stop timeout, 10 s unless it was made with another), start, or wait (until it runs or is healthy)';
 COMMENT ON COLUMN assay.hook_step.begun_at IS 'When the engine was asked, by the coordinator''s clock, as T0 is';
 COMMENT ON COLUMN assay.hook_step.ended_at IS 'When it was done, or given up, by the same clock';
 COMMENT ON COLUMN assay.hook_step.error IS 'Why it did not do what was asked, else empty';

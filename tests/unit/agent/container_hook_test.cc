@@ -172,7 +172,10 @@ TEST_F(ContainerHookTest, WhatGoesWrongIsToldWithTheContainerAndTheMend) {
   EXPECT_THAT(WaitForHook(2).error(), HasSubstr("has no container of the Compose project 'none'"));
   EXPECT_EQ(WaitForHook(3).error(), "waiting for container 'sick': its health check fails");
   EXPECT_EQ(WaitForHook(4).error(), "waiting for container 'init': it ended with 3");
-  EXPECT_EQ(WaitForHook(5).error(), "stop container 'stubborn': took longer than 100 ms");
+  EXPECT_EQ(
+      WaitForHook(5).error(),
+      "stop container 'stubborn': took longer than 100 ms; the container has its stop timeout (the engine's default "
+      "is 10 s) before it is killed, and may still be stopped: give the hook a longer timeout");
   EXPECT_GT(WaitForHook(5).steps(0).ended_ns(), WaitForHook(5).steps(0).begun_ns());
   EXPECT_THAT(WaitForHook(6).error(), HasSubstr("no container engine answers on " + elsewhere.socket()));
   EXPECT_THAT(WaitForHook(6).error(), HasSubstr("is it running, and may this user open the socket"));
