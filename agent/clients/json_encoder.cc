@@ -84,8 +84,12 @@ absl::StatusOr<std::string> JsonEncoder::Encode(const std::string& json) const {
     Struct value;
     std::optional<std::string> unknown;
     if (google::protobuf::util::JsonStringToMessage(json, &value).ok()) unknown = UnknownField(type_, value, "");
-    return absl::InvalidArgumentError(
-        unknown ? *unknown : fmt::format("it does not fit {}: {}", type_.full_name(), status.ToString()));
+    return absl::InvalidArgumentError(unknown ? *unknown
+                                              : fmt::format("it does not fit {}: {}{}", type_.full_name(),
+                                                            status.ToString(),
+                                                            status.ToString().find("TYPE_BYTES") == std::string::npos
+                                                                ? ""
+                                                                : "; bytes are written as base64 text in JSON"));
   }
   // Only messages of proto2 can lack something, and JSON does not look for it.
   if (type_.file()->syntax() != google::protobuf::FileDescriptor::SYNTAX_PROTO2) return bytes;

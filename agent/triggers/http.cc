@@ -1,7 +1,10 @@
 // The HTTP trigger: one request per trigger, on connections that are kept alive.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +33,10 @@ class HttpTrigger final : public TriggerKind {
   // A host that cannot be reached is not looked for here: it is a finding about the target, and becomes rows.
   void Prepare(std::function<void(absl::Status)> done) override {
     if (http_.url().empty()) return done(absl::InvalidArgumentError("the HTTP trigger has no URL"));
+    if (!http_.ca_file().empty() && access(http_.ca_file().c_str(), R_OK) != 0) {
+      return done(absl::InvalidArgumentError(fmt::format("agent '{}': cannot read the certificates of tls.ca, {}: {}",
+                                                         context_.agent_name, http_.ca_file(), std::strerror(errno))));
+    }
     const uint64_t most = context_.spec.count() > 0 ? std::min<uint64_t>(context_.spec.count(), context_.spec.slots())
                                                     : context_.spec.slots();
     if (context_.max_sockets > 0 && most > context_.max_sockets) {

@@ -190,6 +190,10 @@ HttpResponse CurlTransfer::Response(CURLcode result, bool cancelled) const {
   } else if (result != CURLE_OK) {
     response.end = HttpResponse::End::kFailed;
     response.error = Failure(result);
+    // One that is expired, or another host's, no authority mends.
+    if (result == CURLE_PEER_FAILED_VERIFICATION &&
+        (response.error.find("self-signed") != std::string::npos || response.error.find("issuer") != std::string::npos))
+      response.error += "; name who signed it: tls: {ca: FILE}, or do not check it: tls: {verify: false}";
   }
   return response;
 }

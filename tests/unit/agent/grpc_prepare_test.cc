@@ -71,6 +71,8 @@ TEST_F(GrpcPrepareTest, JsonThatDoesNotFitNamesTheField) {
   EXPECT_THAT(refusal(R"({"number": "many"})"),
               AllOf(HasSubstr("it does not fit assay.test.EchoRequest"), HasSubstr("number"), HasSubstr("many")));
   EXPECT_THAT(refusal(R"({"since": "yesterday"})"), AllOf(HasSubstr("since"), HasSubstr("yesterday")));
+  EXPECT_THAT(refusal(R"({"blob": 0})"),
+              AllOf(HasSubstr("blob"), HasSubstr("; bytes are written as base64 text in JSON")));
   EXPECT_THAT(refusal("[1]"), HasSubstr("it does not fit assay.test.EchoRequest"));
   EXPECT_THAT(refusal("null"), HasSubstr("it does not fit assay.test.EchoRequest"));
 }
