@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/units.h"
+#include "coordinator/absence.h"
 
 namespace assay {
 namespace {
@@ -210,6 +211,11 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
       judgement.Add("sampling_ended_early", "warning",
                     fmt::format("agent {}: the last sample is {} before the end of the cool-down", s.agent,
                                 FormatDuration(due - s.sampled_until_ns)));
+    }
+    if (const std::string absences = Absences(s, cell.sampling(), f.last_finished_ns); !absences.empty()) {
+      judgement.Add("container_absent", "warning",
+                    fmt::format("agent {}: not all that is sampled by name was there from T0 to the last finish: {}",
+                                s.agent, absences));
     }
     for (const std::string& pattern : s.unmatched_cgroups) {
       // "containers: web; why that may be".

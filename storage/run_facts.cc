@@ -62,6 +62,24 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
   }
 }
 
+void ReadLives(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
+  const pqxx::result rows = transaction.exec_params(
+      "SELECT agent, coalesce(nullif(concat_ws('/', pod_namespace, pod, container), ''), unit) AS name, "
+      "container IS NOT NULL AS is_container, begun_ns, ended_ns FROM container_life "
+      "WHERE sweep_id = $1 AND run_id = $2 AND (container IS NOT NULL OR unit IS NOT NULL)",
+      sweep_id, run_id);
+  for (const auto& row : rows) {
+    for (RunFacts::Share& share : facts.shares) {
+      if (share.agent != row["agent"].as<std::string>()) continue;
+      share.lives.push_back({.name = row["name"].as<std::string>(),
+                             .is_container = row["is_container"].as<bool>(),
+                             .begun_ns = row["begun_ns"].as<int64_t>(),
+                             .ended_ns = std::nullopt});
+      if (!row["ended_ns"].is_null()) share.lives.back().ended_ns = row["ended_ns"].as<int64_t>();
+    }
+  }
+}
+
 void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
   // stddev_pop and not the sample's: a single row has no spread. Over double precision, where it is one pass and exact
   // enough.
@@ -156,6 +174,7 @@ absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
     // First: what is committed while we read then makes a difference to the count.
     facts.records = CountRecords(transaction, *sweep_id, run_id);
     ReadShares(transaction, *sweep_id, run_id, facts);
+    ReadLives(transaction, *sweep_id, run_id, facts);
     ReadTriggers(transaction, *sweep_id, run_id, facts);
     facts.first_of_target = FirstOfTarget(transaction, run_id);
     return absl::OkStatus();

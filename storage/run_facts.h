@@ -25,6 +25,13 @@ struct RunFloor {
 // What the verdict and the statistics need to know of a run, read from the rows. Times in ns since T0 unless named
 // otherwise.
 struct RunFacts {
+  // One incarnation of a sampled container or cgroup.
+  struct Life {
+    std::string name;
+    bool is_container = false;
+    int64_t begun_ns = 0;
+    std::optional<int64_t> ended_ns;  // unset: it was there to the end of the sampling
+  };
   struct Share {
     std::string agent;
     uint64_t planned = 0;  // triggers it was to fire, 0 if bounded by duration
@@ -45,6 +52,7 @@ struct RunFacts {
     uint64_t missed_ticks = 0;
     std::string error;
     std::vector<std::string> unmatched_cgroups;
+    std::vector<Life> lives;        // of containers and units
     std::optional<RunFloor> floor;  // of its kind and concurrency
   };
   std::vector<Share> shares;

@@ -439,6 +439,49 @@ TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
             "3|1|2|0.2|100");
 }
 
+TEST_F(ViewsTest, AContainerThatWasGoneBeforeTheSamplingWasOverHasAnEnd) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  const auto add = [&](uint64_t tick, int64_t at_ms, uint64_t inode) {
+    v1::CgroupSample* sample = batch.add_cgroup_samples();
+    sample->set_cgroup("/docker/a");
+    sample->set_tick(tick);
+    sample->set_read_begin_ns(at_ms * kMs);
+    sample->set_read_end_ns(at_ms * kMs);
+    sample->set_inode(inode);
+  };
+  for (int tick = 0; tick < 4; ++tick) {
+    v1::HostSample* host = batch.add_host_samples();
+    host->set_tick(static_cast<uint64_t>(tick));
+    host->set_read_begin_ns((tick - 1) * 1000 * kMs);
+    host->set_read_end_ns((tick - 1) * 1000 * kMs);
+  }
+  add(0, -1000, 7);
+  add(1, 0, 7);
+  add(1, 500, 7);  // read on its death
+  add(1, 700, 8);
+  add(2, 1000, 8);
+  add(3, 2000, 8);
+  for (const uint64_t inode : {7, 8}) {
+    v1::CgroupSeries* series = batch.add_cgroup_series();
+    series->set_cgroup("/docker/a");
+    series->set_inode(inode);
+    series->set_container("web");
+    if (inode == 8) series->set_started_ns(690 * kMs);
+  }
+  WriteOk({batch});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', agent, container, inode, begun_ns / 1000000, coalesce((ended_ns / "
+                  "1000000)::text, 'null')), ' ' ORDER BY begun_ns) FROM container_life"),
+            "a|web|7|-1000|500 a|web|8|690|null");
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  ASSERT_EQ(facts->shares.at(0).lives.size(), 2U);
+  EXPECT_EQ(facts->shares[0].lives[0].name, "web");
+  EXPECT_TRUE(facts->shares[0].lives[0].is_container);
+}
+
 TEST_F(ViewsTest, ACounterThatRunsBackwardsHasNoRateLeavesTheOthersTheirsAndIsCounted) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);

@@ -290,6 +290,26 @@ TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
   EXPECT_EQ(f.Flags(), Codes{"not_sampled:warning"});
 }
 
+TEST(Verdict, AContainerThatWasSampledByNameAndNotThereAllTheTimeIsAWarning) {
+  Fixture f;
+  f.facts.last_finished_ns = 5000 * kMs;
+  f.facts.shares[0].sampled_until_ns = f.facts.shares[1].sampled_until_ns = 6100 * kMs;
+  f.facts.shares[0].lives = {
+      {"web", true, -9000 * kMs, -2000 * kMs},                                            // stopped by a hook
+      {"web", true, -1000 * kMs, 3200 * kMs},     {"web", true, 3900 * kMs, 5500 * kMs},  // in the cool-down
+      {"db", true, -1000 * kMs, std::nullopt},    {"late", true, 4000 * kMs, std::nullopt},
+      {"x.service", false, -1000 * kMs, 10 * kMs}};
+  EXPECT_EQ(f.Flags(), Codes{}) << "only a pattern matches them";
+  f.cell.mutable_sampling()->add_containers("*");
+  EXPECT_EQ(f.Flags(), Codes{"container_absent:warning"});
+  EXPECT_THAT(f.Judged().flags[0].detail,
+              testing::EndsWith("agent a: not all that is sampled by name was there from T0 to the last finish: 'late' "
+                                "was not there before 4 s; 'web' ended at 3.2 s and was started again at 3.9 s"));
+  f.cell.mutable_sampling()->clear_containers();
+  f.cell.mutable_sampling()->add_units("x");
+  EXPECT_THAT(f.Judged().flags.at(0).detail, testing::EndsWith(": 'x.service' ended at 10 ms"));
+}
+
 TEST(Verdict, CachedResultsAreRejected) {
   Fixture f;
   f.facts.service_stddev_ns = 1000;
