@@ -24,7 +24,7 @@ constexpr double kFewMissedTicks = 0.01;
 // Half of what a trigger took, or a fifth of what was fired at most, would then be the target's.
 constexpr double kNearFloorService = 2;
 constexpr double kNearFloorRate = 0.8;
-constexpr uint64_t kEnoughToSetBesideFloor = 20;
+constexpr uint64_t kEnoughToSetBesideFloor = 20;  // of either
 // Of the rate that an open loop asks for: the end of the last trigger is later than the last one is due.
 constexpr double kKeptUp = 0.9;
 
@@ -277,7 +277,14 @@ void JudgeFloor(const RunFacts& f, const v1::CellSpec& cell, Judgement& judgemen
                     fmt::format("agent {}: what {} triggers cost by themselves is not known: {}", s.agent,
                                 s.floor->kind, s.floor->error));
     }
-    if (!s.floor || !s.floor->error.empty()) {
+    const bool too_few = s.floor && s.floor->error.empty() && s.floor->triggers < kEnoughToSetBesideFloor;
+    if (too_few) {
+      judgement.Add("no_floor", "info",
+                    fmt::format("agent {}: what {} triggers cost by themselves is known from {} of them only, too few "
+                                "to set the run beside it (fewer than {}): they are slow here, or --calibrate is short",
+                                s.agent, s.floor->kind, s.floor->triggers, kEnoughToSetBesideFloor));
+    }
+    if (!s.floor || !s.floor->error.empty() || too_few) {
       all_known = false;
       continue;
     }

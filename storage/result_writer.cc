@@ -103,14 +103,14 @@ std::optional<int64_t> KeepFloor(pqxx::transaction_base& transaction, int64_t ag
   return transaction
       .exec_params1(
           "INSERT INTO floor (agent_id, kind, concurrency, measured_at, triggers, rate_per_s, service_p50_ms, "
-          "service_p99_ms, error) VALUES ($1, $2, $3, assay.instant($4), $5, "
+          "service_p99_ms, error, container) VALUES ($1, $2, $3, assay.instant($4), $5, "
           "CASE WHEN $9 = '' THEN $6::double precision END, CASE WHEN $9 = '' THEN $7::bigint / 1e6 END, "
-          "CASE WHEN $9 = '' THEN $8::bigint / 1e6 END, $9) "
+          "CASE WHEN $9 = '' THEN $8::bigint / 1e6 END, $9, nullif($10, '')) "
           "ON CONFLICT (agent_id, kind, concurrency, measured_at) DO UPDATE SET kind = excluded.kind "
           "RETURNING floor_id",
           agent_id, ValidText(floor.kind()), static_cast<int64_t>(floor.concurrency()), floor.measured_wall_ns(),
           static_cast<int64_t>(floor.triggers()), floor.rate_per_s(), floor.service_p50_ns(), floor.service_p99_ns(),
-          ValidText(floor.error()))[0]
+          ValidText(floor.error()), ValidText(floor.container()))[0]
       .as<int64_t>();
 }
 

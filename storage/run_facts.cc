@@ -17,7 +17,8 @@ absl::StatusOr<int64_t> SweepOf(pqxx::transaction_base& transaction, int64_t run
 
 void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
   const pqxx::result rows = transaction.exec_params(
-      "SELECT a.name, s.*, coalesce(t.rows, 0) AS rows, f.kind, f.concurrency, f.rate_per_s, f.service_p50_ms, "
+      "SELECT a.name, s.*, coalesce(t.rows, 0) AS rows, f.kind, f.concurrency, f.triggers AS floor_triggers, "
+      "f.rate_per_s, f.service_p50_ms, "
       "f.service_p99_ms, f.error AS floor_error "
       "FROM share s JOIN agent a USING (agent_id) LEFT JOIN floor f USING (floor_id) LEFT JOIN ("
       "  SELECT agent_id, count(*) AS rows FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> "
@@ -48,6 +49,7 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
     if (!row["kind"].is_null()) {
       share.floor = RunFloor{.kind = row["kind"].as<std::string>(),
                              .concurrency = row["concurrency"].as<uint32_t>(),
+                             .triggers = row["floor_triggers"].as<uint64_t>(),
                              .rate_per_s = row["rate_per_s"].as<double>(0),
                              .service_p50_ms = row["service_p50_ms"].as<double>(0),
                              .service_p99_ms = row["service_p99_ms"].as<double>(0),

@@ -16,6 +16,7 @@ namespace assay {
 struct RunFloor {
   std::string kind;
   uint32_t concurrency = 0;
+  uint64_t triggers = 0;  // that it was taken from
   double rate_per_s = 0;
   double service_p50_ms = 0;
   double service_p99_ms = 0;

@@ -13,6 +13,10 @@ namespace assay {
 namespace {
 
 constexpr uint64_t kMostTriggers = 20'000;
+// Where triggers are slow the time that was asked for makes a percentile of a handful: it goes on until there are some.
+constexpr uint64_t kFewestTriggers = 30;
+constexpr int64_t kLongestNs = 2'000'000'000;
+constexpr int64_t kLookAgainNs = 10'000'000;
 // For the echo server to come up, for the kind to get ready, and for what was fired last to end.
 constexpr int64_t kPatienceNs = 5'000'000'000;
 
@@ -27,7 +31,7 @@ v1::ShareSpec NullSpec(const v1::ShareSpec& spec, const NullTrigger& null, int64
   wanted.set_first_index(0);
   wanted.set_stride(1);
   wanted.set_count(kMostTriggers);
-  wanted.set_duration_ns(for_ns);
+  wanted.set_duration_ns(std::max(for_ns, kLongestNs));
   wanted.set_slots(Calibration::Concurrency(spec));
   wanted.clear_sampling();
   wanted.clear_open();
@@ -52,15 +56,20 @@ Calibration::Calibration(const Context& context, const v1::ShareSpec& spec, cons
       batch_(context.loop, records_, spec.run_id()) {
   floor_.set_kind(null.kind);
   floor_.set_concurrency(spec_.slots());
+  floor_.set_container(spec_.trigger().container().name());
 }
 
-Calibration::~Calibration() { context_.loop.Cancel(patience_timer_); }
+Calibration::~Calibration() {
+  context_.loop.Cancel(patience_timer_);
+  context_.loop.Cancel(enough_timer_);
+}
 
 void Calibration::Start(std::function<void(v1::Floor)> done) {
   done_ = std::move(done);
   floor_.set_measured_wall_ns(WallNs());
-  patience_timer_ = context_.loop.At(MonotonicNs() + context_.for_ns + kPatienceNs, [this] {
-    Fail(fmt::format("the null triggers did not end within {}", FormatDuration(context_.for_ns + kPatienceNs)));
+  const int64_t patience_ns = spec_.duration_ns() + kPatienceNs;
+  patience_timer_ = context_.loop.At(MonotonicNs() + patience_ns, [this, patience_ns] {
+    Fail(fmt::format("the null triggers did not end within {}", FormatDuration(patience_ns)));
   });
   if (echo_protocol_.empty()) return Fire();
   if (context_.echo_argv.empty()) return Fail("this agent has no echo server");
@@ -86,8 +95,18 @@ void Calibration::Fire() {
                    const std::shared_ptr<Calibration> self = weak.lock();
                    if (!self) return;
                    if (!ready.ok()) return self->Fail(std::string(ready.message()));
-                   self->load_->Begin(MonotonicNs());
+                   const int64_t now_ns = MonotonicNs();
+                   self->load_->Begin(now_ns);
+                   self->LookWhetherEnough(now_ns + self->context_.for_ns);
                  });
+}
+
+void Calibration::LookWhetherEnough(int64_t at_ns) {
+  enough_timer_ = context_.loop.At(at_ns, [this] {
+    enough_timer_ = 0;
+    if (load_->ended() >= kFewestTriggers) return load_->Stop();
+    LookWhetherEnough(MonotonicNs() + kLookAgainNs);
+  });
 }
 
 void Calibration::Fired() {
@@ -118,6 +137,8 @@ void Calibration::Fail(const std::string& why) {
 // Later: this may be within a call of the load's, which ends with this.
 void Calibration::Tell() {
   if (!done_) return;
+  context_.loop.Cancel(enough_timer_);
+  enough_timer_ = 0;
   context_.loop.Post([weak = weak_from_this(), done = std::exchange(done_, nullptr), floor = floor_] {
     if (!weak.expired()) done(floor);
   });

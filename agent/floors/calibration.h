@@ -55,6 +55,7 @@ class Calibration : public std::enable_shared_from_this<Calibration> {
   };
 
   void Fire();
+  void LookWhetherEnough(int64_t at_ns);
   void Fired();
   void Fail(const std::string& why);
   void Tell();
@@ -68,6 +69,7 @@ class Calibration : public std::enable_shared_from_this<Calibration> {
   Records records_;
   RecordBatch batch_;
   EventLoop::TimerId patience_timer_ = 0;
+  EventLoop::TimerId enough_timer_ = 0;
   std::unique_ptr<ShareLoad> load_;  // last: its end must find the others
 };
 

@@ -175,7 +175,10 @@ std::string CellTableNote(const std::vector<CellResult>& cells) {
   }
   if (any(&CellResult::offered_per_s)) note += "\nDue per s: what the open loop asked for; per s: what ran.";
   if (any(&CellResult::floor_per_s))
-    note += "\nFloor: what triggers of this kind cost that do nothing, on the same agents at the same concurrency.";
+    note +=
+        "\nFloor: what triggers of this kind cost that do nothing, on the same agents, as many at once (at most 256; "
+        "for "
+        "open loops one at a time).";
   return note;
 }
 

@@ -159,6 +159,7 @@ CREATE TABLE assay.floor (
   floor_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   agent_id bigint NOT NULL REFERENCES assay.agent,
   kind text NOT NULL,
+  container text,
   concurrency integer NOT NULL CHECK (concurrency >= 1),
   measured_at timestamptz NOT NULL,
   triggers bigint NOT NULL CHECK (triggers >= 0),
@@ -174,6 +175,7 @@ COMMENT ON TABLE assay.floor IS 'What each kind of trigger costs on an agent by 
 COMMENT ON COLUMN assay.floor.floor_id IS 'Identity of the measurement';
 COMMENT ON COLUMN assay.floor.agent_id IS 'Agent that measured it';
 COMMENT ON COLUMN assay.floor.kind IS 'Kind of trigger, as scenarios name it';
+COMMENT ON COLUMN assay.floor.container IS 'Container that its triggers ran in; null for other kinds';
 COMMENT ON COLUMN assay.floor.concurrency IS 'Triggers in flight at once';
 COMMENT ON COLUMN assay.floor.measured_at IS 'When, by the agent''s clock';
 COMMENT ON COLUMN assay.floor.triggers IS 'Triggers that it was taken from';

@@ -297,12 +297,36 @@ TEST_F(ResultWriterTest, AFloorIsKeptOnceAndNamedByEachShareItHeldFor) {
   v1::Batch unknown = NextBatch("s", run_.run_id);
   unknown.mutable_share_start()->mutable_floor()->set_kind("container");
   unknown.mutable_share_start()->mutable_floor()->set_concurrency(2);
+  unknown.mutable_share_start()->mutable_floor()->set_container("web");
   unknown.mutable_share_start()->mutable_floor()->set_error("no \xff true");
   WriteOk({unknown});
   EXPECT_EQ(
       Value("SELECT concat_ws('|', kind, rate_per_s IS NULL, service_p50_ms IS NULL, service_p99_ms IS NULL, f.error) "
             "FROM share JOIN floors f USING (floor_id)"),
       "container|t|t|t|no \xEF\xBF\xBD true");
+}
+
+TEST_F(ResultWriterTest, TheLatestFloorIsOfItsContainerAndNoneThatFailedTakesItsPlace) {
+  const auto measured = [this](const std::string& container, int64_t second, const std::string& error) {
+    v1::Batch batch = NextBatch("s", run_.run_id);
+    v1::Floor& floor = *batch.mutable_share_start()->mutable_floor();
+    floor.set_kind("container");
+    floor.set_container(container);
+    floor.set_concurrency(1);
+    floor.set_triggers(30);
+    floor.set_rate_per_s(20);
+    floor.set_measured_wall_ns(kT0Ns + second * 1000 * kMs);
+    floor.set_error(error);
+    WriteOk({batch});
+  };
+  measured("web", 0, "");
+  measured("web", 1, "");
+  measured("web", 2, "no answer");
+  measured("db", 3, "");
+  measured("gone", 4, "no such container");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws(' ', container, extract(second FROM measured_at)::int - 20), ', ' ORDER "
+                  "BY measured_at) FROM floors WHERE latest"),
+            "web 1, db 3, gone 4");
 }
 
 TEST_F(ResultWriterTest, TheEndOfAShareClosesItWithItsFacts) {

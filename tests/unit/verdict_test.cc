@@ -73,7 +73,8 @@ TEST(Verdict, ARunNearItsFloorSaysSo) {
   f.facts.service_p50_ns = 5'000'000;
   const auto set = [&f](double rate_per_s, double p50_ms) {
     for (RunFacts::Share& share : f.facts.shares)
-      share.floor = RunFloor{.kind = "exec", .concurrency = 8, .rate_per_s = rate_per_s, .service_p50_ms = p50_ms};
+      share.floor = RunFloor{
+          .kind = "exec", .concurrency = 8, .triggers = 20, .rate_per_s = rate_per_s, .service_p50_ms = p50_ms};
   };
   set(10'000, 1);
   EXPECT_EQ(f.Flags(), Codes{});
@@ -99,8 +100,11 @@ TEST(Verdict, ARunNearItsFloorSaysSo) {
 TEST(Verdict, OfFewOrFailedTriggersNothingIsSaidBesideTheFloor) {
   Fixture f;
   for (RunFacts::Share& share : f.facts.shares)
-    share.floor = RunFloor{.kind = "exec", .concurrency = 8, .rate_per_s = 1, .service_p50_ms = 100};
+    share.floor = RunFloor{.kind = "exec", .concurrency = 8, .triggers = 20, .rate_per_s = 1, .service_p50_ms = 100};
   EXPECT_EQ(f.Flags(), Codes{"at_floor:warning"});
+  f.facts.shares[0].floor->triggers = 19;
+  EXPECT_EQ(f.Flags(), Codes{"no_floor:info"}) << "a handful of null triggers is no floor";
+  f.facts.shares[0].floor->triggers = 20;
   f.facts.failed = 101;
   f.sweep.mutable_limits()->set_failures_fraction(1);
   EXPECT_EQ(f.Flags(), Codes{"failures:info"});

@@ -107,6 +107,12 @@ TEST_F(CalibrationTest, AFloorThatIsTooOldIsMeasuredAnew) {
   });
 }
 
+TEST_F(CalibrationTest, WhereTheTimeIsTooShortForAPercentileItGoesOnUntilThereAreSome) {
+  options_.calibrate_ns = 1;
+  Restart(options_);
+  EXPECT_GE(FloorOf(ExecSpec(1, 3, 1, {"true"})).triggers(), 30U);
+}
+
 TEST_F(CalibrationTest, ItIsBoundedInNumberAndConcurrency) {
   const v1::Floor many = FloorOf(SleepSpec(1, 2000, 1000, 0));
   EXPECT_EQ(many.concurrency(), kMostNullTriggers);
