@@ -26,6 +26,7 @@ OWN_CGROUP = own_cgroup()
 
 
 class AgentLoss(Hosts):
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to run an agent as a user of whom nothing else runs")
     def test_an_agent_comes_back_though_its_user_has_no_room_for_threads(self):
         self.database()
         coordinator = self.coordinator()
