@@ -135,7 +135,7 @@ TEST_F(ExecutorTest, AnOpenLoopFarBeyondTheMachineIsSkippedRowsAndItsMemoryStays
 TEST_F(ExecutorTest, AnOpenLoopIsBoundedByItsDurationToo) {
   v1::ShareSpec spec = Open(SleepSpec(1, 0, 100, 0), 1000);
   spec.set_duration_ns(30 * kMs);
-  EXPECT_EQ(Execute(spec).triggers.size(), 31U);
+  EXPECT_EQ(Execute(spec).triggers.size(), 30U);
 }
 
 TEST_F(ExecutorTest, PhasesAndCounts) {
