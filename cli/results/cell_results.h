@@ -50,7 +50,8 @@ struct CellResult {
   std::optional<Spread> slip_p99_ms;
   std::optional<Spread> service_p50_ms;
   std::optional<Spread> service_p99_ms;
-  // Of triggers that do nothing, on the same agents at the same concurrency; none where that was not measured.
+  // Of triggers that do nothing, on the same agents, at most 256 at once (open loops: one); none where that was not
+  // measured.
   std::optional<Spread> floor_per_s;
   std::optional<Spread> floor_p50_ms;
   std::optional<Spread> floor_p99_ms;

@@ -3,6 +3,7 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        a.name AS agent, a.host, w.tick,
        assay.instant(r.t0_ns + w.at_ns) AS at,
        w.interval_ns / 1e9::double precision AS interval_s,
+       greatest(least(w.at_ns::double precision, x.last_finish_s * 1e9) - greatest(w.at_ns - w.interval_ns, 0), 0) / 1e9 AS in_run_s,
        w.tick - w.before_tick > 1 AS gap,
        w.cpus,
        assay.rate_per_s(w.before_busy_ns, w.cpu_user_ns + w.cpu_system_ns, w.interval_ns) / 1e9 AS cores,
@@ -37,8 +38,10 @@ FROM (
 JOIN assay.run r ON r.sweep_id = w.sweep_id AND r.run_id = w.run_id
 JOIN assay.cell c ON c.cell_id = r.cell_id
 JOIN assay.agent a ON a.agent_id = w.agent_id
+LEFT JOIN assay.run_result x ON x.run_id = w.run_id
 WHERE w.before_tick IS NOT NULL;
 COMMENT ON VIEW assay.host_rate IS 'What each host and the agent on it used, one row per pair of consecutive samples';
+COMMENT ON COLUMN assay.host_rate.in_run_s IS 'Of the interval, from T0 to the run''s last finish (or to its own end, until that is known), seconds';
 COMMENT ON COLUMN assay.host_rate.cpus IS 'Processors of the host';
 COMMENT ON COLUMN assay.host_rate.cores IS 'CPU used by the whole host in the interval, cores';
 COMMENT ON COLUMN assay.host_rate.iowait_cores IS 'CPU idle while I/O was under way, cores';

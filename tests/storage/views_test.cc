@@ -377,6 +377,41 @@ TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatARunUsed) {
       << "half of the interval around T0, one whole, half of the one around the last finish";
 }
 
+TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatAHostUsed) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_}, 1);
+  Open("s", a_);
+  v1::Batch batch = NextBatch("s", run.run_id);
+  struct Reading {
+    int64_t at_ms, busy_ms, memory;
+  };
+  // A hook before T0 and the cool-down are busier than the run, and have less memory left.
+  for (const auto& [at_ms, busy_ms, memory] : std::vector<Reading>{{-2000, 0, 100},
+                                                                   {-1000, 4000, 100},
+                                                                   {0, 4000, 900},
+                                                                   {1000, 4500, 800},
+                                                                   {2000, 5000, 900},
+                                                                   {3000, 9000, 50}}) {
+    v1::HostSample* host = batch.add_host_samples();
+    host->set_tick(static_cast<uint64_t>(batch.host_samples_size() - 1));
+    host->set_read_begin_ns(at_ms * kMs);
+    host->set_read_end_ns(at_ms * kMs);
+    host->set_cpu_user_ns(busy_ms * kMs);
+    host->set_agent_cpu_ns(busy_ms * kMs / 10);
+    host->set_memory_available_bytes(memory);
+  }
+  AddTrigger(batch, 0, 0, 0, 2000 * kMs);
+  WriteOk({batch});
+  const std::string usage =
+      "SELECT concat_ws('|', samples, sampled_s, in_run_s, cores_avg, cores_max, agent_cores_avg, agent_cores_max, "
+      "memory_available_min_bytes) FROM host_usage";
+  EXPECT_EQ(Value(usage),
+            "6|5|3|" + Value("SELECT 5 / 3::float8") + "|4|" + Value("SELECT 0.5 / 3::float8") + "|0.4|50")
+      << "not yet at its end: all since T0";
+  ASSERT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
+  EXPECT_EQ(Value(usage), "6|5|2|0.5|0.5|0.05|0.05|800");
+}
+
 TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const RunRow run = StartedRun(sweep, 0, 0, {a_}, 0);
