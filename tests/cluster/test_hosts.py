@@ -87,7 +87,7 @@ trigger: {exec: {argv: ["true"]}, timeout: 60s}
         self.assertEqual(code, 3, out + err)
         self.assertEqual(self.psql("select verdict from assay.run"), [["rejected"]])
         detail = self.psql("select detail from assay.flag where code = 'refused' and severity = 'reject'")[0][0]
-        for words in ("agent small", "8 processes at once", "allow 4", "lower the concurrency"):
+        for words in ("agent 'small' is asked for", "8 processes at once", "allow 4", "lower the concurrency"):
             self.assertIn(words, detail)
         self.assertIn(detail, out + err)
         self.assertEqual(self.psql("select count(*) from assay.trigger"), [["0"]])
