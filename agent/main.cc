@@ -182,7 +182,7 @@ int Main(int argc, char** argv) {
   app.add_option(
          "--calibrate", flags.calibrate,
          "How long triggers that do nothing are fired before the first run of a kind and each hour, to know what "
-         "the harness itself costs; 0: not at all")
+         "the harness itself costs; up to 2 s where they are too few by then; 0: not at all")
       ->type_name("DURATION")
       ->capture_default_str();
   // What the agent starts for itself while it calibrates; see EchoChild.

@@ -13,8 +13,10 @@ namespace assay {
 namespace {
 
 constexpr uint64_t kMostTriggers = 20'000;
-// Where triggers are slow the time that was asked for makes a percentile of a handful: it goes on until there are some.
+// Where triggers are slow the time that was asked for makes a percentile of a handful: it goes on until there are some,
+// unless so little time was asked for that none can be wanted.
 constexpr uint64_t kFewestTriggers = 30;
+constexpr int64_t kShortestNs = 1'000'000;
 constexpr int64_t kLongestNs = 2'000'000'000;
 constexpr int64_t kLookAgainNs = 10'000'000;
 // For the echo server to come up, for the kind to get ready, and for what was fired last to end.
@@ -31,7 +33,7 @@ v1::ShareSpec NullSpec(const v1::ShareSpec& spec, const NullTrigger& null, int64
   wanted.set_first_index(0);
   wanted.set_stride(1);
   wanted.set_count(kMostTriggers);
-  wanted.set_duration_ns(std::max(for_ns, kLongestNs));
+  wanted.set_duration_ns(for_ns < kShortestNs ? for_ns : std::max(for_ns, kLongestNs));
   wanted.set_slots(Calibration::Concurrency(spec));
   wanted.clear_sampling();
   wanted.clear_open();

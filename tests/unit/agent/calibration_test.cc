@@ -108,9 +108,13 @@ TEST_F(CalibrationTest, AFloorThatIsTooOldIsMeasuredAnew) {
 }
 
 TEST_F(CalibrationTest, WhereTheTimeIsTooShortForAPercentileItGoesOnUntilThereAreSome) {
-  options_.calibrate_ns = 1;
+  options_.calibrate_ns = 5 * kMs;
   Restart(options_);
   EXPECT_GE(FloorOf(ExecSpec(1, 3, 1, {"true"})).triggers(), 30U);
+  options_.calibrate_ns = 1;
+  Restart(options_);
+  EXPECT_EQ(FloorOf(ExecSpec(2, 3, 1, {"true"})).error(), "not one null trigger was fired")
+      << "who wants none has none";
 }
 
 TEST_F(CalibrationTest, ItIsBoundedInNumberAndConcurrency) {
