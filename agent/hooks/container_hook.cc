@@ -124,7 +124,7 @@ void ContainerHook::StepEnded(const absl::Status& status) {
 
 // An engine that was told to stop a container goes on with that, and its grace may be longer than the hook's timeout.
 std::string ContainerHook::TimeoutText() const {
-  const std::string text = fmt::format("took longer than {}", FormatDuration(options_.timeout_ns));
+  std::string text = fmt::format("took longer than {}", FormatDuration(options_.timeout_ns));
   if (!under_way_ || steps_.front().kind != Kind::kStop) return text;
   return text +
          "; the container has its stop timeout (the engine's default is 10 s) before it is killed, and may still "

@@ -44,7 +44,7 @@ std::string BytesText(std::optional<double> value, const char* unit = "") {
 }  // namespace
 
 std::string SampledName(const ViewRows& container_usage, size_t row) {
-  const std::string container = container_usage.Text(row, "container");
+  std::string container = container_usage.Text(row, "container");
   if (!container.empty()) return container;
   // The private server's own, which scenarios call by this name.
   const std::string cgroup = container_usage.Text(row, "cgroup");
