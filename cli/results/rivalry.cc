@@ -71,6 +71,7 @@ std::vector<std::string> SentencesOf(const std::vector<Rivalry>& rivalries) {
     entry.second.push_back(rivalry.target);
   }
   std::vector<std::string> sentences;
+  sentences.reserve(targets_by_finding.size());
   for (const auto& [finding, targets] : targets_by_finding)
     sentences.push_back(fmt::format("{}{}", fmt::join(targets, ", "), finding));
   return sentences;
