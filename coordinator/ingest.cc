@@ -23,7 +23,7 @@ constexpr auto kMaxRetry = std::chrono::milliseconds(3000);
 
 size_t Rows(const v1::Batch& batch) {
   return static_cast<size_t>(batch.triggers_size()) + static_cast<size_t>(batch.cgroup_samples_size()) +
-         static_cast<size_t>(batch.host_samples_size());
+         static_cast<size_t>(batch.host_samples_size() + batch.tasks_size());
 }
 
 }  // namespace

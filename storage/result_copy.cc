@@ -9,6 +9,7 @@
 
 #include "storage/copy_text.h"
 #include "storage/result_rows.h"
+#include "storage/task_rows.h"
 
 namespace assay {
 namespace {
@@ -89,6 +90,8 @@ void CopyTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, const s
 void CopySweep(pqxx::transaction_base& transaction, int64_t sweep_id, const std::vector<BatchOfAgent>& batches) {
   CopyTriggers(transaction, sweep_id, batches, true);
   CopyTriggers(transaction, sweep_id, batches, false);
+  CopyRecords(transaction, fmt::format("assay_partitions.task_{}", sweep_id), TaskColumns(), batches, &v1::Batch::tasks,
+              AppendTask);
   CopyRecords(transaction, fmt::format("assay_partitions.sample_{}", sweep_id), SampleColumns(), batches,
               &v1::Batch::cgroup_samples, AppendSample);
   CopyRecords(transaction, fmt::format("assay_partitions.host_sample_{}", sweep_id), HostSampleColumns(), batches,

@@ -5,22 +5,6 @@
 namespace assay {
 namespace {
 
-// An agent never sends LOST or nothing; should one, the row is kept and not taken for a success.
-std::string_view OutcomeName(v1::Outcome outcome) {
-  switch (outcome) {
-    case v1::OK:
-      return "ok";
-    case v1::TIMEOUT:
-      return "timeout";
-    case v1::CANCELLED:
-      return "cancelled";
-    case v1::SKIPPED:
-      return "skipped";
-    default:
-      return "failed";
-  }
-}
-
 void AppendCommon(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::TriggerRecord& trigger) {
   rows.Integer(run_id);
   rows.Integer(agent_id);
@@ -125,12 +109,39 @@ void AppendRequest(CopyText& rows, const v1::TriggerRecord& trigger) {
   number(trigger.has_running_ns(), trigger.running_ns());
 }
 
+// What was started is followed to its end elsewhere.
+void AppendFollowed(CopyText& rows, const v1::TriggerRecord& trigger) {
+  const auto text = [&rows](const std::string& value) { value.empty() ? rows.Null() : rows.Text(value); };
+  const auto number = [&rows](bool known, int64_t value) { known ? rows.Integer(value) : rows.Null(); };
+  text(trigger.remote_id());
+  text(trigger.remote_state());
+  number(trigger.has_accepted_ns(), trigger.accepted_ns());
+  number(trigger.has_completed_ns(), trigger.completed_ns());
+  number(trigger.has_completed_ns(), trigger.completed_error_ns());
+}
+
 }  // namespace
+
+// An agent never sends LOST or nothing; should one, the row is kept and not taken for a success.
+std::string_view OutcomeName(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OK:
+      return "ok";
+    case v1::TIMEOUT:
+      return "timeout";
+    case v1::CANCELLED:
+      return "cancelled";
+    case v1::SKIPPED:
+      return "skipped";
+    default:
+      return "failed";
+  }
+}
 
 bool IsPlain(const v1::TriggerRecord& trigger) {
   return !trigger.has_exit() && trigger.signal() == 0 && trigger.cpu_ns() <= 0 && trigger.output_bytes() == 0 &&
          trigger.output().empty() && trigger.error().empty() && !IsRequest(trigger) && !trigger.has_created_ns() &&
-         trigger.waited_ns() == 0;
+         trigger.waited_ns() == 0 && trigger.remote_id().empty() && !trigger.has_accepted_ns();
 }
 
 const std::vector<std::string>& PlainTriggerColumns() {
@@ -147,10 +158,11 @@ void AppendPlainTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const 
 
 const std::vector<std::string>& TriggerColumns() {
   static const auto& columns = *new std::vector<std::string>{
-      "run_id",         "agent_id",   "index",      "intended_ns",  "dispatched_ns", "started_ns",    "finished_ns",
-      "planned_ns",     "outcome",    "exit_code",  "signal",       "cpu_ns",        "max_rss_bytes", "output",
-      "output_bytes",   "error",      "status",     "connected_ns", "secured_ns",    "first_byte_ns", "sent_bytes",
-      "received_bytes", "created_ns", "running_ns", "waited_ns"};
+      "run_id",        "agent_id",      "index",        "intended_ns",    "dispatched_ns", "started_ns",
+      "finished_ns",   "planned_ns",    "outcome",      "exit_code",      "signal",        "cpu_ns",
+      "max_rss_bytes", "output",        "output_bytes", "error",          "status",        "connected_ns",
+      "secured_ns",    "first_byte_ns", "sent_bytes",   "received_bytes", "created_ns",    "running_ns",
+      "waited_ns",     "remote_id",     "remote_state", "accepted_ns",    "completed_ns",  "completed_error_ns"};
   return columns;
 }
 
@@ -186,6 +198,7 @@ void AppendTrigger(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::T
   }
   AppendRequest(rows, trigger);
   rows.IntegerOrNull(trigger.waited_ns() == 0 ? -1 : trigger.waited_ns());
+  AppendFollowed(rows, trigger);
   rows.EndRow();
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "assay/v1/record.pb.h"
@@ -11,6 +12,9 @@
 namespace assay {
 
 // The rows of the big tables, as COPY takes them. sweep_id is the partition's default and is not sent.
+
+// As the enum assay.outcome calls it.
+std::string_view OutcomeName(v1::Outcome outcome);
 
 // Most triggers are sleeps that went well and have nothing to say of a process: half the columns need not be sent for
 // them.

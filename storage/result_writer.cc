@@ -32,7 +32,8 @@ struct RunState {
 std::string IdArray(const std::set<int64_t>& ids) { return fmt::format("{{{}}}", fmt::join(ids, ",")); }
 
 uint64_t RowsOf(const v1::Batch& batch) {
-  return static_cast<uint64_t>(batch.triggers_size()) + batch.cgroup_samples_size() + batch.host_samples_size();
+  return static_cast<uint64_t>(batch.triggers_size()) + batch.tasks_size() + batch.cgroup_samples_size() +
+         batch.host_samples_size();
 }
 
 // In the order of their names, so that two writers could never wait for each other.
@@ -116,14 +117,29 @@ std::optional<int64_t> KeepFloor(pqxx::transaction_base& transaction, int64_t ag
 
 void BeginShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id, const v1::ShareStart& start) {
   transaction.exec_params(
-      "UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()), floor_id = $3 WHERE run_id = $1 AND agent_id "
-      "= $2",
-      run_id, agent_id, KeepFloor(transaction, agent_id, start));
+      "UPDATE share SET begun_at = coalesce(begun_at, clock_timestamp()), floor_id = $3, driver = nullif($4, ''), "
+      "driver_version = nullif($5, ''), capacity = nullif($6::bigint, 0) WHERE run_id = $1 AND agent_id = $2",
+      run_id, agent_id, KeepFloor(transaction, agent_id, start), ValidText(start.driver().name()),
+      ValidText(start.driver().version()), static_cast<int64_t>(start.driver().capacity()));
+}
+
+void KeepSpansAndFindings(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, int64_t agent_id,
+                          const v1::ShareEnd& end) {
+  for (const v1::Span& span : end.spans()) {
+    transaction.exec_params("INSERT INTO span VALUES ($1, $2, $3, $4, $5, $6)", sweep_id, run_id, agent_id,
+                            ValidText(span.name()), span.begun_ns(), span.ended_ns());
+  }
+  for (const v1::Finding& finding : end.findings()) {
+    transaction.exec_params("INSERT INTO finding VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING", sweep_id,
+                            run_id, agent_id, ValidText(finding.code()), static_cast<int64_t>(finding.count()),
+                            ValidText(finding.detail()));
+  }
 }
 
 // A share that was given up stays lost, but what its end tells is kept. The first end counts: after a power loss an
 // agent may have forgotten that it ended a share properly, and close it once more as crashed.
-void EndShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
+void EndShare(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, int64_t agent_id,
+              const v1::ShareEnd& end) {
   // The process that closes a crashed share knows neither its clock nor its first dispatch.
   const bool has_clock = !end.crashed() && (end.fired() > 0 || end.t0_wall_ns() != 0);
   const auto updated = transaction.exec_params(
@@ -142,8 +158,8 @@ void EndShare(pqxx::transaction_base& transaction, int64_t run_id, int64_t agent
       end.clock_bound_ns(), end.first_dispatch_ns(), end.sampled_until_ns(), end.t0_wall_ns(), ValidText(end.error()),
       TextArray({end.unmatched_cgroups().begin(), end.unmatched_cgroups().end()}), end.interrupted(), has_clock,
       end.first_intended_ns());
-  if (updated.affected_rows() != 1)
-    spdlog::warn("agent {} ended a share of run {} that it never had, or once more", agent_id, run_id);
+  if (updated.affected_rows() == 1) return KeepSpansAndFindings(transaction, sweep_id, run_id, agent_id, end);
+  spdlog::warn("agent {} ended a share of run {} that it never had, or once more", agent_id, run_id);
 }
 
 absl::Status AdvanceStreams(pqxx::transaction_base& transaction, const std::map<std::string, StreamState>& streams) {
@@ -258,7 +274,7 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
         if (one.batch->has_share_start())
           BeginShare(transaction, one.batch->run_id(), one.agent_id, one.batch->share_start());
         if (!one.batch->has_share_end()) continue;
-        EndShare(transaction, one.batch->run_id(), one.agent_id, one.batch->share_end());
+        EndShare(transaction, sweep_id, one.batch->run_id(), one.agent_id, one.batch->share_end());
         written.ended_shares.push_back({one.batch->run_id(), one.agent_id, one.batch->share_end()});
       }
     }

@@ -67,7 +67,7 @@ void WriteLostRows(pqxx::transaction_base& transaction, int64_t sweep_id, int64_
 // Pages that BRIN has not summarized are read by every query, and without statistics the planner does not believe in
 // BRIN at all. Autovacuum would see to both, but the next run's end comes first.
 void SummarizeIndexes(pqxx::transaction_base& transaction, int64_t sweep_id) {
-  for (const char* table : {"trigger", "sample", "host_sample"}) {
+  for (const char* table : {"trigger", "task", "sample", "host_sample"}) {
     transaction.exec(fmt::format(
         "SELECT brin_summarize_new_values('assay_partitions.{0}_{1}_run'); ANALYZE assay_partitions.{0}_{1} (run_id)",
         table, sweep_id));

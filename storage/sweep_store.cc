@@ -11,7 +11,7 @@
 namespace assay {
 namespace {
 
-constexpr const char* kPartitioned[] = {"trigger", "sample", "host_sample"};
+constexpr const char* kPartitioned[] = {"trigger", "task", "sample", "host_sample"};
 constexpr int kBrinPages = 32;
 constexpr int kRunStatistics = 10;  // 3,000 rows of a table tell that runs lie one after the other
 

@@ -26,6 +26,12 @@ void RecordBatch::Add(v1::TriggerRecord&& record) {
   Added(bytes);
 }
 
+void RecordBatch::Add(v1::TaskRecord&& task) {
+  const size_t bytes = kRecordBytes + task.ByteSizeLong();
+  *batch_.add_tasks() = std::move(task);
+  Added(bytes);
+}
+
 void RecordBatch::Add(v1::CgroupSample&& sample) {
   const size_t bytes = kRecordBytes + sample.cgroup().size();
   *batch_.add_cgroup_samples() = std::move(sample);

@@ -18,6 +18,7 @@ class RecordBatch {
   ~RecordBatch();  // drops what was not flushed
 
   void Add(v1::TriggerRecord&& record);
+  void Add(v1::TaskRecord&& task);
   void Add(v1::CgroupSample&& sample);
   void Add(v1::HostSample&& sample);
   void Add(v1::CgroupSeries&& series);

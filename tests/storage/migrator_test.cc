@@ -66,7 +66,7 @@ TEST(Migrator, RefusesANewerSchemaAndTouchesNothing) {
   const absl::Status status = Migrate(connection);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("the database's schema is version 7, this program knows 1: use a newer assay-coordinator"));
+              HasSubstr("the database's schema is version 7, this program knows 2: use a newer assay-coordinator"));
   EXPECT_EQ(FirstValue(connection, "SELECT checksum FROM assay.schema_migration WHERE name = 'flags'"), "another");
 }
 

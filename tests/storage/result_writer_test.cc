@@ -121,6 +121,71 @@ TEST_F(ResultWriterTest, StoresSamplesWithNullForWhatTheKernelHasNot) {
       "4|2|null|9");
 }
 
+TEST_F(ResultWriterTest, StoresTasksWithNullForWhatTheirWitnessDoesNotTell) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  v1::TaskRecord* told = batch.add_tasks();
+  told->set_task("sleep-7");
+  told->set_index(7);
+  told->set_origin("driver");
+  told->set_state("memory");
+  told->set_outcome(v1::OK);
+  told->set_created_ns(-5);
+  told->set_started_ns(10);
+  told->set_error_ns(3);
+  told->set_cached(true);
+  v1::TaskRecord* running = batch.add_tasks();
+  running->set_task("t\t1");
+  running->set_origin("postgres");
+  running->set_state("Running");
+  running->set_attempt(2);
+  EXPECT_EQ(WriteOk({batch}).rows, 2u);
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', task, coalesce(index::text, '-'), origin, state, "
+                  "coalesce(outcome::text, '-'), attempt, "
+                  "cached, coalesce(created_ns::text, '-'), coalesce(started_ns::text, '-'), "
+                  "coalesce(finished_ns::text, '-'), error_ns), ' ' "
+                  "ORDER BY origin) FROM task"),
+            "sleep-7|7|driver|memory|ok|1|t|-5|10|-|3 t\t1|-|postgres|Running|-|2|f|-|-|-|0");
+}
+
+TEST_F(ResultWriterTest, StoresWhatIsFollowedToItsEnd) {
+  v1::Batch batch = NextBatch("s", run_.run_id);
+  v1::TriggerRecord* trigger = batch.add_triggers();
+  trigger->set_outcome(v1::OK);
+  trigger->set_cpu_ns(-1);
+  trigger->set_remote_id("run-1");
+  trigger->set_remote_state("success");
+  trigger->set_accepted_ns(4);
+  trigger->set_completed_ns(9);
+  trigger->set_completed_error_ns(2);
+  WriteOk({batch});
+  EXPECT_EQ(
+      Value(
+          "SELECT concat_ws('|', remote_id, remote_state, accepted_ns, completed_ns, completed_error_ns) FROM trigger"),
+      "run-1|success|4|9|2");
+}
+
+TEST_F(ResultWriterTest, StoresWhatADriverSaysOfItselfAndOfTheRun) {
+  v1::Batch begin = NextBatch("s", run_.run_id);
+  v1::DriverInfo& driver = *begin.mutable_share_start()->mutable_driver();
+  driver.set_name("dask");
+  driver.set_version("2026.8.0");
+  driver.set_capacity(16);
+  v1::Batch end = NextBatch("s", run_.run_id);
+  v1::Span* span = end.mutable_share_end()->add_spans();
+  span->set_name("gather");
+  span->set_begun_ns(5);
+  span->set_ended_ns(8);
+  v1::Finding* finding = end.mutable_share_end()->add_findings();
+  finding->set_code("driver_garbage");
+  finding->set_count(3);
+  finding->set_detail("line 4");
+  WriteOk({begin, end});
+  EXPECT_EQ(Value("SELECT concat_ws('|', driver, driver_version, capacity) FROM share WHERE driver IS NOT NULL"),
+            "dask|2026.8.0|16");
+  EXPECT_EQ(Value("SELECT concat_ws('|', name, begun_ns, ended_ns) FROM span"), "gather|5|8");
+  EXPECT_EQ(Value("SELECT concat_ws('|', code, count, detail) FROM finding"), "driver_garbage|3|line 4");
+}
+
 TEST_F(ResultWriterTest, StoresOncePerSeriesWhatItsSamplesAreOf) {
   v1::Batch batch = NextBatch("s", run_.run_id);
   v1::CgroupSeries* series = batch.add_cgroup_series();
