@@ -2,6 +2,7 @@
 import glob
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -170,15 +171,17 @@ hooks: {{before_run: {{container: {{restart: nobody, socket: {self.socket}}}}}}}
 
     def test_a_container_that_dies_in_mid_exec_is_rows(self):
         self.container("dying")
+        # A length that no other process sleeps: where the engine shows more than the container's own, others would be counted.
+        nap = f"sleep {random.randrange(10**6, 10**7)}"
         scenario = self.write("d.yaml", f"""
 name: dying
 agents: {{count: 1}}
 load: {{closed: {{concurrency: 3}}, triggers: 3}}
-trigger: {{container: {{name: dying, argv: [sh, -c, "echo begun; sleep 1000; true"], socket: {self.socket}}}, timeout: 300s}}
+trigger: {{container: {{name: dying, argv: [sh, -c, "echo begun; {nap}; true"], socket: {self.socket}}}, timeout: 300s}}
 """)
         run = self.start([ASSAY, "run", "--agents", "1", scenario], "assay", env={"ASSAY_DATA": str(self.dir / "data")})
         # A shell's own line has the echo too; its sleep is there only once it has said its word.
-        wait_for(lambda: sum(b"sleep 1000" in line and b"echo" not in line for line in self.docker("top", "dying").stdout.splitlines()) >= 3, "all have said it")
+        wait_for(lambda: sum(nap.encode() in line and b"echo" not in line for line in self.docker("top", "dying").stdout.splitlines()) >= 3, "all have said it")
         self.docker("kill", "dying")
         self.assertEqual(run.wait(), 3, run.text())
         rows = self.sql("select outcome, exit_code, trim(E'\\n' from convert_from(output, 'UTF8')), error from trigger")
