@@ -103,6 +103,8 @@ std::string_view Noun(const v1::Trigger& trigger) {
       return "requests";
     case v1::Trigger::kGrpc:
       return "calls";
+    case v1::Trigger::kDriver:
+      return "tasks";
     case v1::Trigger::kSleep:
     case v1::Trigger::KIND_NOT_SET:
       break;
