@@ -120,10 +120,8 @@ absl::Status Finisher::Close(const Job& job) {
   ending.records = facts->records;
   ending.flags = std::move(verdict.flags);
   ending.error = run.trouble.detail;
-  // In an open loop nothing waits for a slot to work in: a schedule on its slots would say nothing.
-  const uint32_t slots = run.cell.load().has_open() ? 0 : durations->slots;
-  ending.list_schedule_s = ListScheduleSeconds(durations->service_ns, slots);
-  ending.planned_list_schedule_s = ListScheduleSeconds(durations->planned_ns, slots);
+  ending.list_schedule_s = ListScheduleSeconds(durations->service_ns, durations->slots);
+  ending.planned_list_schedule_s = ListScheduleSeconds(durations->planned_ns, durations->slots);
   if (absl::Status stored = SweepStore(connection_).EndRun(run.run_id, ending); !stored.ok()) return stored;
   if (!job.refresh) ended_(run.run_id, ending.verdict, agent_lost);
   return absl::OkStatus();

@@ -8,6 +8,7 @@
 
 #include "common/units.h"
 #include "coordinator/absence.h"
+#include "coordinator/task_flags.h"
 
 namespace assay {
 namespace {
@@ -233,7 +234,9 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
   }
 }
 
-void JudgePlausibility(const RunFacts& f, Judgement& judgement) {
+// All triggers the same, where no task rows tell more of it.
+void JudgeVariance(const RunFacts& f, Judgement& judgement) {
+  if (!f.tasks.witness.empty()) return;
   if (f.ok >= kEnoughToJudgeVariance && f.planned_rows == f.ok && f.planned_stddev_ns > 0 &&
       f.service_stddev_ns < kQuietVariance * f.planned_stddev_ns) {
     judgement.Add("zero_variance", "reject",
@@ -246,22 +249,42 @@ void JudgePlausibility(const RunFacts& f, Judgement& judgement) {
                   fmt::format("all {} triggers took exactly {}: results may be cached", f.ok,
                               FormatDuration(std::llround(f.service_mean_ns))));
   }
-  int64_t slots = 0;
-  for (const RunFacts::Share& s : f.shares) slots += s.slots;
-  const auto impossible = [&](int64_t sum_ns, int64_t max_ns, const char* what) {
+}
+
+// Tasks that the target can run at once; 0 where not all drivers tell it.
+int64_t Capacity(const RunFacts& f) {
+  int64_t capacity = 0;
+  for (const RunFacts::Share& s : f.shares) {
+    if (s.slots > 0 && s.capacity == 0) return 0;
+    capacity += s.capacity;
+  }
+  return capacity;
+}
+
+void JudgePlausibility(const RunFacts& f, Judgement& judgement) {
+  int64_t in_flight = 0;
+  for (const RunFacts::Share& s : f.shares) in_flight += s.slots;
+  const int64_t capacity = Capacity(f);
+  const auto impossible = [&](int64_t sum_ns, int64_t max_ns, int64_t slots, const char* what, const char* lengths) {
+    if (slots == 0) return false;
     const double bound =
         std::max(static_cast<double>(sum_ns) / static_cast<double>(slots), static_cast<double>(max_ns));
     if (static_cast<double>(f.makespan_ns + kClockNs) >= kRoundingSlack * bound) return false;
     judgement.Add(
         "impossible", "reject",
-        fmt::format("the run took {}, less than the {} that its triggers need on {} slots by their {} lengths",
-                    FormatDuration(f.makespan_ns), FormatDuration(std::llround(bound)), slots, what));
+        fmt::format("the run took {}, less than the {} that its {} need on {} slots by their {} lengths",
+                    FormatDuration(f.makespan_ns), FormatDuration(std::llround(bound)), what, slots, lengths));
     return true;
   };
-  // An agent's triggers lie on one clock and on its slots, so no error between clocks can make the measured bound
-  // wrong.
-  if (slots > 0 && !impossible(f.planned_sum_ns, f.planned_max_ns, "planned"))
-    impossible(f.service_sum_ns, f.service_max_ns, "measured");
+  if (impossible(f.planned_sum_ns, f.planned_max_ns, capacity > 0 ? capacity : in_flight, "triggers", "planned"))
+    return;
+  // An agent's triggers lie on one clock and on its slots, so no error between clocks can make this bound wrong. Tasks
+  // run on the target's slots, and each is taken as short as its instants may err.
+  if (f.tasks.witness.empty()) {
+    impossible(f.service_sum_ns, f.service_max_ns, in_flight, "triggers", "measured");
+  } else {
+    impossible(f.tasks.least_sum_ns, f.tasks.least_max_ns, capacity, "tasks", "measured");
+  }
 }
 
 // Near what triggers of this kind cost when they do nothing, a run tells of the harness and not of its target.
@@ -320,7 +343,9 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeSlip(facts, cell, sweep.limits(), judgement);
   JudgeInFlight(facts, cell, judgement);
   JudgeSampling(facts, cell, trouble, judgement);
+  JudgeVariance(facts, judgement);
   JudgePlausibility(facts, judgement);
+  for (Flag& flag : TaskFlags(facts)) judgement.Add(flag.code.c_str(), flag.severity.c_str(), std::move(flag.detail));
   JudgeFloor(facts, cell, judgement);
   if (facts.first_of_target)
     judgement.Add("cold", "info", fmt::format("first run of target {} in this sweep", cell.target()));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <pqxx/pqxx>
+#include <utility>
 
 #include "common/bounded_output.h"
 
@@ -32,6 +33,7 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
     share.rows = row["rows"].as<uint64_t>();
     share.fired = row["fired"].as<uint64_t>(0);
     share.slots = row["slots"].as<uint32_t>();
+    share.capacity = row["capacity"].as<uint32_t>(0);
     share.samples = row["samples"].as<bool>();
     share.lost = row["state"].as<std::string>() == "lost";
     share.crashed = row["crashed"].as<bool>(false);
@@ -161,6 +163,7 @@ int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int6
   return transaction
       .exec_params1(
           "SELECT (SELECT count(*) FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> 'lost') + "
+          "(SELECT count(*) FROM assay.task WHERE sweep_id = $1 AND run_id = $2) + "
           "(SELECT count(*) FROM share WHERE run_id = $2 AND ended_at IS NOT NULL)",
           sweep_id, run_id)[0]
       .as<int64_t>();
@@ -178,6 +181,7 @@ absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
     ReadShares(transaction, *sweep_id, run_id, facts);
     ReadLives(transaction, *sweep_id, run_id, facts);
     ReadTriggers(transaction, *sweep_id, run_id, facts);
+    facts.tasks = ReadTaskFacts(transaction, *sweep_id, run_id);
     facts.first_of_target = FirstOfTarget(transaction, run_id);
     return absl::OkStatus();
   });
@@ -191,8 +195,7 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
     const absl::StatusOr<int64_t> sweep_id = SweepOf(transaction, run_id);
     if (!sweep_id.ok()) return sweep_id.status();
     durations = RunDurations();
-    durations.slots = transaction.exec_params1("SELECT coalesce(sum(slots), 0) FROM share WHERE run_id = $1", run_id)[0]
-                          .as<uint32_t>();
+    durations.slots = transaction.exec_params1("SELECT coalesce(assay.run_slots($1), 0)", run_id)[0].as<uint32_t>();
     const pqxx::result rows = transaction.exec_params(
         "SELECT finished_ns - started_ns, CASE WHEN outcome = 'ok' THEN planned_ns END FROM assay.trigger "
         "WHERE sweep_id = $1 AND run_id = $2 AND outcome <= 'timeout' ORDER BY dispatched_ns, index",
@@ -204,6 +207,8 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
       if (!row[1].is_null()) durations.planned_ns.push_back(row[1].as<int64_t>());
     }
     if (durations.planned_ns.size() < durations.service_ns.size()) durations.planned_ns.clear();
+    if (std::vector<int64_t> of_tasks = ReadTaskDurations(transaction, *sweep_id, run_id); !of_tasks.empty())
+      durations.service_ns = std::move(of_tasks);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "storage/connection.h"
+#include "storage/task_facts.h"
 
 namespace assay {
 
@@ -39,6 +40,7 @@ struct RunFacts {
     uint64_t rows = 0;     // trigger rows stored (not counting lost)
     uint64_t fired = 0;    // as its ShareEnd says
     uint32_t slots = 0;
+    uint32_t capacity = 0;  // tasks that its driver says the target can run at once; 0: it does not say
     bool samples = false;
     bool lost = false;
     bool crashed = false;
@@ -57,6 +59,7 @@ struct RunFacts {
     std::optional<RunFloor> floor;  // of its kind and concurrency
   };
   std::vector<Share> shares;
+  TaskFacts tasks;
   uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0;
   int64_t records = 0;      // what was there to be judged: see SweepStore::Ending
   int64_t makespan_ns = 0;  // last finish - first intended
@@ -81,12 +84,12 @@ struct RunFacts {
 
 // In order of dispatch, for the greedy replay.
 struct RunDurations {
-  std::vector<int64_t> service_ns;  // finished - started of every row that ran (ok, failed, timeout)
-  std::vector<int64_t> planned_ns;  // their nominal lengths; empty unless each was ok and had one
-  uint32_t slots = 0;
+  std::vector<int64_t> service_ns;  // finished - started of every task that ran (ok, failed, timeout); else of triggers
+  std::vector<int64_t> planned_ns;  // nominal lengths of the triggers; empty unless each was ok and had one
+  uint32_t slots = 0;               // as run_result has them; 0: there are none
 };
 
-// Trigger rows (not counting lost) and ended shares.
+// Trigger rows (not counting lost), task rows and ended shares.
 int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id);
 
 absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id);

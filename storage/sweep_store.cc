@@ -41,7 +41,8 @@ struct Bounds {
 };
 
 Bounds SleepBounds(const v1::CellSpec& cell) {
-  const v1::SleepLength& length = cell.trigger().sleep().length();
+  const v1::Trigger& trigger = cell.trigger();
+  const v1::SleepLength& length = trigger.has_driver() ? trigger.driver().sleep() : trigger.sleep().length();
   switch (length.kind_case()) {
     case v1::SleepLength::kFixedNs:
       return {length.fixed_ns(), length.fixed_ns()};

@@ -64,8 +64,8 @@ std::vector<std::string> ColumnsOf(pqxx::transaction_base& transaction, const st
 
 // The columns, of those that the view has, that put its rows in an order people expect.
 std::string OrderOf(const std::vector<std::string>& columns) {
-  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent", "agent_id", "cgroup", "inode",
-                                    "tick",     "index",  "hook_id", "step",  "floor_id", "code"};
+  constexpr const char* kOrder[] = {"position", "run_id", "cell_id", "agent",   "agent_id", "cgroup",   "inode", "tick",
+                                    "index",    "task",   "origin",  "hook_id", "step",     "floor_id", "code"};
   std::string order;
   for (const char* column : kOrder) {
     if (std::find(columns.begin(), columns.end(), column) != columns.end())

@@ -19,13 +19,18 @@ struct Rivalry {
   std::string target;
   std::string baseline;
   bool loops_differ = false;
-  bool by_response = false;    // there is an open loop: its throughput is the scenario's and no finding
+  std::string judged_by;       // as the view says: throughput, response_p99 or makespan
   std::vector<double> faster;  // ratios where all runs of one lie beyond all of the other
   std::vector<double> slower;
   size_t overlapping = 0;
   size_t single = 0;
   size_t without_runs = 0;
 };
+
+std::string Measure(const std::string& judged_by) {
+  if (judged_by == "response_p99") return "by the p99 of response times";
+  return judged_by == "makespan" ? "by makespan" : "in triggers per s";
+}
 
 // What stands behind the target's name.
 std::string Finding(const Rivalry& rivalry) {
@@ -55,9 +60,7 @@ std::string Finding(const Rivalry& rivalry) {
   tell("cannot tell", rivalry.overlapping, " (their runs overlap; more blocks may tell them apart)");
   tell("cannot tell", rivalry.single, " (single runs; raise blocks)");
   tell("nothing to compare", rivalry.without_runs, " (no accepted run on one side)");
-  return fmt::format(" beside {}, {}: {}.", rivalry.baseline,
-                     rivalry.by_response ? "by the p99 of response times" : "in triggers per s",
-                     fmt::join(parts, ", "));
+  return fmt::format(" beside {}, {}: {}.", rivalry.baseline, Measure(rivalry.judged_by), fmt::join(parts, ", "));
 }
 
 // One for all targets of which the same is found: six that nothing is known of need no six sentences.
@@ -85,18 +88,19 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
     if (comparison.Text(row, "differs_in") != "target") continue;
     const std::string target = comparison.Text(row, "target");
     const std::string baseline = comparison.Text(row, "baseline_target");
-    const bool by_response = comparison.Text(row, "judged_by") == "response_p99";
+    const std::string judged_by = comparison.Text(row, "judged_by");
     const bool loops_differ = comparison.Text(row, "loop") != comparison.Text(row, "baseline_loop");
     const auto known = std::find_if(rivalries.begin(), rivalries.end(), [&](const Rivalry& r) {
-      return r.target == target && r.baseline == baseline && r.by_response == by_response &&
-             r.loops_differ == loops_differ;
+      return r.target == target && r.baseline == baseline && r.judged_by == judged_by && r.loops_differ == loops_differ;
     });
     Rivalry& rivalry = known == rivalries.end() ? rivalries.emplace_back() : *known;
     rivalry.target = target;
     rivalry.baseline = baseline;
-    rivalry.by_response = by_response;
+    rivalry.judged_by = judged_by;
     rivalry.loops_differ = loops_differ;
-    const std::string measure = by_response ? "response_p99_ratio" : "throughput_ratio";
+    // Of times less is better.
+    const bool by_time = judged_by == "response_p99" || judged_by == "makespan";
+    const std::string measure = by_time ? judged_by + "_ratio" : "throughput_ratio";
     const std::optional<double> ratio = comparison.Number(row, measure);
     const double low = comparison.Number(row, measure + "_low").value_or(0);
     const double high = comparison.Number(row, measure + "_high").value_or(0);
@@ -107,9 +111,9 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
     } else if (!repeated) {
       ++rivalry.single;
     } else if (low > 1) {
-      (by_response ? rivalry.slower : rivalry.faster).push_back(*ratio);
+      (by_time ? rivalry.slower : rivalry.faster).push_back(*ratio);
     } else if (high < 1) {
-      (by_response ? rivalry.faster : rivalry.slower).push_back(*ratio);
+      (by_time ? rivalry.faster : rivalry.slower).push_back(*ratio);
     } else {
       ++rivalry.overlapping;
     }

@@ -150,3 +150,40 @@ ALTER TABLE assay.hook DROP CONSTRAINT hook_kind_check, DROP CONSTRAINT hook_che
 ALTER TABLE assay.hook ADD CHECK (kind IN ('before_sweep', 'after_sweep', 'before_run', 'after_run', 'collect')),
   ADD CHECK ((kind IN ('before_run', 'after_run', 'collect')) = (run_id IS NOT NULL));
 COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, before_run, after_run or collect';
+
+ALTER TABLE assay.run_result ADD COLUMN tasks bigint, ADD COLUMN tasks_from text;
+
+CREATE TABLE assay.task_result (
+  run_id bigint PRIMARY KEY REFERENCES assay.run ON DELETE CASCADE,
+  tasks_from text NOT NULL,
+  rows bigint NOT NULL,
+  cached bigint NOT NULL,
+  last_task text NOT NULL,
+  before_s double precision,
+  submit_s double precision,
+  schedule_s double precision,
+  queue_s double precision,
+  startup_s double precision,
+  run_s double precision,
+  finish_s double precision,
+  before_ms double precision[],
+  submit_ms double precision[],
+  schedule_ms double precision[],
+  queue_ms double precision[],
+  startup_ms double precision[],
+  run_ms double precision[],
+  finish_ms double precision[],
+  record_lag_ms double precision[],
+  record_lag_s double precision
+);
+COMMENT ON TABLE assay.task_result IS 'Where the time of ended runs with tasks went, computed once by refresh_run; read it as task_overhead';
+COMMENT ON COLUMN assay.task_result.rows IS 'Task rows that ran, as that witness tells';
+COMMENT ON COLUMN assay.task_result.cached IS 'Of those, the ones that took an earlier result';
+COMMENT ON COLUMN assay.task_result.before_ms IS 'Of before over those tasks: mean, median and 99th percentile, milliseconds; as of all that follow';
+COMMENT ON COLUMN assay.task_result.submit_ms IS 'The same of submit';
+COMMENT ON COLUMN assay.task_result.schedule_ms IS 'The same of schedule';
+COMMENT ON COLUMN assay.task_result.queue_ms IS 'The same of queue';
+COMMENT ON COLUMN assay.task_result.startup_ms IS 'The same of start-up';
+COMMENT ON COLUMN assay.task_result.run_ms IS 'The same of run';
+COMMENT ON COLUMN assay.task_result.finish_ms IS 'The same of finish';
+COMMENT ON COLUMN assay.task_result.record_lag_ms IS 'From a task''s end until its record was there: mean, median and 99th percentile over all task rows with both, milliseconds';

@@ -11,6 +11,10 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_s,
        min(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_min_s,
        max(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_max_s,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.tasks) FILTER (WHERE r.verdict = 'accepted') AS tasks,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.slots) FILTER (WHERE r.verdict = 'accepted') AS slots,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.task_sum_s) FILTER (WHERE r.verdict = 'accepted') AS task_sum_s,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.planned_sum_s) FILTER (WHERE r.verdict = 'accepted') AS planned_sum_s,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.list_schedule_s) FILTER (WHERE r.verdict = 'accepted') AS list_schedule_s,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.overhead_percent) FILTER (WHERE r.verdict = 'accepted') AS overhead_percent,
        min(r.overhead_percent) FILTER (WHERE r.verdict = 'accepted') AS overhead_min_percent,
@@ -18,6 +22,7 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.overhead_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_us_per_task,
        min(r.overhead_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_min_us_per_task,
        max(r.overhead_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_max_us_per_task,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY o.overhead_over_planned_ideal_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_planned_ideal_us_per_task,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY o.overhead_over_list_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_list_us_per_task,
        min(o.overhead_over_list_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_list_min_us_per_task,
        max(o.overhead_over_list_us_per_task) FILTER (WHERE r.verdict = 'accepted') AS overhead_over_list_max_us_per_task,
@@ -58,6 +63,10 @@ COMMENT ON COLUMN assay.cell_summary.skipped_total IS 'Of those, the ones that n
 COMMENT ON COLUMN assay.cell_summary.makespan_s IS 'Median makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_min_s IS 'Shortest makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_max_s IS 'Longest makespan, seconds';
+COMMENT ON COLUMN assay.cell_summary.tasks IS 'Median of the tasks that ran';
+COMMENT ON COLUMN assay.cell_summary.slots IS 'Median of the slots: of the target where its driver tells them, else of the agents';
+COMMENT ON COLUMN assay.cell_summary.task_sum_s IS 'Median of the sums of the measured durations, seconds';
+COMMENT ON COLUMN assay.cell_summary.planned_sum_s IS 'Median of the sums of the nominal lengths, seconds; null where they are not known beforehand';
 COMMENT ON COLUMN assay.cell_summary.list_schedule_s IS 'Median of the list schedule''s length, seconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_percent IS 'Median overhead over the ideal, percent';
 COMMENT ON COLUMN assay.cell_summary.overhead_min_percent IS 'Lowest overhead over the ideal, percent';
@@ -65,6 +74,7 @@ COMMENT ON COLUMN assay.cell_summary.overhead_max_percent IS 'Highest overhead o
 COMMENT ON COLUMN assay.cell_summary.overhead_us_per_task IS 'Median overhead over the ideal per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_min_us_per_task IS 'Lowest overhead over the ideal per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_max_us_per_task IS 'Highest overhead over the ideal per task, microseconds';
+COMMENT ON COLUMN assay.cell_summary.overhead_over_planned_ideal_us_per_task IS 'Median overhead over planned_sum_s / slots, per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_over_list_us_per_task IS 'Median overhead over the list schedule of the measured tasks, per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_over_list_min_us_per_task IS 'Lowest overhead over the list schedule of the measured tasks, per task, microseconds';
 COMMENT ON COLUMN assay.cell_summary.overhead_over_list_max_us_per_task IS 'Highest overhead over the list schedule of the measured tasks, per task, microseconds';

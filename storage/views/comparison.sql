@@ -11,7 +11,10 @@ WITH s AS (
 SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
        b.cell_id AS baseline_cell_id, b.cell AS baseline_cell, b.target AS baseline_target,
        CASE WHEN p.has_rival THEN 'target' ELSE 'parameters' END AS differs_in, p.loop, b.loop AS baseline_loop,
-       CASE WHEN 'open' IN (p.loop, b.loop) THEN 'response_p99' ELSE 'throughput' END AS judged_by,
+       CASE WHEN 'open' IN (p.loop, b.loop) THEN 'response_p99'
+            -- Triggers that start several tasks each cannot be counted beside others.
+            WHEN p.tasks * p.accepted > p.triggers_total OR b.tasks * b.accepted > b.triggers_total THEN 'makespan'
+            ELSE 'throughput' END AS judged_by,
        p.accepted, b.accepted AS baseline_accepted, p.left_out, b.left_out AS baseline_left_out,
        p.makespan_s, b.makespan_s AS baseline_makespan_s,
        p.makespan_s / nullif(b.makespan_s, 0) AS makespan_ratio,
@@ -33,7 +36,7 @@ COMMENT ON COLUMN assay.comparison.baseline_target IS 'Target of that cell';
 COMMENT ON COLUMN assay.comparison.differs_in IS 'target: nothing else differs; parameters: they are different work, read the ratio as scaling';
 COMMENT ON COLUMN assay.comparison.loop IS 'closed: a trigger starts when another has ended; open: when it is due. Response times of the two are not the same measure: a closed loop waits a stall out';
 COMMENT ON COLUMN assay.comparison.baseline_loop IS 'The same of the baseline';
-COMMENT ON COLUMN assay.comparison.judged_by IS 'Which ratio says who is better: the throughput of closed loops; that of an open loop is what the scenario asks for, so there it is the 99th percentile of response times';
+COMMENT ON COLUMN assay.comparison.judged_by IS 'Which ratio says who is better: the throughput of closed loops; that of an open loop is what the scenario asks for, so there it is the 99th percentile of response times; and makespan where a trigger starts several tasks in one of the two';
 COMMENT ON COLUMN assay.comparison.accepted IS 'Accepted runs the median is taken of';
 COMMENT ON COLUMN assay.comparison.baseline_accepted IS 'The same of the baseline';
 COMMENT ON COLUMN assay.comparison.left_out IS 'Rejected runs, left out';

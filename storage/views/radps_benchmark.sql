@@ -6,19 +6,19 @@ SELECT r.sweep_id,
        to_char(x.t0 AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS date_and_time,
        ''::text AS developer,
        h.hosts AS system_name,
-       x.ok + x.failed + x.timeout AS n_tasks,
+       coalesce(x.tasks, x.ok + x.failed + x.timeout) AS n_tasks,
        coalesce(c.sleep_min_ns / 1e9::double precision, x.planned_min_s) AS t_min_sleep,
        coalesce(c.sleep_max_ns / 1e9::double precision, x.planned_max_s) AS t_max_sleep,
        x.makespan_s AS t_workflow,
        x.task_sum_s AS t_sum_task_times,
        x.ideal_s AS t_sum_task_times_per_unit_of_parallelism,
        assay.overhead_percent(x.makespan_s, x.task_sum_s, x.slots) AS overhead_percentage,
-       assay.overhead_per_wave_s(x.makespan_s, x.task_sum_s, x.ok + x.failed + x.timeout, x.slots) AS overhead_per_task_seconds,
+       assay.overhead_per_wave_s(x.makespan_s, x.task_sum_s, coalesce(x.tasks, x.ok + x.failed + x.timeout), x.slots) AS overhead_per_task_seconds,
        -- Their product must be n_parallelism, which agents with unequal slots cannot give.
        CASE WHEN x.slots % nullif(x.agents, 0) = 0 THEN x.slots / x.agents ELSE x.slots END AS n_threads_per_process,
        CASE WHEN x.slots % nullif(x.agents, 0) = 0 THEN x.agents ELSE 1 END AS n_processes,
        x.slots AS n_parallelism,
-       'assay-agent'::text AS runner,
+       coalesce(h.drivers, 'assay-agent') AS runner,
        'postgresql'::text AS backend_database,
        'task'::text AS workflow_type,
        m.total_gib AS total_memory
@@ -27,7 +27,8 @@ JOIN assay.sweep s USING (sweep_id)
 JOIN assay.cell c USING (cell_id)
 JOIN assay.run_result x USING (run_id)
 CROSS JOIN LATERAL (
-  SELECT string_agg(DISTINCT a.host, '+' ORDER BY a.host) AS hosts
+  SELECT string_agg(DISTINCT a.host, '+' ORDER BY a.host) AS hosts,
+         string_agg(DISTINCT concat_ws(' ', sh.driver, sh.driver_version), '+') FILTER (WHERE sh.driver IS NOT NULL) AS drivers
   FROM assay.share sh JOIN assay.agent a USING (agent_id) WHERE sh.run_id = r.run_id AND sh.slots > 0
 ) h
 CROSS JOIN LATERAL (
@@ -43,18 +44,18 @@ COMMENT ON COLUMN assay.radps_benchmark.workflow_orchestration_framework IS 'Tar
 COMMENT ON COLUMN assay.radps_benchmark.date_and_time IS 'T0 in UTC';
 COMMENT ON COLUMN assay.radps_benchmark.developer IS 'Empty: Assay does not record who measured';
 COMMENT ON COLUMN assay.radps_benchmark.system_name IS 'Hosts of the agents that fired';
-COMMENT ON COLUMN assay.radps_benchmark.n_tasks IS 'Triggers that ran: ok, failed or timed out';
+COMMENT ON COLUMN assay.radps_benchmark.n_tasks IS 'Tasks that ran: ok, failed or timed out';
 COMMENT ON COLUMN assay.radps_benchmark.t_min_sleep IS 'Lower bound of the sleeps as the scenario sets it, seconds; the shortest one where it sets none; null where no length was known beforehand';
 COMMENT ON COLUMN assay.radps_benchmark.t_max_sleep IS 'Upper bound of the sleeps as the scenario sets it, seconds; the longest one where it sets none; null where no length was known beforehand';
 COMMENT ON COLUMN assay.radps_benchmark.t_workflow IS 'Makespan, seconds';
-COMMENT ON COLUMN assay.radps_benchmark.t_sum_task_times IS 'Sum of the measured task times, seconds';
+COMMENT ON COLUMN assay.radps_benchmark.t_sum_task_times IS 'Sum of the measured task times, seconds; that of the nominal ones is planned_sum_s of run_summary';
 COMMENT ON COLUMN assay.radps_benchmark.t_sum_task_times_per_unit_of_parallelism IS 'That sum over n_parallelism, seconds';
 COMMENT ON COLUMN assay.radps_benchmark.overhead_percentage IS 'Overhead over that ideal, percent';
 COMMENT ON COLUMN assay.radps_benchmark.overhead_per_task_seconds IS 'Overhead per wave of n_parallelism tasks, seconds (theirs is the misleading name)';
 COMMENT ON COLUMN assay.radps_benchmark.n_threads_per_process IS 'Slots per agent; all slots if they differ between agents';
 COMMENT ON COLUMN assay.radps_benchmark.n_processes IS 'Agents that fired; 1 if their slots differ';
 COMMENT ON COLUMN assay.radps_benchmark.n_parallelism IS 'Slots';
-COMMENT ON COLUMN assay.radps_benchmark.runner IS 'What fired the tasks';
+COMMENT ON COLUMN assay.radps_benchmark.runner IS 'What fired the tasks: the driver with the version it tells, else the agent';
 COMMENT ON COLUMN assay.radps_benchmark.backend_database IS 'Where the results are';
 COMMENT ON COLUMN assay.radps_benchmark.workflow_type IS 'Shape of the workflow: independent tasks';
 COMMENT ON COLUMN assay.radps_benchmark.total_memory IS 'Memory of those hosts together, GiB';

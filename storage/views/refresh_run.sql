@@ -4,13 +4,17 @@ DECLARE
   the_run assay.run;
   slowest_ns bigint;
   last_due_ns bigint;
+  closed boolean;
+  witness text;
 BEGIN
   SELECT * INTO STRICT the_run FROM assay.run WHERE run_id = refreshed_run_id;
+  SELECT loop = 'closed' INTO STRICT closed FROM assay.cell WHERE cell_id = the_run.cell_id;
+  witness := assay.task_witness(the_run.sweep_id, refreshed_run_id);
   SELECT max(finished_ns - intended_ns) FILTER (WHERE outcome <= 'timeout'), max(intended_ns) INTO slowest_ns, last_due_ns
   FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id;
   INSERT INTO assay.run_result AS kept
   SELECT the_run.run_id, s.agents, s.slots, t.triggers, t.ok, t.failed, t.timeout, t.cancelled, t.skipped, t.lost,
-         assay.instant(the_run.t0_ns), t.makespan_s, t.task_sum_s, t.task_sum_s / nullif(s.slots, 0), NULL, NULL,
+         assay.instant(the_run.t0_ns), t.makespan_s, coalesce(k.task_sum_s, t.task_sum_s), coalesce(k.task_sum_s, t.task_sum_s) / nullif(s.slots, 0), NULL, NULL,
          (t.ok + t.failed + t.timeout) / nullif(t.makespan_s, 0), t.ok / nullif(t.makespan_s, 0),
          t.last_finish_s,
          t.planned_sum_s, t.planned_min_s, t.planned_max_s,
@@ -18,11 +22,12 @@ BEGIN
          t.service[1], t.service[2], t.service[3], t.service[4],
          t.slip[1], t.slip[2], t.slip[3], t.slip[4],
          s.start_skew_ms, s.start_skew_bound_ms, s.committed_at, f.floor_per_s, f.floor_p50_ms, f.floor_p99_ms,
-         CASE WHEN s.slots IS NULL THEN t.offered_per_s END
+         CASE WHEN NOT closed THEN t.offered_per_s END,
+         -- Records that are missing must not make the others look dearer; one trigger may start many tasks.
+         greatest(k.tasks, t.ok + t.failed + t.timeout), witness
   FROM (
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
-           -- In an open loop nothing waits for a slot to work in: there is no ideal that is made of slots.
-           CASE WHEN (SELECT c.loop FROM assay.cell c WHERE c.cell_id = the_run.cell_id) = 'closed' THEN coalesce(sum(slots), 0) END AS slots,
+           assay.run_slots(refreshed_run_id) AS slots,
            -- In an open loop the agents' first triggers are due at different instants.
            (max(first_dispatch_ns - first_intended_ns) - min(first_dispatch_ns - first_intended_ns)) / 1e6 AS start_skew_ms,
            -- Two clocks are compared: the two worst errors may add up.
@@ -61,7 +66,11 @@ BEGIN
            percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (finished_ns - started_ns) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS service,
            percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0)) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS slip
     FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id
-  ) t
+  ) t, (
+    SELECT count(DISTINCT task) AS tasks, sum(finished_ns - started_ns) / 1e9::double precision AS task_sum_s
+    FROM assay.task
+    WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND origin = witness AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
+  ) k
   ON CONFLICT (run_id) DO UPDATE SET
     agents = excluded.agents, slots = excluded.slots, triggers = excluded.triggers, ok = excluded.ok, failed = excluded.failed, timeout = excluded.timeout,
     cancelled = excluded.cancelled, skipped = excluded.skipped, lost = excluded.lost, t0 = excluded.t0, makespan_s = excluded.makespan_s,
@@ -74,7 +83,8 @@ BEGIN
     slip_p99_ms = excluded.slip_p99_ms, slip_max_ms = excluded.slip_max_ms, start_skew_ms = excluded.start_skew_ms,
     start_skew_bound_ms = excluded.start_skew_bound_ms, committed_at = excluded.committed_at,
     floor_per_s = excluded.floor_per_s, floor_p50_ms = excluded.floor_p50_ms, floor_p99_ms = excluded.floor_p99_ms,
-    offered_per_s = excluded.offered_per_s;
+    offered_per_s = excluded.offered_per_s, tasks = excluded.tasks, tasks_from = excluded.tasks_from;
+  PERFORM assay.refresh_tasks(refreshed_run_id);
 END
 $$;
 COMMENT ON FUNCTION assay.refresh_run IS

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "coordinator/docker_display.h"
@@ -196,6 +197,41 @@ TEST(DockerDisplay, SizesHaveFourDigitsAndContainersShortIds) {
   EXPECT_EQ(NameOfCgroup("/", 255).name, "/");
   EXPECT_EQ(NameOfCgroup("/user.slice", 255).id, "0000000000ff");
   EXPECT_EQ(NameOfCgroup("/docker/" + std::string(64, 'c'), 1).id, "cccccccccccc");
+}
+
+TEST_F(ExportTest, TheTargetsTasksAreExportedAndRemovedWithTheirSweep) {
+  std::vector<int64_t> sweeps;
+  for (int i = 0; i < 2; ++i) {
+    const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+    sweeps.push_back(sweep.sweep_id);
+    const RunRow run = StartedRun(sweep, 0, 0, {a_}, 1);
+    ASSERT_EQ(Execute(fmt::format(
+                  "INSERT INTO task (sweep_id, run_id, origin, task, index, state, outcome, started_ns, finished_ns) "
+                  "VALUES ({0}, {1}, 'driver', 't', 0, 'memory', 'ok', 1, 2); "
+                  "INSERT INTO span VALUES ({0}, {1}, {2}, 'gather', 1, 2); "
+                  "INSERT INTO finding VALUES ({0}, {1}, {2}, 'driver_garbage', 1, 'half a line'); "
+                  "INSERT INTO collection VALUES ({0}, {1}, 'coordinator', 'postgres', 2, 3, 0, 5, false, 2.9, 4)",
+                  run.sweep_id, run.run_id, a_)),
+              absl::OkStatus());
+    ASSERT_EQ(End(run.run_id, "accepted"), absl::OkStatus());
+  }
+  ASSERT_EQ(ExportCsv(connection_, sweeps[0], "", Sink()), absl::OkStatus());
+  const std::vector<std::string> tables{"task", "span", "finding", "collection", "task_result"};
+  std::vector<std::string> one_row_each = tables;
+  for (const char* view : {"task_instant", "task_time", "task_wait", "task_overhead", "collections"})
+    one_row_each.emplace_back(view);
+  for (const std::string& name : one_row_each) {
+    const std::string& text = files_[name + ".csv"];
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << name << ": " << text;
+  }
+  EXPECT_TRUE(files_.contains("truth_gap.csv") && files_.contains("truth_gap_summary.csv"));
+
+  for (const char* state : {"running", "finished"})
+    ASSERT_EQ(store_.SetSweepState(sweeps[1], state, ""), absl::OkStatus());
+  ASSERT_EQ(store_.RemoveSweep(sweeps[1]), absl::OkStatus());
+  for (const std::string& name : tables) EXPECT_EQ(Count(name), 1) << name;
+  EXPECT_EQ(Value(fmt::format("SELECT coalesce(to_regclass('assay_partitions.task_{}')::text, 'gone')", sweeps[1])),
+            "gone");
 }
 
 }  // namespace

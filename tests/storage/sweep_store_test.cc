@@ -196,7 +196,7 @@ TEST_F(SweepStoreTest, RemovingASweepLeavesTheOthers) {
     return Count("pg_class WHERE relkind = 'r' AND relname ~ '_" + std::to_string(sweep.sweep_id) + "$'");
   };
   EXPECT_EQ(partitions(gone), 0);
-  EXPECT_EQ(partitions(kept), 3);
+  EXPECT_EQ(partitions(kept), 4);
   EXPECT_EQ(Count("pg_class WHERE relnamespace = 'assay'::regnamespace AND relispartition"), 0)
       << "psql's \\d lists what is documented";
 }

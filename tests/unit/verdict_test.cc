@@ -352,6 +352,36 @@ TEST(Verdict, AMakespanBelowTheMeasuredBoundIsImpossibleWithoutAPlan) {
   EXPECT_EQ(f.Flags(), Codes{}) << "less than a clock tells";
 }
 
+TEST(Verdict, TasksAreBoundedByTheSlotsThatTheirDriversTell) {
+  Fixture f;
+  f.facts.planned_sum_ns = 0;
+  f.facts.planned_max_ns = 0;
+  f.facts.tasks.witness = "driver";
+  f.facts.tasks.least_sum_ns = 40'001 * kMs;
+  // All were given to the target at once, so the triggers' own lengths bound nothing on its slots.
+  f.facts.service_sum_ns = 100 * 45 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{}) << "how many run at once is not known";
+  f.facts.shares[0].capacity = 444;
+  EXPECT_EQ(f.Flags(), Codes{}) << "b's driver does not tell it";
+  f.facts.shares[1].capacity = 445;
+  EXPECT_EQ(f.Flags(), Codes{}) << "45 ms";
+  f.facts.shares[1].capacity = 440;
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
+  EXPECT_NE(f.Judged().flags[0].detail.find("that its tasks need on 884 slots by their measured lengths"),
+            std::string::npos)
+      << f.Judged().flags[0].detail;
+}
+
+TEST(Verdict, TasksTellOfCachedResultsInPlaceOfTheTriggers) {
+  Fixture f;
+  f.facts.service_stddev_ns = 0;
+  EXPECT_EQ(f.Flags(), Codes{"zero_variance:reject"});
+  f.facts.tasks.witness = "postgres";
+  EXPECT_EQ(f.Flags(), Codes{});
+  f.facts.tasks.cached = f.facts.tasks.cached_of = 100;
+  EXPECT_EQ(f.Flags(), Codes{"cached:reject"});
+}
+
 TEST(Verdict, TheFirstRunOfATargetIsColdAndAccepted) {
   Fixture f;
   f.facts.first_of_target = true;

@@ -173,6 +173,15 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
   EXPECT_THAT(Meaning(outcome)[0], StartsWith("open beside closed: not compared, for one is an open loop"));
 
   rows.clear_rows();
+  rows.add_columns("makespan_ratio");
+  rows.add_columns("makespan_ratio_low");
+  rows.add_columns("makespan_ratio_high");
+  add({"target", "airflow", "dask", "2", "2", "0.01", "0.01", "0.01", "makespan", "", "", "", "closed", "closed", "7",
+       "6", "8"});
+  outcome.comparison = ViewRows(rows);
+  EXPECT_EQ(Meaning(outcome)[0], "airflow beside dask, by makespan: slower (x 7.00).");
+
+  rows.clear_rows();
   for (const char* target : {"ramp", "steps", "burst"})
     add({"target", target, "const", "1", "1", "1", "1", "1", "response_p99", "40", "35", "45", "open", "open"});
   outcome.comparison = ViewRows(rows);

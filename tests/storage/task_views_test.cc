@@ -1,0 +1,411 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/task_flags.h"
+#include "storage/run_facts.h"
+#include "storage/table.h"
+#include "tests/storage/store_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// What is not set is null. Instants in milliseconds by the names of their columns, without _ns.
+struct TaskLine {
+  std::string origin = "driver";
+  std::string task;
+  std::map<std::string, double> ms;
+  std::string outcome = "ok";
+  int64_t index = -1;
+  std::string remote_id;
+  std::string state = "finished";
+  double error_ms = 0;
+  int attempt = 1;
+  bool cached = false;
+};
+
+class TaskViewsTest : public StoreTest {
+ protected:
+  void Add(const RunRow& run, const TaskLine& line) {
+    std::vector<std::string> columns{"sweep_id", "run_id", "origin", "task", "state", "error_ns", "attempt", "cached"};
+    std::vector<std::string> values{std::to_string(run.sweep_id),     std::to_string(run.run_id),
+                                    fmt::format("'{}'", line.origin), fmt::format("'{}'", line.task),
+                                    fmt::format("'{}'", line.state),  fmt::format("{:.0f}", line.error_ms * 1e6),
+                                    std::to_string(line.attempt),     line.cached ? "true" : "false"};
+    const auto set = [&](const std::string& column, std::string value) {
+      columns.push_back(column);
+      values.push_back(std::move(value));
+    };
+    if (!line.outcome.empty()) set("outcome", fmt::format("'{}'", line.outcome));
+    if (line.index >= 0) set("index", std::to_string(line.index));
+    if (!line.remote_id.empty()) set("remote_id", fmt::format("'{}'", line.remote_id));
+    for (const auto& [instant, ms] : line.ms) set(instant + "_ns", fmt::format("{:.0f}", ms * 1e6));
+    const absl::Status added =
+        Execute(fmt::format("INSERT INTO task ({}) VALUES ({})", fmt::join(columns, ", "), fmt::join(values, ", ")));
+    ASSERT_TRUE(added.ok()) << added;
+  }
+
+  // Triggers as {intended, started, finished, planned} in ms, all ok, of agent a with 2 slots.
+  struct Fired {
+    double intended, started, finished, planned;
+  };
+  RunRow RunOf(const SweepRow& sweep, const std::vector<Fired>& fired, uint32_t block = 0, size_t cell = 0) {
+    RunRow run = StartedRun(sweep, cell, block, {a_}, fired.size());
+    const std::string stream = fmt::format("s{}", run.run_id);
+    Open(stream, a_);
+    v1::Batch batch = NextBatch(stream, run.run_id);
+    const auto ns = [](double ms) { return static_cast<int64_t>(ms * 1e6); };
+    for (const Fired& f : fired) {
+      AddTrigger(batch, static_cast<uint64_t>(batch.triggers_size()), ns(f.intended), ns(f.started), ns(f.finished));
+      if (f.planned > 0) batch.mutable_triggers(batch.triggers_size() - 1)->set_planned_ns(ns(f.planned));
+    }
+    batch.mutable_share_end()->set_fired(fired.size());
+    WriteOk({batch});
+    return run;
+  }
+  // `capacity` as its driver tells it.
+  void SetDriver(const RunRow& run, int capacity) {
+    ASSERT_TRUE(Execute(fmt::format("UPDATE share SET driver = 'dask', driver_version = '2026.8.0', capacity = {} "
+                                    "WHERE run_id = {}",
+                                    capacity, run.run_id))
+                    .ok());
+  }
+  void End(const RunRow& run) {
+    ASSERT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .list_schedule_s = 0.04, .error = ""}),
+              absl::OkStatus());
+  }
+  // "code:severity" and details.
+  std::vector<std::string> Codes(const RunRow& run, std::string* details = nullptr) {
+    const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+    EXPECT_TRUE(facts.ok()) << facts.status();
+    std::vector<std::string> codes;
+    if (!facts.ok()) return codes;
+    for (const Flag& flag : TaskFlags(*facts)) {
+      codes.push_back(flag.code + ":" + flag.severity);
+      if (details != nullptr) *details += flag.detail + "\n";
+    }
+    return codes;
+  }
+
+  // Capacity 4, 2 in flight. Task 1 has no word of its own code, and no scheduler's.
+  RunRow DaskRun(const SweepRow& sweep, uint32_t block = 0) {
+    RunRow run = RunOf(sweep, {{0, 0, 30, 10}, {0, 0, 50, 20}, {30, 31, 80, 30}}, block);
+    SetDriver(run, 4);
+    Add(run, {.task = "t0",
+              .ms = {{"created", 2},
+                     {"scheduled", 4},
+                     {"started", 10},
+                     {"body_started", 12},
+                     {"body_finished", 22},
+                     {"finished", 24}},
+              .index = 0});
+    Add(run, {.task = "t1", .ms = {{"created", 3}, {"started", 10}, {"finished", 45}}, .index = 1});
+    Add(run, {.task = "t2",
+              .ms = {{"created", 33},
+                     {"queued", 40},
+                     {"started", 41},
+                     {"body_started", 42},
+                     {"body_finished", 72},
+                     {"finished", 75}},
+              .index = 2});
+    return run;
+  }
+};
+
+TEST_F(TaskViewsTest, SlotsAndSumsAreTheTargetsAndTheNominalOnesStandBeside) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", R"({"tasks": 3})"}});
+  const RunRow run = DaskRun(sweep);
+  const absl::StatusOr<RunDurations> durations = ReadRunDurations(connection_, run.run_id);
+  ASSERT_TRUE(durations.ok()) << durations.status();
+  EXPECT_EQ(durations->slots, 4u);
+  EXPECT_THAT(durations->service_ns, ElementsAre(14 * kMs, 35 * kMs, 34 * kMs));
+  EXPECT_THAT(durations->planned_ns, ElementsAre(10 * kMs, 20 * kMs, 30 * kMs));
+  End(run);
+  // 83 ms measured and 60 nominal on 4 slots, in 80 ms.
+  EXPECT_EQ(Value("SELECT concat_ws('|', slots, tasks, tasks_from, task_sum_s, planned_sum_s, ideal_s, "
+                  "round(overhead_us_per_task::numeric, 6)) FROM run_summary"),
+            "4|3|driver|0.083|0.06|0.02075|19750.000000");
+  EXPECT_EQ(Value("SELECT concat_ws('|', tasks, slots, task_sum_s, planned_sum_s, planned_ideal_s, "
+                  "round(overhead_over_planned_ideal_us_per_task::numeric, 3), "
+                  "round(overhead_over_list_us_per_task::numeric, 3)) FROM overhead"),
+            "3|4|0.083|0.06|0.015|21666.667|13333.333");
+  EXPECT_EQ(Value("SELECT concat_ws('|', tasks, slots, task_sum_s, planned_sum_s, overhead_us_per_task, "
+                  "round(overhead_over_planned_ideal_us_per_task::numeric, 3)) FROM cell_summary"),
+            "3|4|0.083|0.06|19750|21666.667");
+  EXPECT_EQ(Value("SELECT concat_ws('|', tasks, slots, task_sum_s, planned_sum_s) FROM scaling"), "3|4|0.083|0.06");
+  EXPECT_EQ(Value("SELECT concat_ws('|', n_tasks, t_sum_task_times, t_sum_task_times_per_unit_of_parallelism, "
+                  "round(overhead_per_task_seconds::numeric, 6), n_parallelism, runner) FROM radps_benchmark"),
+            "3|0.083|0.02075|0.079000|4|dask 2026.8.0");
+}
+
+TEST_F(TaskViewsTest, SlotsAreTheDriversOnlyWhereEveryShareThatFiresHasOne) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = StartedRun(sweep, 0, 0, {a_, b_}, 1);
+  const auto slots = [&] { return Value(fmt::format("SELECT run_slots({})", run.run_id)); };
+  EXPECT_EQ(slots(), "4");
+  ASSERT_TRUE(Execute(fmt::format("UPDATE share SET capacity = 16 WHERE agent_id = {}", a_)).ok());
+  EXPECT_EQ(slots(), "4") << "b's driver does not tell it";
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());
+  EXPECT_EQ(slots(), "null");
+  ASSERT_TRUE(Execute(fmt::format("UPDATE share SET slots = 0 WHERE agent_id = {}", b_)).ok());
+  EXPECT_EQ(slots(), "16") << "b only samples";
+}
+
+TEST_F(TaskViewsTest, AnOpenLoopThatADriverTellsTheSlotsOfHasAnIdealAndKeepsItsRate) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());
+  const RunRow run = DaskRun(sweep);
+  EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 4u);
+  End(run);
+  EXPECT_EQ(Value("SELECT concat_ws('|', slots, ideal_s, round(offered_per_s::numeric, 3)) FROM run_summary"),
+            "4|0.02075|66.667");
+}
+
+TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = DaskRun(sweep);
+  // Records beside the driver's word change nothing of it, but tell how late they were.
+  Add(run, {.origin = "postgres", .task = "t0", .ms = {{"started", 10}, {"finished", 24}, {"recorded", 1024}}});
+  Add(run, {.origin = "postgres", .task = "t1", .ms = {{"started", 10}, {"finished", 45}, {"recorded", 3045}}});
+  ASSERT_TRUE(Execute(fmt::format("INSERT INTO collection VALUES ({}, {}, 'coordinator', 'postgres', 2, 3, 0, 5, "
+                                  "false, 2.9, 4)",
+                                  run.sweep_id, run.run_id))
+                  .ok());
+  EXPECT_EQ(Count("task_overhead"), 0) << "the run goes on";
+  End(run);
+  EXPECT_EQ(Value("SELECT concat_ws('|', tasks_from, rows, cached, slots, last_task, before_s, submit_s, schedule_s, "
+                  "queue_s, startup_s, run_s, round(finish_s::numeric, 9)) FROM task_overhead"),
+            "driver|3|0|4|t2|0.03|0.003|0.007|0.001|0.001|0.03|0.008000000");
+  EXPECT_EQ(Value("SELECT abs(before_s + submit_s + schedule_s + queue_s + startup_s + run_s + finish_s - makespan_s) "
+                  "< 1e-9 FROM task_overhead"),
+            "t");
+  EXPECT_EQ(Value("SELECT concat_ws('|', before_mean_ms, round(submit_mean_ms::numeric, 3), schedule_mean_ms, "
+                  "queue_p50_ms, startup_mean_ms, run_mean_ms, finish_mean_ms, record_lag_mean_ms, record_lag_s) "
+                  "FROM task_overhead"),
+            "10|2.667|4.5|6|1.5|25|7|2000|2.9");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, before_ms, submit_ms, coalesce(schedule_ms::text, '-'), "
+                  "queue_ms, coalesce(startup_ms::text, '-'), run_ms, finish_ms, duration_ms), ' ' ORDER BY task) "
+                  "FROM task_time WHERE origin = 'driver'"),
+            "t0/0/2/2/6/2/10/8/14 t1/0/3/-/7/-/35/5/35 t2/30/3/7/1/1/30/8/34");
+  EXPECT_EQ(Value("SELECT concat_ws('|', target, verdict, records, expected, missing, record_lag_s, quiet) FROM "
+                  "collections"),
+            "dask|accepted|2|3|1|2.9|f");
+  EXPECT_EQ(Value("SELECT concat_ws('|', sent_at, started_at, known_at, planned_ms) FROM task_time WHERE task = 't2'"),
+            "2023-11-14 22:13:20.031+00|2023-11-14 22:13:20.041+00|2023-11-14 22:13:20.08+00|30");
+}
+
+TEST_F(TaskViewsTest, BothDefinitionsOfWaitStandSideBySide) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = DaskRun(sweep);
+  Add(run, {.origin = "postgres",
+            .task = "r",
+            .ms = {{"ready", 50}, {"scheduled", 52}, {"queued", 55}, {"started", 60}, {"finished", 70}}});
+  Add(run, {.origin = "postgres", .task = "waiting", .ms = {{"queued", 55}}, .outcome = "", .state = "queued"});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, coalesce(since_queued_ms::text, '-'), "
+                  "coalesce(since_ready_ms::text, '-'), coalesce(ready_from, '-'), coalesce(since_sent_ms::text, '-')),"
+                  " ' ' ORDER BY task) FROM task_wait"),
+            "r/5/10/ready/- t0/-/6/scheduled/12 t1/-/7/created/10 t2/1/1/queued/11 waiting/-/-/-/-");
+}
+
+TEST_F(TaskViewsTest, RecordsOfAWorkflowThatOneTriggerStartedAreItsTasks) {
+  const SweepRow sweep = MakeSweep(1, {{"airflow", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 1000, 0}});
+  ASSERT_TRUE(Execute(fmt::format("UPDATE trigger SET remote_id = 'r1', accepted_ns = 20000000, completed_ns = "
+                                  "900000000, completed_error_ns = 100000000 WHERE run_id = {}",
+                                  run.run_id))
+                  .ok());
+  for (int i = 0; i < 5; ++i) {
+    Add(run, {.origin = "postgres",
+              .task = fmt::format("t[{}]", i),
+              .ms = {{"scheduled", 50}, {"queued", 60}, {"started", 100.0 + 100 * i}, {"finished", 180.0 + 100 * i}},
+              .remote_id = "r1"});
+  }
+  End(run);
+  EXPECT_EQ(Value("SELECT string_agg(DISTINCT index::text, ',') FROM task_time"), "0");
+  EXPECT_EQ(Value("SELECT concat_ws('|', triggers, tasks, tasks_from, task_sum_s, coalesce(slots::text, 'null'), "
+                  "coalesce(overhead_percent::text, 'null')) FROM run_summary"),
+            "1|5|postgres|0.4|null|null")
+      << "five tasks at once do not run in the trigger's one slot";
+  EXPECT_EQ(Value("SELECT concat_ws('|', last_task, submit_s, schedule_s, queue_s, coalesce(startup_s::text, '-'), "
+                  "run_s, round(finish_s::numeric, 9), coalesce(finish_mean_ms::text, '-')) FROM task_overhead"),
+            "t[4]|0.02|0.03|0.45|-|0.08|0.420000000|-");
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST_F(TaskViewsTest, WhereATriggerStartsSeveralTasksTheMakespanJudges) {
+  const SweepRow sweep =
+      MakeSweep(1, {{"dask", R"({"n": 2, "target": "dask"})"}, {"airflow", R"({"n": 2, "target": "airflow"})"}});
+  const auto run = [&](size_t cell, const std::vector<Fired>& fired) {
+    const RunRow made = RunOf(sweep, fired, 0, cell);
+    for (int i = 0; i < 2; ++i)
+      Add(made, {.task = fmt::format("t{}", i), .ms = {{"started", 1}, {"finished", 9}}, .index = 0});
+    End(made);
+  };
+  run(0, {{0, 0, 10, 0}, {0, 0, 10, 0}});
+  run(1, {{0, 0, 20, 0}});
+  EXPECT_EQ(Value("SELECT concat_ws('|', judged_by, makespan_ratio, throughput_ratio) FROM comparison"),
+            "makespan|2|0.25")
+      << "four times as slow by triggers that are not of one size";
+}
+
+TEST_F(TaskViewsTest, LengthsThatCoarseInstantsMadeNegativeAreKept) {
+  const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}, {0, 0, 2500, 0}});
+  Add(run,
+      {.origin = "postgres", .task = "a", .ms = {{"started", 1000}, {"finished", 2000}}, .index = 0, .error_ms = 1000});
+  Add(run,
+      {.origin = "postgres", .task = "b", .ms = {{"started", 2000}, {"finished", 1000}}, .index = 1, .error_ms = 1000});
+  std::string details;
+  EXPECT_THAT(Codes(run, &details), ElementsAre("negative_times:info"));
+  EXPECT_THAT(details, HasSubstr("1 tasks have an instant before one that it must follow, 0 of them by more than"));
+  EXPECT_THAT(details, HasSubstr("b by postgres: finished 1 s before started"));
+  End(run);
+  EXPECT_EQ(Value("SELECT task_sum_s FROM run_summary"), "0");
+  EXPECT_EQ(Value("SELECT min(duration_ms) FROM task_time"), "-1000");
+  EXPECT_THAT(ReadRunDurations(connection_, run.run_id)->service_ns, ElementsAre(1000 * kMs, 0));
+  ASSERT_TRUE(Execute("UPDATE task SET error_ns = 499999999").ok());
+  EXPECT_THAT(Codes(run), ElementsAre("negative_times:warning"));
+}
+
+TEST_F(TaskViewsTest, WitnessesThatContradictEachOtherAreToldWithWhatTheyMayErr) {
+  const SweepRow sweep = MakeSweep(1, {{"prefect", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 10, 100, 0}, {0, 10, 100, 0}, {0, 10, 100, 0}});
+  // Within the errors, exactly at them, beyond them.
+  Add(run, {.origin = "http",
+            .task = "a",
+            .ms = {{"created", 8}, {"started", 20}, {"finished", 99}},
+            .index = 0,
+            .error_ms = 2});
+  Add(run, {.origin = "http",
+            .task = "b",
+            .ms = {{"created", 7}, {"started", 20}, {"finished", 103}},
+            .index = 1,
+            .error_ms = 2});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, gap, witness, other, says_s, other_s, gap_ms, error_ms), ' ' "
+                  "ORDER BY gap) FROM truth_gap"),
+            "b/after_known/http/client/0.103/0.1/3/2 b/before_sent/http/client/0.007/0.01/3/2");
+  std::string details;
+  EXPECT_THAT(Codes(run, &details), ElementsAre("truth_gap:warning"));
+  EXPECT_THAT(details,
+              AllOf(HasSubstr("1 tasks ended after the client knew that they were over, by http beside client"),
+                    HasSubstr("3 ms, both may err by 2 ms"), HasSubstr("0.103000 s by http, 0.100000 s by client")));
+
+  // A first try that failed is no gap where the second was ok; one that stays running is one.
+  ASSERT_TRUE(Execute("DELETE FROM task").ok());
+  Add(run, {.origin = "http", .task = "a", .outcome = "failed", .index = 0});
+  Add(run, {.origin = "http", .task = "a", .index = 0, .attempt = 2});
+  Add(run, {.origin = "http", .task = "b", .outcome = "", .index = 1, .state = "Running"});
+  Add(run, {.origin = "http", .task = "c", .outcome = "skipped", .index = 2});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, gap, says_outcome, other_outcome), ' ') FROM truth_gap"),
+            "b/outcome/not ended/ok");
+  details.clear();
+  EXPECT_THAT(Codes(run, &details), ElementsAre("truth_gap:warning"));
+  EXPECT_THAT(details, HasSubstr("1 tasks ended otherwise, by http beside client; for example task b: not ended by "
+                                 "http, ok by client"));
+}
+
+TEST_F(TaskViewsTest, RecordsAreSetBesideTheDriverAndTheTasksOwnCode) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = DaskRun(sweep);
+  EXPECT_EQ(Count("truth_gap"), 0);
+  Add(run, {.origin = "postgres",
+            .task = "t0",
+            .ms = {{"started", 10.5}, {"finished", 24}, {"body_started", 9}, {"body_finished", 22}},
+            .error_ms = 0.25});
+  Add(run, {.origin = "postgres",
+            .task = "other name",
+            .ms = {{"started", 10}, {"finished", 45}},
+            .outcome = "failed",
+            .index = 1});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, gap, witness, other, gap_ms, error_ms, says_outcome, "
+                  "other_outcome), ' ' ORDER BY task, gap, other) FROM truth_gap"),
+            "other name/outcome/postgres/client/failed/ok other name/outcome/postgres/driver/failed/ok "
+            "t0/body_before_start/postgres/body/1.5/0.5 t0/body_started/postgres/driver/3/0.25 "
+            "t0/started/postgres/driver/0.5/0.25");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', gap, other, gaps, tasks, gap_max_ms, example), ' ' ORDER BY gap, "
+                  "other) FROM truth_gap_summary"),
+            "body_before_start/body/1/1/1.5/t0 body_started/driver/1/1/3/t0 outcome/client/1/1/other name "
+            "outcome/driver/1/1/other name started/driver/1/1/0.5/t0");
+  ASSERT_TRUE(Execute("DELETE FROM task WHERE task = 'other name'").ok());
+  EXPECT_THAT(Codes(run), ElementsAre("truth_gap:info")) << "the client is not contradicted";
+}
+
+// As a Prefect with its cache on records them: only the name of the state tells.
+TEST_F(TaskViewsTest, NineteenOfTwentyFromACacheAreSeenWithoutBeingTold) {
+  const SweepRow sweep = MakeSweep(1, {{"prefect", "{}"}});
+  std::vector<TaskViewsTest::Fired> fired;
+  for (int i = 0; i < 20; ++i) fired.push_back({0, 0.0 + i, 60.0 + i, 1 + 0.5 * i});
+  const RunRow run = RunOf(sweep, fired);
+  for (int i = 0; i < 20; ++i) {
+    Add(run, {.origin = "postgres",
+              .task = fmt::format("t{}", i),
+              .ms = {{"started", 10.0 + i}, {"finished", 11.3 + 1.01 * i}, {"body_started", 11}, {"body_finished", 16}},
+              .index = i,
+              .state = i == 0 ? "Completed" : "Cached",
+              .error_ms = 50});
+  }
+  std::string details;
+  EXPECT_THAT(Codes(run, &details), ElementsAre("cached:reject", "zero_variance:reject"));
+  EXPECT_THAT(details, AllOf(HasSubstr("19 of 20 tasks were not run"), HasSubstr("(postgres says Cached)"),
+                             HasSubstr("of the lengths that the tasks' own code ran, 20 of 20 took exactly 5 ms")));
+  End(run);
+  EXPECT_EQ(Value("SELECT cached FROM task_overhead"), "19");
+  ASSERT_TRUE(Execute("UPDATE task SET state = 'Uncached'").ok());
+  EXPECT_THAT(Codes(run), IsEmpty()) << "5 ms may be what a coarse clock shows of different lengths";
+  ASSERT_TRUE(Execute("UPDATE task SET body_finished_ns = body_finished_ns + 1234").ok());
+  EXPECT_THAT(Codes(run), ElementsAre("zero_variance:reject"));
+  ASSERT_TRUE(Execute("UPDATE task SET body_finished_ns = body_finished_ns + 1 WHERE task < 't12'").ok());
+  EXPECT_THAT(Codes(run), IsEmpty()) << "4 of 20 differ";
+}
+
+TEST_F(TaskViewsTest, ARunWithoutTasksHasTheTriggersFigures) {
+  const SweepRow sweep = MakeSweep(1, {{"sleep", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 30, 10}, {0, 0, 50, 20}});
+  End(run);
+  EXPECT_EQ(Value("SELECT concat_ws('|', slots, tasks, coalesce(tasks_from, 'null'), task_sum_s, planned_sum_s) FROM "
+                  "run_summary"),
+            "2|2|null|0.08|0.03");
+  for (const char* view :
+       {"task_instant", "task_time", "task_wait", "task_overhead", "truth_gap", "truth_gap_summary", "collections"})
+    EXPECT_EQ(Count(view), 0) << view;
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST_F(TaskViewsTest, TheBoundsOfADriversTasksAreKeptWithTheirCell) {
+  SweepRow sweep;
+  sweep.scenario_yaml = "name: bounds\n";
+  sweep.spec.set_name("bounds");
+  sweep.spec.set_blocks(1);
+  CellRow cell;
+  v1::SleepLength& length = *cell.spec.mutable_trigger()->mutable_driver()->mutable_sleep();
+  length.mutable_uniform()->set_min_ns(1 * kMs);
+  length.mutable_uniform()->set_max_ns(10 * kMs);
+  sweep.cells.push_back(cell);
+  ASSERT_EQ(store_.CreateSweep(sweep), absl::OkStatus());
+  End(DaskRun(sweep));
+  EXPECT_EQ(Value("SELECT concat_ws('|', t_min_sleep, t_max_sleep) FROM radps_benchmark"), "0.001|0.01");
+}
+
+TEST_F(TaskViewsTest, LateTaskRowsMakeTheRunBeJudgedAnew) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = DaskRun(sweep);
+  const int64_t records = ReadRunFacts(connection_, run.run_id)->records;
+  EXPECT_EQ(records, 3 + 3 + 1);
+  Add(run, {.task = "late"});
+  EXPECT_EQ(store_.EndRun(run.run_id, {.verdict = "accepted", .flags = {}, .records = records, .error = ""}).code(),
+            absl::StatusCode::kAborted);
+}
+
+}  // namespace
+}  // namespace assay
