@@ -7,14 +7,30 @@
 namespace assay {
 namespace {
 
+double Tasks(const ViewRows& runs, size_t row) {
+  if (const std::optional<double> tasks = runs.Number(row, "tasks")) return *tasks;
+  double tasks = 0;
+  for (const char* ran : {"ok", "failed", "timeout"}) tasks += runs.Number(row, ran).value_or(0);
+  return tasks;
+}
+
 // Of one run, in microseconds.
 std::optional<double> OverheadPerTask(const ViewRows& runs, size_t row, const char* schedule) {
   const std::optional<double> makespan_s = runs.Number(row, "makespan_s");
   const std::optional<double> list_schedule_s = runs.Number(row, schedule);
-  double tasks = 0;
-  for (const char* ran : {"ok", "failed", "timeout"}) tasks += runs.Number(row, ran).value_or(0);
+  const double tasks = Tasks(runs, row);
   if (!makespan_s || !list_schedule_s || tasks == 0) return std::nullopt;
   return 1e6 * (*makespan_s - *list_schedule_s) / tasks;
+}
+
+// The same, over a sum of lengths spread evenly over the slots.
+std::optional<double> OverheadOverSum(const ViewRows& runs, size_t row, const char* sum) {
+  const std::optional<double> makespan_s = runs.Number(row, "makespan_s");
+  const std::optional<double> sum_s = runs.Number(row, sum);
+  const double slots = runs.Number(row, "slots").value_or(0);
+  const double tasks = Tasks(runs, row);
+  if (!makespan_s || !sum_s || slots == 0 || tasks == 0) return std::nullopt;
+  return 1e6 * (*makespan_s - *sum_s / slots) / tasks;
 }
 
 std::string Flags(const CellResult& cell) {
@@ -92,6 +108,15 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
       gathered.over_list_us.push_back(*overhead_us);
     if (const std::optional<double> overhead_us = OverheadPerTask(run_summary, row, "planned_list_schedule_s"))
       gathered.over_planned_us.push_back(*overhead_us);
+    if (run_summary.Text(row, "tasks_from").empty()) continue;
+    for (const char* measure : {"tasks", "slots", "task_sum_s", "planned_sum_s"}) {
+      if (const std::optional<double> value = run_summary.Number(row, measure))
+        gathered.values[measure].push_back(*value);
+    }
+    for (const char* sum : {"task_sum_s", "planned_sum_s"}) {
+      if (const std::optional<double> overhead_us = OverheadOverSum(run_summary, row, sum))
+        gathered.values[std::string("over_") + sum].push_back(*overhead_us);
+    }
   }
   std::vector<CellResult> list;
   for (auto& [cell_id, gathered] : cells) {
@@ -99,6 +124,12 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
     if (cell.label.empty()) cell.label = "(the only cell)";
     cell.triggers = SpreadOf(gathered.values["triggers"]);
     cell.skipped = SpreadOf(gathered.values["skipped"]);
+    cell.tasks = SpreadOf(gathered.values["tasks"]);
+    cell.slots = SpreadOf(gathered.values["slots"]);
+    cell.task_sum_s = SpreadOf(gathered.values["task_sum_s"]);
+    cell.planned_sum_s = SpreadOf(gathered.values["planned_sum_s"]);
+    cell.over_sum_us_per_task = SpreadOf(gathered.values["over_task_sum_s"]);
+    cell.over_planned_sum_us_per_task = SpreadOf(gathered.values["over_planned_sum_s"]);
     cell.makespan_s = SpreadOf(gathered.values["makespan_s"]);
     cell.offered_per_s = SpreadOf(gathered.values["offered_per_s"]);
     cell.throughput_per_s = SpreadOf(gathered.values["throughput_per_s"]);
@@ -119,9 +150,27 @@ std::vector<CellResult> CellResults(const ViewRows& run_summary) {
 }
 
 TextTable CellTable(const std::vector<CellResult>& cells) {
-  TextTable table({"cell", "accepted", "triggers", "skipped", "makespan s", "due per s", "per s", "overhead %",
-                   "us/task over list", "us/task over nominal", "p50 ms", "p99 ms", "slip p99 ms",
-                   "floor p50/p99 ms, per s", "flags"});
+  TextTable table({"cell",
+                   "accepted",
+                   "triggers",
+                   "skipped",
+                   "tasks",
+                   "slots",
+                   "makespan s",
+                   "task sum s",
+                   "nominal sum s",
+                   "due per s",
+                   "per s",
+                   "overhead %",
+                   "us/task over sum",
+                   "us/task over nominal sum",
+                   "us/task over list",
+                   "us/task over nominal",
+                   "p50 ms",
+                   "p99 ms",
+                   "slip p99 ms",
+                   "floor p50/p99 ms, per s",
+                   "flags"});
   const auto median = [](const std::optional<Spread>& spread) {
     return spread ? FormatNumber(spread->median) : std::string("-");
   };
@@ -137,11 +186,27 @@ TextTable CellTable(const std::vector<CellResult>& cells) {
     const std::string accepted = cell.left_out == 0
                                      ? std::to_string(cell.accepted)
                                      : fmt::format("{} of {}", cell.accepted, cell.accepted + cell.left_out);
-    table.AddRow({cell.label, accepted, count(cell.triggers), SkippedText(cell), FormatSpread(cell.makespan_s),
-                  count(cell.offered_per_s), count(cell.throughput_per_s), median(cell.overhead_percent),
-                  FormatSpread(cell.over_list_us_per_task), FormatSpread(cell.over_planned_us_per_task),
-                  response ? median(cell.response_p50_ms) : "-", response ? FormatSpread(cell.response_p99_ms) : "-",
-                  median(cell.slip_p99_ms), floor, Flags(cell)});
+    table.AddRow({cell.label,
+                  accepted,
+                  count(cell.triggers),
+                  SkippedText(cell),
+                  count(cell.tasks),
+                  count(cell.slots),
+                  FormatSpread(cell.makespan_s),
+                  median(cell.task_sum_s),
+                  median(cell.planned_sum_s),
+                  count(cell.offered_per_s),
+                  count(cell.throughput_per_s),
+                  median(cell.overhead_percent),
+                  FormatSpread(cell.over_sum_us_per_task),
+                  FormatSpread(cell.over_planned_sum_us_per_task),
+                  FormatSpread(cell.over_list_us_per_task),
+                  FormatSpread(cell.over_planned_us_per_task),
+                  response ? median(cell.response_p50_ms) : "-",
+                  response ? FormatSpread(cell.response_p99_ms) : "-",
+                  median(cell.slip_p99_ms),
+                  floor,
+                  Flags(cell)});
   }
   table.LeaveOutUnknown();
   return table;
@@ -164,6 +229,12 @@ std::string CellTableNote(const std::vector<CellResult>& cells) {
     note +=
         "\nus/task over nominal: beyond the list schedule of the sleeps as asked for: compare other systems by it, as "
         "it counts late ends too.";
+  }
+  if (any(&CellResult::tasks)) {
+    note +=
+        "\nTasks, task sum: what the target did, by its driver's word, else by its own records; the slots are those "
+        "that its driver tells.\nus/task over sum: makespan beyond the task sum (or the nominal sum, which counts "
+        "late ends too) divided by the slots, per task.";
   }
   if (ResponseIsShown(cells) && any(&CellResult::response_p99_ms)) {
     note +=

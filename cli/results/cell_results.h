@@ -36,6 +36,13 @@ struct CellResult {
   bool open_loop = false;
   std::optional<Spread> triggers;
   std::optional<Spread> skipped;
+  // Of runs with task rows, which tell what the target did with the triggers.
+  std::optional<Spread> tasks;
+  std::optional<Spread> slots;
+  std::optional<Spread> task_sum_s;
+  std::optional<Spread> planned_sum_s;  // of the nominal lengths
+  std::optional<Spread> over_sum_us_per_task;
+  std::optional<Spread> over_planned_sum_us_per_task;
   std::optional<Spread> makespan_s;
   std::optional<Spread> offered_per_s;  // open loops: at which triggers were due
   std::optional<Spread> throughput_per_s;

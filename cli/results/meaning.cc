@@ -8,8 +8,10 @@
 #include <optional>
 #include <set>
 
+#include "cli/results/record_gaps.h"
 #include "cli/results/rivalry.h"
 #include "cli/results/scaling.h"
+#include "cli/results/time_spent.h"
 #include "cli/results/usage_table.h"
 #include "cli/table.h"
 #include "common/units.h"
@@ -122,6 +124,8 @@ std::string LeftOutSentence(const Outcome& outcome) {
 std::vector<std::string> Meaning(const Outcome& outcome) {
   std::vector<std::string> lines = RivalrySentences(outcome.comparison, outcome.cells);
   for (std::string& line : ScalingSentences(outcome.cells)) lines.push_back(std::move(line));
+  for (std::string& line : TimeSpentSentences(outcome.task_overhead, outcome.cells)) lines.push_back(std::move(line));
+  for (std::string& line : RecordGapSentences(outcome.collections)) lines.push_back(std::move(line));
   lines.push_back(UsageSentence(outcome.container_usage));
   lines.push_back(LeftOutSentence(outcome));
   return lines;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cli/exit_code.h"
 #include "cli/json_line.h"
@@ -25,14 +26,17 @@ std::string SpreadJson(const std::optional<Spread>& spread) {
 std::string CellJson(const CellResult& cell) {
   return fmt::format(
       "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
-      "\"skipped\":{},"
+      "\"skipped\":{},\"tasks\":{},\"slots\":{},\"task_sum_s\":{},\"planned_sum_s\":{},"
+      "\"overhead_us_per_task\":{},\"overhead_over_planned_ideal_us_per_task\":{},"
       "\"makespan_s\":{},"
       "\"offered_per_s\":{},\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_over_list_us_per_task\":{},"
       "\"overhead_over_planned_us_per_task\":{},\"response_p50_ms\":{},\"response_p99_ms\":{},\"slip_p99_ms\":{},"
       "\"service_p50_ms\":{},\"service_p99_ms\":{},"
       "\"floor_per_s\":{},\"floor_p50_ms\":{},\"floor_p99_ms\":{}}}",
       cell.cell_id, JsonString(cell.label), JsonString(cell.target), cell.params_json.empty() ? "{}" : cell.params_json,
-      cell.accepted, cell.left_out, SpreadJson(cell.triggers), SpreadJson(cell.skipped), SpreadJson(cell.makespan_s),
+      cell.accepted, cell.left_out, SpreadJson(cell.triggers), SpreadJson(cell.skipped), SpreadJson(cell.tasks),
+      SpreadJson(cell.slots), SpreadJson(cell.task_sum_s), SpreadJson(cell.planned_sum_s),
+      SpreadJson(cell.over_sum_us_per_task), SpreadJson(cell.over_planned_sum_us_per_task), SpreadJson(cell.makespan_s),
       SpreadJson(cell.offered_per_s), SpreadJson(cell.throughput_per_s), SpreadJson(cell.overhead_percent),
       SpreadJson(cell.over_list_us_per_task), SpreadJson(cell.over_planned_us_per_task),
       SpreadJson(cell.response_p50_ms), SpreadJson(cell.response_p99_ms), SpreadJson(cell.slip_p99_ms),
@@ -66,6 +70,12 @@ absl::StatusOr<Outcome> ReadOutcome(ControlClient& client, int64_t sweep_id) {
   absl::StatusOr<v1::ViewRows> usage = client.ReadView(sweep_id, "container_usage", kMaxUsageRows);
   if (!usage.ok()) return usage.status();
   outcome.container_usage = ViewRows(std::move(*usage));
+  for (const auto& [view, rows] :
+       {std::pair{"task_overhead", &outcome.task_overhead}, std::pair{"collections", &outcome.collections}}) {
+    absl::StatusOr<v1::ViewRows> read = client.ReadView(sweep_id, view);
+    if (!read.ok()) return read.status();
+    *rows = ViewRows(std::move(*read));
+  }
   absl::StatusOr<v1::ListAgentsReply> agents = client.ListAgents();
   if (!agents.ok()) return agents.status();
   outcome.agents = std::move(*agents);

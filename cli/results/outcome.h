@@ -24,6 +24,8 @@ struct Outcome {
   std::vector<UnrunCell> unrun;  // of a sweep that has ended
   uint32_t blocks = 0;           // known if there is any of those
   ViewRows container_usage;
+  ViewRows task_overhead;
+  ViewRows collections;
   v1::ListAgentsReply agents;
 };
 

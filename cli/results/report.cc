@@ -4,6 +4,8 @@
 
 #include "cli/results/flag_kinds.h"
 #include "cli/results/meaning.h"
+#include "cli/results/record_gaps.h"
+#include "cli/results/time_spent.h"
 #include "cli/results/usage_table.h"
 #include "cli/stack/data_dir.h"
 #include "common/units.h"
@@ -53,6 +55,9 @@ std::string ReportMarkdown(const Outcome& outcome, const ReportSource& source) {
                                 : CellTable(outcome.cells).Markdown() + "\n" + CellTableNote(outcome.cells) + "\n\n";
   text += "## What it means\n\n";
   for (const std::string& line : Meaning(outcome)) text += "- " + line + "\n";
+  if (outcome.task_overhead.size() > 0)
+    text += "\n## Where the time goes\n\n" + TimeSpentTable(outcome.task_overhead, outcome.cells);
+  if (outcome.collections.size() > 0) text += "\n## The targets' records\n\n" + RecordGapTable(outcome.collections);
   text += "\n## Flags\n\n" + FlagTable(outcome.results);
   text += "\n## Agents\n\n" + AgentTable(outcome.agents);
   text += "\n## Containers and cgroups\n\n" + UsageTable(outcome.container_usage, outcome.cells);

@@ -72,6 +72,31 @@ TEST(CellResultsTest, TheLoopIsReadFromTheView) {
   EXPECT_FALSE(cells[1].open_loop);
 }
 
+// 4 slots of the target, of which Assay's two triggers in flight know nothing.
+TEST(CellResultsTest, TasksHaveBothSumsAndTheTargetsSlots) {
+  const std::vector<CellResult> cells = CellResults(
+      ViewRows(Rows({"cell_id", "cell", "target", "verdict", "triggers", "ok", "tasks", "tasks_from", "slots",
+                     "makespan_s", "task_sum_s", "planned_sum_s", "list_schedule_s"},
+                    {{"1", "dask", "dask", "accepted", "3", "3", "3", "driver", "4", "0.08", "0.083", "0.06", "0.04"},
+                     {"2", "airflow", "airflow", "accepted", "1", "1", "5", "postgres", "", "0.5", "0.4", "", ""},
+                     {"3", "sleep", "sleep", "accepted", "3", "3", "3", "", "2", "0.08", "0.083", "0.06", "0.04"}})));
+  ASSERT_EQ(cells.size(), 3U);
+  EXPECT_NEAR(cells[0].over_sum_us_per_task->median, 19750, 1e-6);
+  EXPECT_NEAR(cells[0].over_planned_sum_us_per_task->median, 65000.0 / 3, 1e-6);
+  EXPECT_NEAR(cells[0].over_list_us_per_task->median, 40000.0 / 3, 1e-6);
+  EXPECT_EQ(cells[1].tasks->median, 5);
+  EXPECT_FALSE(cells[1].over_sum_us_per_task) << "its slots are not known";
+  EXPECT_FALSE(cells[2].tasks || cells[2].task_sum_s) << "what is fired is no task of a target";
+  EXPECT_EQ("\n" + CellTable(cells).Plain(), R"(
+cell     accepted  triggers  tasks  slots  makespan s  task sum s  nominal sum s  us/task over sum  us/task over nominal sum  us/task over list  flags
+-------  --------  --------  -----  -----  ----------  ----------  -------------  ----------------  ------------------------  -----------------  -----
+dask            1         3      3      4      0.0800      0.0830         0.0600             19750                     21667              13333
+airflow         1         1      5      -       0.500       0.400              -                 -                         -                  -
+sleep           1         3      -      -      0.0800           -              -                 -                         -              13333
+)");
+  EXPECT_THAT(CellTableNote(cells), HasSubstr("Tasks, task sum: what the target did"));
+}
+
 TEST(ViewRowsTest, ReadsPostgresText) {
   v1::ViewRows proto;
   for (const char* column : {"n", "list", "object"}) proto.add_columns(column);
