@@ -1,14 +1,18 @@
 #include "mock/http_server.h"
 
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include "common/clock.h"
 #include "mock/gate.h"
 #include "mock/http_reply.h"
 #include "mock/items.h"
@@ -21,6 +25,7 @@ namespace assay {
 namespace {
 
 constexpr const char* kJson = "application/json";
+constexpr uint64_t kRunsOfAPage = 100;  // of a listing that does not say how many
 // A client may keep a connection idle between two runs.
 constexpr int kIdleLimitS = 3600;
 constexpr ev_ssize_t kHeaderLimitBytes = 64 << 10;
@@ -36,6 +41,7 @@ struct HttpServer::State {
         timers(event_loop),
         gate(timers, wanted_faults),
         objects(given.objects),
+        runs(given.runs),
         items(ItemsJson(given.items)),
         http(evhttp_new(event_loop)) {}
   ~State() { evhttp_free(http); }
@@ -45,6 +51,8 @@ struct HttpServer::State {
   void Answer(evhttp_request* request, Route route, const std::string& path);
   void Extract(evhttp_request* request);
   void Load(evhttp_request* request);
+  void GetRun(evhttp_request* request, const std::string& path);
+  void ListRuns(evhttp_request* request);
   // After the delay of all that is not part of the mock I/O API.
   void Later(std::function<void()> answer);
 
@@ -55,6 +63,7 @@ struct HttpServer::State {
   Timers timers;
   Gate gate;
   ObjectRoutes objects;
+  Runs runs;
   const std::string items;
   evhttp* http;
   std::string address;
@@ -118,12 +127,38 @@ void HttpServer::State::Answer(evhttp_request* request, Route route, const std::
       return Later([this, request, path] { objects.List(request, path.substr(0, path.find('/'))); });
     case Route::kBucket:  // every bucket exists
       return Reply(request, 200, "application/xml", "");
+    case Route::kRunStart:
+      return Later([this, request] { Reply(request, 200, kJson, runs.Start(WallNs())); });
+    case Route::kRun:
+      return Later([this, request, path] { GetRun(request, path); });
+    case Route::kRunList:
+      return Later([this, request] { ListRuns(request); });
     case Route::kUnknown:
     case Route::kGrpcEcho:
       break;
   }
   ReplyError(request, 404,
-             "there are GET /health, GET /extract, POST /load, /echo, GET /stats, and objects at /BUCKET/KEY");
+             "there are GET /health, GET /extract, POST /load, /echo, GET /stats, POST and GET /runs, and objects at "
+             "/BUCKET/KEY");
+}
+
+void HttpServer::State::GetRun(evhttp_request* request, const std::string& path) {
+  const std::optional<std::string> run = runs.Get(path.substr(path.find('/') + 1), WallNs());
+  if (!run) return ReplyError(request, 404, "there is no such run");
+  Reply(request, 200, kJson, *run);
+}
+
+void HttpServer::State::ListRuns(evhttp_request* request) {
+  const auto asked = [request](const char* name, uint64_t otherwise) {
+    evkeyvalq query;
+    const char* text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    if (text == nullptr || evhttp_parse_query_str(text, &query) != 0) return otherwise;
+    if (const char* value = evhttp_find_header(&query, name); value != nullptr)
+      otherwise = std::strtoull(value, nullptr, 10);
+    evhttp_clear_headers(&query);
+    return otherwise;
+  };
+  Reply(request, 200, kJson, runs.List(asked("offset", 0), asked("limit", kRunsOfAPage), WallNs()));
 }
 
 void HttpServer::State::Later(std::function<void()> answer) {

@@ -10,13 +10,14 @@
 #include "mock/counters.h"
 #include "mock/faults.h"
 #include "mock/object_store.h"
+#include "mock/runs.h"
 
 struct event_base;
 
 namespace assay {
 
-// The HTTP face of assay-mock, on one event loop: the mock I/O API (/health, /extract, /load), /echo, /stats, and
-// objects. A delay is a timer, so thousands of requests may wait at once.
+// The HTTP face of assay-mock, on one event loop: the mock I/O API (/health, /extract, /load), /echo, /stats,
+// runs of workflows, and objects. A delay is a timer, so thousands of requests may wait at once.
 class HttpServer {
  public:
   struct Options {
@@ -27,6 +28,7 @@ class HttpServer {
     uint32_t extracts_at_once = 40;  // 0: no bound
     int64_t echo_delay_ns = 0;       // also of objects
     int error_status = 503;
+    Runs::Options runs;
     ObjectStore::Options objects;
   };
   // Listens when it returns, and answers while the base's loop runs. ResourceExhausted names --listen.

@@ -24,6 +24,9 @@ constexpr const char* kFooter =
     "Routes: GET /health, GET /extract, POST /load (the mock I/O API), /echo (the body back), GET /stats (requests by "
     "route);\n"
     "GET, HEAD, PUT and DELETE of /BUCKET/KEY with Range, GET /BUCKET (ListObjectsV2), signed or not.\n"
+    "POST /runs starts a run, as a workflow manager does: {\"run_id\": \"run-0\"}; GET /runs/ID and GET "
+    "/runs?offset=0&limit=100\n"
+    "({\"runs\": [...], \"total\": 1}) say its state (running, then success or failed), started and finished.\n"
     "gRPC: assay.mock.v1.Echo/Call gives the message back: text (string), payload (bytes, in JSON as base64); with "
     "server "
     "reflection.\n\n"
@@ -45,6 +48,8 @@ struct Flags {
   std::string load = "serial";
   uint32_t extracts_at_once = 40;
   std::string echo_delay = "0";
+  std::string run_delay = "2s";
+  std::string run_end = "success";
   std::string error_rate = "0%";
   int error_status = 503;
   std::string stall;
@@ -76,11 +81,15 @@ absl::StatusOr<MockSettings> Read(const Flags& flags) {
   settings.faults.seed = flags.seed;
   for (const auto& [flag, text, value] :
        {std::tuple{"--delay", &flags.delay, &settings.http.delay_ns},
+        std::tuple{"--run-delay", &flags.run_delay, &settings.http.runs.delay_ns},
         std::tuple{"--echo-delay", &flags.echo_delay, &settings.http.echo_delay_ns}}) {
     const auto parsed = ParseDurationNs(*text);
     if (!parsed.ok()) return InFlag(flag, parsed.status());
     *value = *parsed;
   }
+  settings.http.runs.end = flags.run_end == "never"    ? Runs::End::kNever
+                           : flags.run_end == "failed" ? Runs::End::kFailed
+                                                       : Runs::End::kSuccess;
   settings.grpc.delay_ns = settings.http.echo_delay_ns;
   for (const auto& [flag, text, value] :
        {std::tuple{"--object-size", &flags.object_size, &settings.http.objects.object_size},
@@ -108,8 +117,7 @@ int Main(int argc, char** argv) {
   Flags flags;
   CLI::App app(
       "A target to fire at, for tests, calibration and demonstrations: the mock I/O API, an echo, objects with ranges, "
-      "and "
-      "a gRPC echo.",
+      "runs of workflows, and a gRPC echo.",
       "assay-mock");
   app.footer(kFooter);
   app.set_version_flag("--version", fmt::format("assay-mock {}", kVersion));
@@ -136,8 +144,15 @@ int Main(int argc, char** argv) {
   app.add_option("--extracts-at-once", flags.extracts_at_once, "Of /extract, as of a pool of threads; 0: no bound")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--echo-delay", flags.echo_delay, "How long /echo, objects and the gRPC echo take")
+  app.add_option("--echo-delay", flags.echo_delay, "How long /echo, /runs, objects and the gRPC echo take")
       ->type_name("DURATION")
+      ->capture_default_str();
+  app.add_option("--run-delay", flags.run_delay, "How long a run takes that POST /runs has started")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  app.add_option("--run-end", flags.run_end, "How runs end: success, failed, or never")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"success", "failed", "never"}).description(""))
       ->capture_default_str();
   app.add_option("--error-rate", flags.error_rate,
                  "So many of the requests are refused at once, but for /health and /stats; gRPC: UNAVAILABLE")

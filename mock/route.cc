@@ -23,6 +23,9 @@ Route RouteOf(evhttp_request* request, std::string_view path) {
   if (path == "load" && method == EVHTTP_REQ_POST) return Route::kLoad;
   if (path == "echo" && (get || method == EVHTTP_REQ_POST || method == EVHTTP_REQ_PUT)) return Route::kEcho;
   if (path == "stats" && get) return Route::kStats;
+  if (path == "runs" && method == EVHTTP_REQ_POST) return Route::kRunStart;
+  if (path == "runs" && get) return Route::kRunList;
+  if (path.starts_with("runs/") && get) return Route::kRun;
   const size_t slash = path.find('/');
   if (path.empty() || slash == 0) return Route::kUnknown;
   const bool in_bucket = slash != std::string_view::npos && slash + 1 < path.size();

@@ -23,12 +23,15 @@ enum class Route : uint8_t {
   kObjectDelete,
   kList,
   kBucket,
+  kRunStart,
+  kRun,
+  kRunList,
   kUnknown,
   kGrpcEcho,
 };
-inline constexpr std::array<std::string_view, 13> kRouteNames{
-    "health",     "extract",       "load", "echo",   "stats",   "object_get", "object_head",
-    "object_put", "object_delete", "list", "bucket", "unknown", "grpc_echo"};
+inline constexpr std::array<std::string_view, 16> kRouteNames{
+    "health",        "extract", "load",   "echo",      "stats", "object_get", "object_head", "object_put",
+    "object_delete", "list",    "bucket", "run_start", "run",   "run_list",   "unknown",     "grpc_echo"};
 
 // `/%41/b?c` -> "A/b"
 std::string DecodedPath(evhttp_request* request);

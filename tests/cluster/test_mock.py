@@ -71,6 +71,21 @@ class Mock(World):
         self.assertEqual(mock.wait(), 0)
         self.assertEqual(json.loads(mock.text().splitlines()[-1])["requests"]["load"], 2)
 
+    def test_runs_end_after_a_while(self):
+        mock = self.mock("--run-delay", "1h")
+        for n in range(3):
+            self.assertEqual(json.loads(self.ask(mock, "/runs", "POST")[2]), {"run_id": f"run-{n}"})
+        self.assertEqual(json.loads(self.ask(mock, "/runs/run-1")[2])["state"], "running")
+        page = json.loads(self.ask(mock, "/runs?offset=1&limit=1")[2])
+        self.assertEqual(([run["run_id"] for run in page["runs"]], page["total"]), (["run-1"], 3))
+        self.assertEqual(len(json.loads(self.ask(mock, "/runs")[2])["runs"]), 3)
+        self.assertEqual(self.ask(mock, "/runs/run-3")[0], 404)
+        self.assertEqual(self.requests(mock), ({"run_start": 3, "run": 2, "run_list": 2}, 0))
+        for how in ("failed", "success"):
+            mock = self.mock("--run-delay", "0", "--run-end", how, name=how)
+            self.ask(mock, "/runs", "POST")
+            self.assertEqual(json.loads(self.ask(mock, "/runs/run-0")[2])["state"], how)
+
     def test_the_items_are_as_large_as_the_original_s(self):
         self.assertEqual(len(self.ask(self.mock("--delay", "0"), "/extract")[2]), 86029)
 

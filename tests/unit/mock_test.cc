@@ -17,6 +17,7 @@
 #include "mock/faults.h"
 #include "mock/items.h"
 #include "mock/object_store.h"
+#include "mock/runs.h"
 
 namespace assay {
 namespace {
@@ -55,6 +56,29 @@ TEST(Faults, RefuseTheSameRequestsAgain) {
   EXPECT_FALSE(never.RefusesNext());
   Faults always({.error_rate = 1}, 0);
   EXPECT_TRUE(always.RefusesNext());
+}
+
+TEST(Runs, EndAfterTheirTime) {
+  constexpr int64_t kBegin = 1'795'375'847'000'000'000;
+  constexpr int64_t kSecond = 1'000'000'000;
+  Runs runs({.delay_ns = 2 * kSecond});
+  EXPECT_EQ(runs.Start(kBegin), R"({"run_id":"run-0"})");
+  EXPECT_EQ(runs.Start(kBegin + kSecond), R"({"run_id":"run-1"})");
+  EXPECT_EQ(*runs.Get("run-0", kBegin + 2 * kSecond - 1),
+            R"({"run_id":"run-0","state":"running","started":"2026-11-22T19:30:47.000000Z","finished":null})");
+  EXPECT_EQ(runs.List(0, 10, kBegin + 2 * kSecond),
+            R"({"runs":[{"run_id":"run-0","state":"success","started":"2026-11-22T19:30:47.000000Z","finished":)"
+            R"("2026-11-22T19:30:49.000000Z"},{"run_id":"run-1","state":"running","started":)"
+            R"("2026-11-22T19:30:48.000000Z","finished":null}],"total":2})");
+  EXPECT_THAT(runs.List(1, 10, kBegin), ::testing::Not(HasSubstr("run-0")));
+  EXPECT_EQ(runs.List(7, UINT64_MAX, kBegin), R"({"runs":[],"total":2})");
+  for (const char* id : {"run-2", "run-", "run-0x", "0", ""}) EXPECT_FALSE(runs.Get(id, kBegin)) << id;
+  Runs failing({.delay_ns = 0, .end = Runs::End::kFailed});
+  failing.Start(kBegin);
+  EXPECT_THAT(*failing.Get("run-0", kBegin), HasSubstr(R"("state":"failed")"));
+  Runs endless({.delay_ns = 0, .end = Runs::End::kNever});
+  endless.Start(kBegin);
+  EXPECT_THAT(*endless.Get("run-0", kBegin + 3600 * kSecond), HasSubstr(R"("state":"running")"));
 }
 
 TEST(ByteRange, Parse) {
