@@ -44,16 +44,7 @@ std::string WithLastLine(std::string what, std::string_view output) {
   output = output.substr(0, end + 1);
   output.remove_prefix(output.find_last_of("\r\n") + 1);
   output.remove_prefix(std::min(output.find_first_not_of(kBlank), output.size()));
-  what += "; its output ends with: ";
-  for (size_t kept = 0; !output.empty() && kept < kLineBytes;) {
-    const size_t length = Utf8Length(output);
-    const bool plain = length > 1 || (length == 1 && static_cast<unsigned char>(output.front()) >= 0x20);
-    what += plain ? output.substr(0, length) : std::string_view("?");
-    kept += std::max<size_t>(length, 1);
-    output.remove_prefix(std::max<size_t>(length, 1));
-  }
-  if (!output.empty()) what += "...";
-  return what;
+  return what + "; its output ends with: " + PlainText(output, kLineBytes);
 }
 
 }  // namespace assay

@@ -17,4 +17,16 @@ size_t Utf8Length(std::string_view text) {
   return 0;
 }
 
+std::string PlainText(std::string_view text, size_t most_bytes) {
+  std::string plain;
+  while (!text.empty() && plain.size() < most_bytes) {
+    const size_t length = Utf8Length(text);
+    const bool printable = length > 1 || (length == 1 && static_cast<unsigned char>(text.front()) >= 0x20);
+    plain += printable ? text.substr(0, length) : std::string_view("?");
+    text.remove_prefix(length > 1 ? length : 1);
+  }
+  if (!text.empty()) plain += "...";
+  return plain;
+}
+
 }  // namespace assay

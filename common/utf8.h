@@ -2,6 +2,7 @@
 #define ASSAY_COMMON_UTF8_H_
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace assay {
@@ -9,6 +10,10 @@ namespace assay {
 // Length in bytes of the UTF-8 character at the front; 0 if there is none (RFC 3629: no overlong forms, no surrogates,
 // up to U+10FFFF).
 size_t Utf8Length(std::string_view text);
+
+// What others wrote, fit for a message: UTF-8 without control characters ('?' stands for them), "..." behind the first
+// `most_bytes`.
+std::string PlainText(std::string_view text, size_t most_bytes);
 
 }  // namespace assay
 
