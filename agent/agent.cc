@@ -117,6 +117,7 @@ void Agent::State::Connect(const std::string& incarnation) {
                                         Executor::Options{.agent_name = options.name,
                                                           .cgroup_name = CgroupName(options),
                                                           .sampler = options.sampler,
+                                                          .secrets_directory = options.secrets_directory,
                                                           .max_processes = options.max_processes,
                                                           .max_sockets = options.max_sockets,
                                                           .calibrate_ns = options.calibrate_ns,

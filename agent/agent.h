@@ -24,6 +24,7 @@ class Agent {
     std::string spool_directory;
     uint64_t spool_limit_bytes = 1 << 30;
     SamplerOptions sampler;
+    std::string secrets_directory;  // see Secrets; empty: the environment alone
     uint32_t max_processes = 0;
     uint64_t max_sockets = 0;
     int64_t calibrate_ns = 0;            // see Executor::Options

@@ -15,6 +15,7 @@
 #include "agent/run_cgroups/run_cgroups.h"
 #include "agent/share.h"
 #include "common/clock.h"
+#include "common/secrets.h"
 
 namespace assay {
 
@@ -24,8 +25,9 @@ struct Executor::State {
         sink(sink_in),
         options(std::move(options_in)),
         changed(std::move(changed_in)),
+        secrets(options.secrets_directory),
         strays(loop),
-        hooks(loop, options.agent_name, [this] { Changed(); }) {}
+        hooks(loop, options.agent_name, secrets, [this] { Changed(); }) {}
 
   ~State() {
     // What is queued for them is dropped first: the shares' ends then only meet what was really started.
@@ -71,8 +73,8 @@ struct Executor::State {
 
   void Prepare(const v1::ShareSpec& spec) {
     const auto share = std::make_shared<Share>(
-        spec, Share::Context{loop, sink, spawner, disk, lease, floors, run_cgroups, options.agent_name, options.sampler,
-                             options.max_processes, options.max_sockets, [this] { Changed(); }});
+        spec, Share::Context{loop, sink, spawner, disk, lease, floors, run_cgroups, secrets, options.agent_name,
+                             options.sampler, options.max_processes, options.max_sockets, [this] { Changed(); }});
     shares.emplace(spec.run_id(), share);
     share->Prepare();
   }
@@ -102,6 +104,7 @@ struct Executor::State {
   BatchSink& sink;
   const Options options;
   const std::function<void()> changed;
+  const Secrets secrets;
   StrayReaper strays;
   // Two: while one waits for its child to begin, the other gets the next one ready.
   WorkThreads spawner{{.name = "assay-spawner", .threads = 2, .ahead_of_triggers = true}};

@@ -24,6 +24,7 @@ class Executor {
     std::string agent_name;
     std::string cgroup_name;  // what the cgroups of its runs are in: assay/agent-CGROUP_NAME; empty: the agent's name
     SamplerOptions sampler;
+    std::string secrets_directory;       // see Secrets
     uint32_t max_processes = 0;          // exec triggers in flight; beyond it a share is refused in prepare
     uint64_t max_sockets = 0;            // requests in flight, likewise; 0: no such bound
     int64_t calibrate_ns = 0;            // how long null triggers are fired for a floor; 0: floors are not measured

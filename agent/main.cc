@@ -55,6 +55,7 @@ struct Flags {
   std::vector<std::string> cgroups;
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string proc_root = "/proc";
+  std::string secrets;
   uint32_t max_processes = 0;
   bool exit_with_parent = false;
   std::string calibrate = "300ms";
@@ -176,6 +177,11 @@ int Main(int argc, char** argv) {
   app.add_option("--proc-root", flags.proc_root, "Where proc is mounted, e.g. the host's in a container")
       ->type_name("DIR")
       ->capture_default_str();
+  app.add_option(
+         "--secrets", flags.secrets,
+         "Directory of what scenarios call $(secret:NAME): a file NAME with one value for each. What is not there "
+         "is looked for in the environment, as ASSAY_SECRET_NAME")
+      ->type_name("DIR");
   app.add_option("--max-processes", flags.max_processes,
                  "Processes in flight at once (default: computed from this host's limits)")
       ->type_name("N");
@@ -230,6 +236,7 @@ int Main(int argc, char** argv) {
   options.spool_directory = flags.spool.empty() ? DefaultSpool(flags.name) : flags.spool;
   options.sampler.cgroup_root = flags.cgroup_root;
   options.sampler.proc_root = flags.proc_root;
+  options.secrets_directory = flags.secrets;
   for (const std::string& cgroup : flags.cgroups) {
     const auto pair = KeyAndValue(cgroup);
     if (!pair)

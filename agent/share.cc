@@ -74,15 +74,22 @@ void Share::MakeRunCgroup() {
 }
 
 void Share::PrepareLoad() {
+  // Only what the trigger gets has the values; `spec_` keeps the names.
+  v1::ShareSpec spec = spec_;
+  absl::StatusOr<HiddenTexts> hidden = context_.secrets.Fill(*spec.mutable_trigger());
+  if (!hidden.ok()) {
+    return Refuse(absl::Status(hidden.status().code(), fmt::format("agent '{}': {}", context_.agent_name,
+                                                                   std::string(hidden.status().message()))));
+  }
   load_.Prepare({.loop = context_.loop,
                  .spawner = run_cgroup_ ? run_cgroup_->spawner() : context_.spawner,
                  .run_cgroup = run_cgroup_.get(),
-                 .spec = spec_,
+                 .spec = std::move(spec),
                  .agent_name = context_.agent_name,
                  .max_processes = context_.max_processes,
                  .max_sockets = context_.max_sockets,
                  .ended = nullptr},
-                [weak = weak_from_this()](const absl::Status& status) {
+                *std::move(hidden), [weak = weak_from_this()](const absl::Status& status) {
                   const std::shared_ptr<Share> self = weak.lock();
                   if (!self) return;
                   if (status.ok()) {
@@ -303,6 +310,7 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
   end.set_backpressured_ns(load_.backpressured_ns());
   end.set_error(error_);
   end.set_interrupted(interrupted_);
+  for (v1::Finding& finding : load_.Findings()) *end.add_findings() = std::move(finding);
   for (const std::string& pattern : summary.unmatched_cgroups) end.add_unmatched_cgroups(pattern);
   if (run_cgroup_) run_cgroup_missing_ = run_cgroup_->Missing();
   if (!run_cgroup_missing_.empty()) end.add_unmatched_cgroups(fmt::format("{}; {}", kRunCgroup, run_cgroup_missing_));

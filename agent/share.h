@@ -19,6 +19,7 @@
 #include "agent/spool/batch_sink.h"
 #include "assay/v1/agent.pb.h"
 #include "common/clock_offset.h"
+#include "common/secrets.h"
 
 namespace assay {
 
@@ -34,6 +35,7 @@ class Share : public std::enable_shared_from_this<Share> {
     const FiringLease& lease;
     FloorBook& floors;
     RunCgroups& run_cgroups;  // on the disk's thread
+    const Secrets& secrets;
     std::string agent_name;
     SamplerOptions sampler;
     uint32_t max_processes;

@@ -328,27 +328,41 @@ void Coordinator::Answer() {
   }
 }
 
+HookRow Coordinator::RunOne(Scheduler::Hook hook, const Secrets& secrets, const std::atomic<bool>& stop) {
+  HookRow row = hook.row;
+  row.state = "failed";
+  const absl::StatusOr<HiddenTexts> hidden = secrets.Fill(hook.spec);
+  if (!hidden.ok()) {
+    row.error = fmt::format("not run: coordinator: {}", std::string(hidden.status().message()));
+    return row;
+  }
+  const BuiltInNames names{"coordinator", hook.row.run_id, hook.block, hook.target};
+  SpawnRequest request;
+  for (const std::string& word : hook.spec.argv()) request.argv.push_back(names.Expand(word));
+  for (const auto& [key, value] : hook.spec.env())
+    request.env.push_back(fmt::format("{}={}", key, names.Expand(value)));
+  request.cwd = names.Expand(hook.spec.cwd());
+  const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stop);
+  if (!result.ok()) {
+    row.error = hidden->Hide(std::string(result.status().message()));
+    return row;
+  }
+  row.exit_code = result->exit_code;
+  row.output = hidden->Hide(result->output);
+  row.elapsed_ns = result->elapsed_ns;
+  if (result->ok()) {
+    row.state = "ok";
+  } else {
+    row.error = WithLastLine(hidden->Hide(result->Describe()), row.output);
+  }
+  return row;
+}
+
 void Coordinator::RunHooks() {
   for (Scheduler::Hook& hook : scheduler_.TakeCoordinatorHooks()) {
     RunningHook& running = hooks_[hook.row.hook_id];
     const absl::Status started = StartThread(running.thread, [this, hook, &stop = running.stop] {
-      const BuiltInNames names{"coordinator", hook.row.run_id, hook.block, hook.target};
-      SpawnRequest request;
-      for (const std::string& word : hook.spec.argv()) request.argv.push_back(names.Expand(word));
-      for (const auto& [key, value] : hook.spec.env())
-        request.env.push_back(fmt::format("{}={}", key, names.Expand(value)));
-      request.cwd = names.Expand(hook.spec.cwd());
-      HookRow row = hook.row;
-      const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stop);
-      if (result.ok()) {
-        row.exit_code = result->exit_code;
-        row.output = result->output;
-        row.elapsed_ns = result->elapsed_ns;
-        if (!result->ok()) row.error = WithLastLine(result->Describe(), result->output);
-      } else {
-        row.error = std::string(result.status().message());
-      }
-      row.state = row.error.empty() ? "ok" : "failed";
+      const HookRow row = RunOne(hook, Secrets(options_.secrets_directory), stop);
       tasks_.Push([this, row] {
         scheduler_.HookEnded(row);
         if (const auto found = hooks_.find(row.hook_id); found != hooks_.end()) {

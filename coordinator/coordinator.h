@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "common/bounded_queue.h"
+#include "common/secrets.h"
 #include "coordinator/finisher.h"
 #include "coordinator/scheduler.h"
 #include "storage/lease.h"
@@ -28,6 +29,7 @@ class Coordinator {
     std::string cluster_id;
     int64_t term = 0;
     Scheduler::Options scheduler;
+    std::string secrets_directory;  // see Secrets
   };
   // One Control stream: `send` may be called from this object's thread until AgentGone.
   struct Session {
@@ -81,6 +83,8 @@ class Coordinator {
   absl::Status Store(Scheduler::Write& write);
   void Answer();
   void RunHooks();
+  // On a thread of its own.
+  static HookRow RunOne(Scheduler::Hook hook, const Secrets& secrets, const std::atomic<bool>& stop);
   template <typename T>
   std::optional<T> Ask(std::function<T()> question);
 

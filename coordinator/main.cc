@@ -27,6 +27,7 @@ struct Flags {
   std::string log_level = "info";
   std::string lease_ttl = "20s";
   std::string lease_grace = "5s";
+  std::string secrets;
   bool exit_with_parent = false;
 };
 
@@ -55,8 +56,11 @@ int Serve(const Flags& flags, const Scheduler::Options& scheduler) {
 
   std::atomic<bool> lost = false;
   const absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start({.database_url = flags.database, .listen = flags.listen, .scheduler = scheduler}, stop,
-                    [&lost](const absl::Status& status) {
+      Server::Start({.database_url = flags.database,
+                     .listen = flags.listen,
+                     .secrets_directory = flags.secrets,
+                     .scheduler = scheduler},
+                    stop, [&lost](const absl::Status& status) {
                       lost = true;
                       spdlog::error("this coordinator stops: {}", std::string(status.message()));
                       kill(getpid(), SIGTERM);
@@ -96,6 +100,11 @@ int Main(int argc, char** argv) {
   app.add_option("--lease-grace", flags.lease_grace, "how much longer a silent agent's share is waited for")
       ->type_name("DURATION")
       ->capture_default_str();
+  app.add_option(
+         "--secrets", flags.secrets,
+         "directory of what the coordinator's hooks call $(secret:NAME): a file NAME with one value for each; what "
+         "is not there is looked for in the environment, as ASSAY_SECRET_NAME")
+      ->type_name("DIR");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->capture_default_str()
       ->type_name("LEVEL")

@@ -114,9 +114,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
   const auto on_fatal = [&p](const absl::Status& status) {
     if (!p.lost.exchange(true)) p.fatal(status);
   };
-  p.coordinator =
-      std::make_unique<Coordinator>(Coordinator::Options{options.database_url, *cluster_id, *term, options.scheduler},
-                                    p.connection, p.lease, on_fatal);
+  p.coordinator = std::make_unique<Coordinator>(
+      Coordinator::Options{options.database_url, *cluster_id, *term, options.scheduler, options.secrets_directory},
+      p.connection, p.lease, on_fatal);
   Coordinator& coordinator = *p.coordinator;
   if (const absl::Status started = coordinator.Start(); !started.ok()) return started;
   p.ingest = std::make_unique<Ingest>(

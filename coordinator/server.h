@@ -19,6 +19,7 @@ class Server {
     std::string database_url;
     std::string listen;             // ADDRESS:PORT, port 0 takes any
     int64_t lease_ttl_ms = 10'000;  // of the right to be the database's coordinator
+    std::string secrets_directory;  // see Secrets; empty: the environment alone
     Scheduler::Options scheduler;
   };
 

@@ -93,7 +93,7 @@ void Calibration::Fire() {
                   .max_processes = context_.max_processes,
                   .max_sockets = context_.max_sockets,
                   .ended = nullptr},
-                 [weak = weak_from_this()](const absl::Status& ready) {
+                 HiddenTexts(), [weak = weak_from_this()](const absl::Status& ready) {
                    const std::shared_ptr<Calibration> self = weak.lock();
                    if (!self) return;
                    if (!ready.ok()) return self->Fail(std::string(ready.message()));

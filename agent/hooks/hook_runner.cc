@@ -44,8 +44,8 @@ v1::HookStatus NotRun(int64_t hook_id, std::string error) {
 
 }  // namespace
 
-HookRunner::HookRunner(EventLoop& loop, std::string agent_name, std::function<void()> changed)
-    : loop_(loop), agent_name_(std::move(agent_name)), changed_(std::move(changed)) {}
+HookRunner::HookRunner(EventLoop& loop, std::string agent_name, const Secrets& secrets, std::function<void()> changed)
+    : loop_(loop), agent_name_(std::move(agent_name)), secrets_(secrets), changed_(std::move(changed)) {}
 
 HookRunner::~HookRunner() {
   *alive_ = false;
@@ -85,9 +85,17 @@ void HookRunner::Start(const v1::DesiredHook& desired, const std::optional<Clock
     changed_();
     return;
   }
+  v1::DesiredHook filled = desired;
+  absl::StatusOr<HiddenTexts> hidden = secrets_.Fill(*filled.mutable_hook());
+  if (!hidden.ok()) {
+    ended_.Remember(
+        id, NotRun(id, fmt::format("not run: agent '{}': {}", agent_name_, std::string(hidden.status().message()))));
+    return changed_();
+  }
   Running& running = *running_.emplace(id, std::make_unique<Running>()).first->second;
-  if (desired.hook().has_containers()) return StartContainers(desired, clock, running);
-  const absl::Status started = StartCommand(desired, running);
+  running.hidden = *std::move(hidden);
+  if (desired.hook().has_containers()) return StartContainers(filled, clock, running);
+  const absl::Status started = running.hidden.Hide(StartCommand(filled, running));
   if (started.ok()) return;
   running_.erase(id);
   ended_.Remember(id, NotRun(id, fmt::format("not run: {}", std::string(started.message()))));
@@ -136,6 +144,8 @@ void HookRunner::Done(v1::HookStatus&& status) {
     status.set_error(found->second->stop_reason);
     status.set_interrupted(stopping_);
   }
+  status.set_error(found->second->hidden.Hide(status.error()));
+  status.set_output(found->second->hidden.Hide(status.output()));
   running_.erase(found);
   const int64_t id = status.hook_id();
   ended_.Remember(id, std::move(status));

@@ -18,6 +18,7 @@
 #include "agent/loop/event_loop.h"
 #include "assay/v1/agent.pb.h"
 #include "common/clock_offset.h"
+#include "common/secrets.h"
 
 namespace assay {
 
@@ -26,7 +27,7 @@ namespace assay {
 class HookRunner {
  public:
   // `changed`: a hook is done.
-  HookRunner(EventLoop& loop, std::string agent_name, std::function<void()> changed);
+  HookRunner(EventLoop& loop, std::string agent_name, const Secrets& secrets, std::function<void()> changed);
   ~HookRunner();  // stops them and waits for that, at most the two seconds of grace
 
   // Without a clock the instants of steps are told by this host's wall clock.
@@ -41,6 +42,7 @@ class HookRunner {
   struct Running {
     std::atomic<bool> stop = false;
     std::string stop_reason;  // loop's thread only
+    HiddenTexts hidden;
     std::thread thread;
     std::unique_ptr<ContainerHook> containers;  // instead of a thread
   };
@@ -53,6 +55,7 @@ class HookRunner {
 
   EventLoop& loop_;
   const std::string agent_name_;
+  const Secrets& secrets_;
   const std::function<void()> changed_;
   bool stopping_ = false;
   std::map<int64_t, std::unique_ptr<Running>> running_;  // by hook id

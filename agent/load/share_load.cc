@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "agent/clients/http/http_messages.h"
+#include "agent/completion/registry.h"
 #include "agent/triggers/registry.h"
+#include "common/built_in_names.h"
 #include "common/clock.h"
 #include "common/units.h"
 
@@ -22,12 +25,61 @@ ShareLoad::ShareLoad(const v1::ShareSpec& spec, Context context)
 
 ShareLoad::~ShareLoad() { context_.loop.Cancel(pump_timer_); }
 
-void ShareLoad::Prepare(TriggerContext trigger, std::function<void(absl::Status)> done) {
+// First the token, as the others ask with it.
+void ShareLoad::Prepare(TriggerContext trigger, HiddenTexts hidden, std::function<void(absl::Status)> done) {
+  hidden_ = std::move(hidden);
+  const BuiltInNames names{.agent = trigger.agent_name,
+                           .run_id = trigger.spec.run_id(),
+                           .block = trigger.spec.block(),
+                           .target = trigger.spec.target()};
+  const v1::Trigger& what = trigger.spec.trigger();
+  if (what.http().has_login()) {
+    login_ = std::make_shared<LoginToken>(context_.loop, what.http().login(), names, RequestLike(what.http()),
+                                          [this](const std::string& token) { hidden_.Add(token); });
+  }
+  trigger.login = login_;
   trigger.ended = [this](v1::TriggerRecord&& record) { TriggerEnded(std::move(record)); };
+  if (what.has_completion()) {
+    MakeCompletion(trigger, names);
+    if (!completion_) return done(absl::UnimplementedError("this agent does not know this kind of completion"));
+    trigger.accepted = [this](v1::TriggerRecord&& record, const std::string& answer) {
+      completion_->Accept(std::move(record), answer);
+    };
+    trigger.ended = [this](v1::TriggerRecord&& record) {
+      if (record.outcome() != v1::OK) return TriggerEnded(std::move(record));
+      const std::string answer = record.output();
+      completion_->Accept(std::move(record), answer);
+    };
+  }
   absl::StatusOr<std::unique_ptr<TriggerKind>> kind = MakeTriggerKind(std::move(trigger));
   if (!kind.ok()) return done(kind.status());
   kind_ = *std::move(kind);
-  kind_->Prepare(std::move(done));
+  const auto hide = [this, done = std::move(done)](const absl::Status& status) { done(hidden_.Hide(status)); };
+  AskForToken([this, hide](const absl::Status& asked) {
+    if (!asked.ok()) return hide(asked);
+    kind_->Prepare([this, hide](const absl::Status& ready) {
+      if (!ready.ok() || !completion_) return hide(ready);
+      completion_->Prepare(hide);
+    });
+  });
+}
+
+void ShareLoad::MakeCompletion(const TriggerContext& trigger, const BuiltInNames& names) {
+  auto make_poll = [&](std::function<void()> hurry) {
+    return MakePoll({.loop = context_.loop,
+                     .trigger = trigger.spec.trigger(),
+                     .names = names,
+                     .login = login_,
+                     .got_token = [this](const std::string& token) { hidden_.Add(token); },
+                     .hurry = std::move(hurry)});
+  };
+  completion_ = Completion::Of(context_.loop, trigger.spec.trigger(), make_poll,
+                               [this](v1::TriggerRecord&& record) { TriggerEnded(std::move(record)); });
+}
+
+void ShareLoad::AskForToken(std::function<void(absl::Status)> done) {
+  if (!login_) return done(absl::OkStatus());
+  login_->Ask(std::move(done));
 }
 
 void ShareLoad::Begin(int64_t t0_ns) {
@@ -43,6 +95,7 @@ void ShareLoad::Stop() {
 void ShareLoad::Cancel(int64_t grace_ns) {
   pacer_.Stop();
   if (kind_) kind_->CancelAll(grace_ns);
+  if (completion_) completion_->CancelAll();
   Pump();
 }
 
@@ -141,6 +194,8 @@ void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
   if (record.has_created_ns()) record.set_created_ns(record.created_ns() - *t0_ns_);
   if (record.has_running_ns()) record.set_running_ns(record.running_ns() - *t0_ns_);
   if (record.has_first_byte_ns()) record.set_first_byte_ns(record.first_byte_ns() - *t0_ns_);
+  if (record.has_accepted_ns()) record.set_accepted_ns(record.accepted_ns() - *t0_ns_);
+  if (record.has_completed_ns()) record.set_completed_ns(record.completed_ns() - *t0_ns_);
   Keep(std::move(record));
   pacer_.Ended(finished_ns);
   Pump();
@@ -149,7 +204,21 @@ void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
 void ShareLoad::Keep(v1::TriggerRecord&& record) {
   ++ended_;
   if (record.outcome() != v1::OK) ++not_ok_;
+  if (!hidden_.empty()) {
+    for (std::string* const text :
+         {record.mutable_error(), record.mutable_output(), record.mutable_remote_id(), record.mutable_remote_state()})
+      *text = hidden_.Hide(std::move(*text));
+  }
   context_.batch.Add(std::move(record));
+}
+
+std::vector<v1::Finding> ShareLoad::Findings() const {
+  std::vector<v1::Finding> findings;
+  if (std::optional<v1::Finding> errors = completion_ ? completion_->Errors() : std::nullopt) {
+    errors->set_detail(hidden_.Hide(errors->detail()));
+    findings.push_back(*std::move(errors));
+  }
+  return findings;
 }
 
 }  // namespace assay

@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "agent/completion/completion.h"
 #include "agent/load/firing_lease.h"
 #include "agent/load/pacer.h"
 #include "agent/load/record_batch.h"
@@ -15,6 +17,7 @@
 #include "agent/spool/batch_sink.h"
 #include "agent/triggers/trigger_kind.h"
 #include "assay/v1/agent.pb.h"
+#include "common/secrets.h"
 
 namespace assay {
 
@@ -32,9 +35,9 @@ class ShareLoad {
   ShareLoad(const v1::ShareSpec& spec, Context context);
   ~ShareLoad();  // kills what is in flight
 
-  // Makes the trigger's kind ready; not needed for a share that only samples. `trigger.ended` is set here. `done` may
-  // be called later.
-  void Prepare(TriggerContext trigger, std::function<void(absl::Status)> done);
+  // Makes the trigger's kind ready; not needed for a share that only samples. What hangs on others of its context is
+  // set here. `hidden` comes into no record. `done` may be called later.
+  void Prepare(TriggerContext trigger, HiddenTexts hidden, std::function<void(absl::Status)> done);
   // T0 is now, or was at this monotonic instant.
   void Begin(int64_t t0_ns);
   // Starts no more triggers.
@@ -51,8 +54,12 @@ class ShareLoad {
   int64_t first_intended_ns() const { return first_intended_ns_; }  // of that trigger
   bool backpressured() const { return backpressured_; }
   int64_t backpressured_ns() const { return backpressured_ns_; }  // triggers were due, but the spool was full
+  // What was noticed besides the records; complete once `ended` was called.
+  std::vector<v1::Finding> Findings() const;
 
  private:
+  void MakeCompletion(const TriggerContext& trigger, const BuiltInNames& names);
+  void AskForToken(std::function<void(absl::Status)> done);
   int64_t NowNs() const;  // since T0
   void Pump();
   void Take(const Pacer::Due& due, int64_t now_ns);
@@ -76,7 +83,10 @@ class ShareLoad {
   bool backpressured_ = false;
   int64_t backpressured_ns_ = 0;
   EventLoop::TimerId pump_timer_ = 0;
-  std::unique_ptr<TriggerKind> kind_;  // last: its end must find the others
+  HiddenTexts hidden_;
+  std::shared_ptr<LoginToken> login_;       // the trigger's; null: it has none
+  std::unique_ptr<Completion> completion_;  // null: a trigger is over when it is answered
+  std::unique_ptr<TriggerKind> kind_;       // last: its end must find the others
 };
 
 }  // namespace assay

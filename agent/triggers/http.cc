@@ -19,6 +19,8 @@
 namespace assay {
 namespace {
 
+constexpr size_t kMostAnswerBytes = 256 << 10;  // of one in which a remote id is looked for
+
 class HttpTrigger final : public TriggerKind {
  public:
   explicit HttpTrigger(TriggerContext context)
@@ -51,10 +53,19 @@ class HttpTrigger final : public TriggerKind {
   void Fire(v1::TriggerRecord&& record) override {
     Flight& flight = Take();
     flight.record = std::move(record);
+    if (context_.login && context_.login->number() != token_) {
+      token_ = context_.login->number();
+      same_ = SameForAll();
+    }
+    flight.token = token_;
     client_.Start(
         same_ ? same_ : Request(flight.record.index()),
         [this, &flight](int status, std::string_view bytes) {
-          if (!Expected(status)) flight.output.Append(bytes);
+          if (!Expected(status)) {
+            flight.output.Append(bytes);
+          } else if (context_.accepted) {
+            flight.answer += bytes.substr(0, kMostAnswerBytes - flight.answer.size());
+          }
         },
         [this, &flight](HttpResponse&& response) { End(flight, std::move(response)); });
   }
@@ -66,20 +77,19 @@ class HttpTrigger final : public TriggerKind {
   struct Flight {
     v1::TriggerRecord record;
     BoundedOutput output;  // of an answer that is not as expected
+    std::string answer;    // as expected, where something follows it
+    uint64_t token = 0;    // number of the one that it was sent with
   };
 
   std::shared_ptr<const HttpRequest> Request(uint64_t index) const {
-    auto request = std::make_shared<HttpRequest>();
+    auto request = std::make_shared<HttpRequest>(RequestLike(http_));
+    BuiltInNames::Others token;
+    if (context_.login) token.emplace_back("token", context_.login->text());
     request->method = http_.method();
     request->url = names_.Expand(http_.url(), index);
     for (const auto& [name, value] : http_.headers())
-      request->headers.push_back(fmt::format("{}: {}", name, names_.Expand(value, index)));
+      request->headers.push_back(fmt::format("{}: {}", name, names_.Expand(value, index, token)));
     request->body = names_.Expand(http_.body(), index);
-    request->version = http_.version() == v1::HttpTrigger::HTTP1   ? HttpRequest::Version::kHttp1
-                       : http_.version() == v1::HttpTrigger::HTTP2 ? HttpRequest::Version::kHttp2
-                                                                   : HttpRequest::Version::kAuto;
-    request->verify_tls = !http_.insecure();
-    request->ca_file = http_.ca_file();
     request->timeout_ns = context_.spec.trigger().timeout_ns();
     request->connect_timeout_ns = http_.connect_timeout_ns();
     request->first_byte_timeout_ns = http_.first_byte_timeout_ns();
@@ -109,6 +119,8 @@ class HttpTrigger final : public TriggerKind {
 
   void End(Flight& flight, HttpResponse&& response) {
     v1::TriggerRecord record = std::move(flight.record);
+    const std::string answer = std::exchange(flight.answer, {});
+    if (context_.login) context_.login->Answered(flight.token, response.status);
     if (flight.output.total_bytes() > 0) {
       record.set_output(flight.output.Text());
       record.set_output_bytes(flight.output.total_bytes());
@@ -143,13 +155,15 @@ class HttpTrigger final : public TriggerKind {
         record.set_error("cancelled");
         break;
     }
+    if (context_.accepted && record.outcome() == v1::OK) return context_.accepted(std::move(record), answer);
     context_.ended(std::move(record));
   }
 
   TriggerContext context_;
   const v1::HttpTrigger& http_;
   const BuiltInNames names_;
-  const std::shared_ptr<const HttpRequest> same_ = SameForAll();
+  std::shared_ptr<const HttpRequest> same_ = SameForAll();
+  uint64_t token_ = 0;  // number of the one in same_
   std::vector<std::unique_ptr<Flight>> flights_;
   std::vector<Flight*> spare_;
   HttpClient client_;  // last: it drops what is in flight

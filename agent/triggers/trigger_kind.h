@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "agent/clients/http/login_token.h"
 #include "agent/loop/event_loop.h"
 #include "agent/loop/work_threads.h"
 #include "agent/run_cgroups/run_cgroup.h"
@@ -28,6 +30,10 @@ struct TriggerContext {
   // started_ns on are monotonic; the share rebases them. Where nothing ever started both are the instant it was given
   // up.
   std::function<void(v1::TriggerRecord&&)> ended;
+  // Instead of `ended` for a trigger that was ok, with what it was answered, where that is not the record's output.
+  // Unset: nothing follows what it started.
+  std::function<void(v1::TriggerRecord&&, const std::string& answer)> accepted = nullptr;
+  std::shared_ptr<LoginToken> login = nullptr;  // has a token by Prepare; null: the trigger has no login
 };
 
 // One share's triggers of one kind. Everything happens on the loop's thread; what would block goes to another.

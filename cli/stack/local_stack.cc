@@ -110,7 +110,7 @@ absl::Status LocalStack::StartCoordinator(const LocalStackOptions& options) {
   absl::StatusOr<std::unique_ptr<ChildProgram>> child =
       ChildProgram::Start("the coordinator",
                           {*program, "--database", server_->url(), "--listen", options.listen, "--announce", announce,
-                           "--exit-with-parent"},
+                           "--secrets", options.data_dir + "/secrets", "--exit-with-parent"},
                           options.data_dir + "/log/coordinator.log");
   if (!child.ok()) return child.status();
   coordinator_.program = std::move(*child);
@@ -140,7 +140,7 @@ absl::Status LocalStack::StartAgents(const LocalStackOptions& options) {
     std::vector<std::string> argv = {*program, "--coordinator", facts_.coordinator, "--name", name};
     for (const auto& [key, value] : LocalLabels(n))
       argv.insert(argv.end(), {"--label", fmt::format("{}={}", key, value)});
-    argv.insert(argv.end(), {"--spool", spool, "--exit-with-parent"});
+    argv.insert(argv.end(), {"--spool", spool, "--secrets", options.data_dir + "/secrets", "--exit-with-parent"});
     if (!server_->cgroup().empty()) argv.insert(argv.end(), {"--cgroup", "postgres=" + server_->cgroup()});
     absl::StatusOr<std::unique_ptr<ChildProgram>> child =
         ChildProgram::Start("agent " + name, std::move(argv), fmt::format("{}/log/{}.log", options.data_dir, name));

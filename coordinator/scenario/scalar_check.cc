@@ -8,7 +8,9 @@
 #include <charconv>
 #include <string>
 
+#include "common/json_document.h"
 #include "common/nearest_name.h"
+#include "common/secrets.h"
 #include "common/template.h"
 #include "common/units.h"
 #include "coordinator/scenario/scalar_value.h"
@@ -32,26 +34,36 @@ std::string KindOf(const YamlNode& node) {
 }
 
 // What may be left once grid values are put in.
-absl::Status CheckRuntimeNames(const YamlNode& node, uint32_t allowed, std::string_view path) {
+absl::Status CheckRuntimeNames(const YamlNode& node, const Rule& rule, std::string_view path) {
   struct Known {
     std::string_view name;
     uint32_t bit;
     std::string_view where;
   };
-  constexpr std::array<Known, 5> kKnown{
-      {{"agent", kNameAgent, "in trigger.exec, .container, .http and .grpc and in hooks"},
-       {"run", kNameRun, "in trigger.exec, .container, .http and .grpc and in hooks around a run"},
-       {"block", kNameBlock, "in trigger.exec, .container, .http and .grpc and in hooks around a run"},
+  constexpr std::array<Known, 9> kKnown{
+      {{"agent", kNameAgent, "in trigger.exec, .container, .http and .grpc, in completion and in hooks"},
+       {"run", kNameRun, "in trigger.exec, .container, .http and .grpc, in completion and in hooks around a run"},
+       {"block", kNameBlock, "in trigger.exec, .container, .http and .grpc, in completion and in hooks around a run"},
        {"index", kNameIndex,
         "in trigger.exec, .container, .http and .grpc (not its target): it differs from trigger to trigger"},
-       {"target", 0, "in the parts that make a cell: trigger, load, sample, hooks around a run"}}};
+       {"target", 0, "in the parts that make a cell: trigger, load, completion, sample, hooks around a run"},
+       {"remote_id", kNameRemoteId, "in completion.http.url"},
+       {"offset", kNamePage, "in completion.http.url"},
+       {"limit", kNamePage, "in completion.http.url"},
+       {"token", kNameToken, "in the headers of trigger.http and completion.http"}}};
   for (const std::string& name : TemplateNames(node.text)) {
+    if (IsSecretName(SecretOf(name)) && rule.kind == ValueKind::kTemplate) continue;
+    if (name.starts_with("secret:")) {
+      return NodeError(
+          node, fmt::format("{} cannot refer to a secret", Called(path)),
+          "$(secret:NAME) is known only in texts that an agent or a hook gets: of trigger, completion, hooks");
+    }
     const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.name == name; });
     if (known == kKnown.end()) {
       return NodeError(node, fmt::format("{} cannot refer to $({}): it is the same for all cells", Called(path), name),
                        "write the value itself; for a literal $( write $$(");
     }
-    if ((known->bit & allowed) == 0) {
+    if ((known->bit & rule.runtime_names) == 0) {
       return NodeError(node, fmt::format("{} cannot refer to $({})", Called(path), name),
                        fmt::format("$({}) is known only {}", name, known->where));
     }
@@ -127,7 +139,7 @@ absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_vie
   if (!node.IsScalar()) return WrongType(node, rule, path);
   if (HasReference(node.text)) {
     if (phase == CheckPhase::kAsWritten) return absl::OkStatus();
-    if (absl::Status status = CheckRuntimeNames(node, rule.runtime_names, path); !status.ok()) return status;
+    if (absl::Status status = CheckRuntimeNames(node, rule, path); !status.ok()) return status;
   }
   const std::string& text = node.text;
   switch (rule.kind) {
@@ -151,6 +163,8 @@ absl::Status CheckScalar(const YamlNode& node, const Rule& rule, std::string_vie
                                  fmt::format("did you mean '{}'?", *nearest))
                      : WrongType(node, rule, path);
     }
+    case ValueKind::kPointer:
+      return IsJsonPointer(text) ? absl::OkStatus() : WrongType(node, rule, path);
     case ValueKind::kInteger:
       return CheckInteger(node, rule, path);
     case ValueKind::kDuration:

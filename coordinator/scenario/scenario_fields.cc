@@ -4,6 +4,7 @@
 
 #include "common/units.h"
 #include "coordinator/scenario/scalar_value.h"
+#include "coordinator/scenario/scenario_completion.h"
 #include "coordinator/scenario/scenario_load.h"
 #include "coordinator/scenario/scenario_process.h"
 #include "coordinator/scenario/scenario_trigger.h"
@@ -92,10 +93,15 @@ v1::Sampling ReadSample(const YamlNode& node) {
 
 }  // namespace
 
-absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, TraceFiles& traces) {
+absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files) {
   v1::CellSpec spec;
   if (absl::Status status = ReadTrigger(*Find(cell, "trigger"), *spec.mutable_trigger()); !status.ok()) return status;
-  if (absl::Status status = ReadLoad(*Find(cell, "load"), traces, *spec.mutable_load()); !status.ok()) return status;
+  if (absl::Status status = ReadLoad(*Find(cell, "load"), files.traces, *spec.mutable_load()); !status.ok())
+    return status;
+  if (const YamlNodePtr completion = Find(cell, "completion")) {
+    if (absl::Status status = ReadCompletion(*completion, files.queries, *spec.mutable_trigger()); !status.ok())
+      return status;
+  }
   if (const YamlNodePtr sample = Find(cell, "sample")) *spec.mutable_sampling() = ReadSample(*sample);
   const YamlNodePtr hooks = Find(cell, "hooks");
   if (hooks == nullptr) return spec;

@@ -4,7 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include "assay/v1/scenario.pb.h"
-#include "coordinator/scenario/trace_file.h"
+#include "coordinator/scenario/query_file.h"
 #include "coordinator/scenario/yaml_node.h"
 
 namespace assay {
@@ -12,8 +12,9 @@ namespace assay {
 // From checked trees to messages. What one value alone cannot tell (the shortest above the longest sleep, a load
 // without a bound) is refused here.
 
-// `cell`: trigger, load, sample and hooks, resolved and checked against CellRule. Sets neither target nor key.
-absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, TraceFiles& traces);
+// `cell`: trigger, load, completion, sample and hooks, resolved and checked against CellRule. Sets neither target nor
+// key.
+absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files);
 
 // `scenario`: its sweep-wide keys must be checked as resolved. Those of cells are not looked at.
 absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario);

@@ -89,7 +89,7 @@ absl::Status CheckCellLimit(const YamlNode& scenario, const std::vector<TargetGr
                    countable ? fmt::format("shorten an axis, or set cells: {{limit: {}}}", cells) : "shorten the axes");
 }
 
-absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position, bool named, TraceFiles& traces) {
+absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position, bool named, ScenarioFiles& files) {
   const auto values = target.grid.At(position);
   Bindings bindings;
   for (const auto& [name, value] : values) bindings[name] = EscapedValue(value);
@@ -102,7 +102,7 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
   absl::StatusOr<YamlNodePtr> resolved = Substitute(target.parts.cell, bindings);
   if (!resolved.ok()) return resolved.status();
   if (absl::Status status = CheckValue(**resolved, CellRule(), "", CheckPhase::kResolved); !status.ok()) return status;
-  absl::StatusOr<v1::CellSpec> spec = ReadCell(**resolved, traces);
+  absl::StatusOr<v1::CellSpec> spec = ReadCell(**resolved, files);
   if (!spec.ok()) return spec.status();
 
   PlannedCell cell;
@@ -134,7 +134,7 @@ void Warn(const Plan& plan, std::vector<std::string>& warnings) {
   }
 }
 
-absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, TraceFiles& traces) {
+absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, ScenarioFiles& files) {
   if (!root->IsMap()) return NodeError(*root, "a scenario is a map of keys", "begin with 'name: ...'");
   if (absl::Status status = CheckValue(*root, ScenarioRule(), "", CheckPhase::kAsWritten); !status.ok()) return status;
   if (absl::Status status = CheckSweepWide(*root); !status.ok()) return status;
@@ -150,7 +150,7 @@ absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, TraceFiles& traces) {
   size_t bytes = 0;
   for (const TargetGrid& target : *targets) {
     for (uint64_t position = 0; position < target.grid.Cells(); ++position) {
-      absl::StatusOr<PlannedCell> cell = PlanCell(target, position, named, traces);
+      absl::StatusOr<PlannedCell> cell = PlanCell(target, position, named, files);
       if (!cell.ok()) return cell.status();
       cell->position = static_cast<uint32_t>(plan.cells.size());
       const size_t cell_bytes = cell->spec.ByteSizeLong() + cell->params_json.size();
@@ -186,8 +186,8 @@ absl::StatusOr<Plan> LoadScenario(std::string_view yaml, const std::string& file
   if (!root.ok()) return root.status();
   if ((*root)->IsMap()) root = ApplySets(*std::move(root), sets);
   if (!root.ok()) return root.status();
-  TraceFiles traces(file_name, read);
-  return PlanScenario(*root, traces);
+  ScenarioFiles files(file_name, read);
+  return PlanScenario(*root, files);
 }
 
 }  // namespace assay

@@ -8,12 +8,14 @@
 #include <optional>
 
 #include "common/nearest_name.h"
+#include "common/secrets.h"
 #include "common/template.h"
 
 namespace assay {
 namespace {
 
-constexpr std::array<std::string_view, 5> kBuiltIn{"target", "block", "run", "index", "agent"};
+constexpr std::array<std::string_view, 9> kBuiltIn{"target", "block",  "run",   "index",    "agent",
+                                                   "token",  "offset", "limit", "remote_id"};
 constexpr size_t kMaxTextBytes = 1 << 20;
 
 // The place of a reference within its scalar, as far as it stands on the scalar's first line.
@@ -51,8 +53,11 @@ absl::Status CheckText(const YamlNode& node, const std::vector<std::string>& axe
       continue;
     }
     const YamlPlace place = PlaceOf(node, fmt::format("$({}", name));
-    if (name.rfind("secret:", 0) == 0)
-      return ErrorAt(place, "$(secret:...) is not supported by this version", "pass it in the agent's environment");
+    if (name.starts_with("secret:")) {
+      if (IsSecretName(SecretOf(name))) continue;
+      return ErrorAt(place, fmt::format("{} cannot name a secret", Quoted(SecretOf(name))),
+                     "write $(secret:NAME) with letters, digits, '.', '_' and '-', no '.' or '-' first");
+    }
     std::vector<std::string> known = axes;
     known.insert(known.end(), kBuiltIn.begin(), kBuiltIn.end());
     const auto nearest = NearestName(name, known);

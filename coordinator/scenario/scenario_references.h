@@ -16,7 +16,8 @@ namespace assay {
 // Values for $(name), escaped with EscapedValue.
 using Bindings = std::unordered_map<std::string, YamlNodePtr>;
 
-// $(target), $(block), $(run), $(index), $(agent).
+// $(target), $(block), $(run), $(index), $(agent), and those of some places: $(remote_id), $(offset), $(limit),
+// $(token).
 bool IsBuiltInName(std::string_view name);
 
 // Grid values are taken literally: every "$(" in them becomes "$$(", so that no later expansion takes it for a

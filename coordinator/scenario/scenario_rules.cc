@@ -70,6 +70,9 @@ const Rule kExec = MapOf(kExecShape);
 const Rule kMethod{.kind = ValueKind::kWord, .words = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}};
 const Rule kHttpText = Template(kTriggerNames);
 const Rule kHttpHeaders = TextMapOf(kHttpText);
+const Rule kTokenText = Template(kTriggerNames | kNameToken);
+const Rule kTokenHeaders = TextMapOf(kTokenText);
+const Rule kPointer{.kind = ValueKind::kPointer};
 const Rule kJson{.kind = ValueKind::kJson, .runtime_names = kTriggerNames};
 const Shape kBodyShape{.fields = {{"text", &kHttpText, "as it is", false, true},
                                   {"json", &kJson, "any value, sent as JSON with its content type", false, true}},
@@ -83,11 +86,27 @@ const Rule kHttpVersion{.kind = ValueKind::kWord, .words = {"auto", "1.1", "2"}}
 const Shape kTlsShape{.fields = {{"verify", &kBoolean, "whether the certificate is checked; default: true"},
                                  {"ca", &kPath, "PEM file on the agent's host; default: the system's"}}};
 const Rule kTls = MapOf(kTlsShape);
+const Rule kOnceText = Template(kNameAgent | kNameRun | kNameBlock);
+const Rule kOnceHeaders = TextMapOf(kOnceText);
+const Rule kOnceJson{.kind = ValueKind::kJson, .runtime_names = kNameAgent | kNameRun | kNameBlock};
+const Shape kOnceBodyShape{
+    .fields = {{"text", &kOnceText, "as it is", false, true},
+               {"json", &kOnceJson, "any value, sent as JSON with its content type", false, true}},
+    .atomic = true,
+    .choice_required = true};
+const Rule kOnceBody = MapOf(kOnceBodyShape);
+const Shape kLoginShape{.fields = {{"url", &kOnceText, "http:// or https://; asked once before T0", true},
+                                   {"method", &kMethod, "default: GET, or POST with a body"},
+                                   {"headers", &kOnceHeaders, "sent with it"},
+                                   {"body", &kOnceBody, "what is sent"},
+                                   {"token", &kPointer, "JSON pointer to $(token) in the answer", true}}};
+const Rule kLogin = MapOf(kLoginShape);
 const Shape kHttpShape{
     .fields = {{"url", &kHttpText, "http:// or https://", true},
                {"method", &kMethod, "default: GET, or POST with a body"},
-               {"headers", &kHttpHeaders, "sent with every request"},
+               {"headers", &kTokenHeaders, "sent with every request"},
                {"body", &kBody, "what is sent"},
+               {"login", &kLogin, "a request before T0 that gives $(token) for headers"},
                {"expect", &kExpect, "what counts as ok"},
                {"version", &kHttpVersion, "auto: 2 where TLS offers it, else 1.1; 2 without TLS: with prior knowledge"},
                {"tls", &kTls, "of https://"},
@@ -180,6 +199,52 @@ const Shape kLoadShape{
     .choice_required = true};
 const Rule kLoad = MapOf(kLoadShape);
 
+// Completion.
+const Rule kRunUrl = Template(kNameAgent | kNameRun | kNameBlock | kNameRemoteId | kNamePage);
+const Rule kRunHeaderText = Template(kNameAgent | kNameRun | kNameBlock | kNameToken);
+const Rule kRunHeaders = TextMapOf(kRunHeaderText);
+const Rule kStates = ListOf(kText, 1, 1'000);
+const Rule kPage = Integer(1, 1'000'000);
+const Rule kLookEvery = Duration(10 * kMs, kHour);
+const Field kDone{"done", &kStates, "states in which it has ended well", true};
+const Field kFailed{"failed", &kStates, "states in which it has ended otherwise; all others: it goes on"};
+const Field kEvery{"every", &kLookEvery, "time between two looks; default: 500ms"};
+const Shape kCompletionHttpShape{
+    .fields = {{"url", &kRunUrl, "with $(remote_id): a request for each run; without: a listing of many", true},
+               {"headers", &kRunHeaders, "sent with every request"},
+               {"login", &kLogin, "a request before T0 that gives $(token) for headers; default: the trigger's"},
+               {"items", &kPointer, "JSON pointer to a listing's list"},
+               {"id", &kPointer, "JSON pointer to the id, in an item of it"},
+               {"state", &kPointer, "JSON pointer to the state, in the answer or the item", true},
+               {"finished", &kPointer, "JSON pointer to the instant of its end; default: when it is seen"},
+               {"page", &kPage, "items of one request, with $(offset) and $(limit) in the url; default: all in one"},
+               kDone,
+               kFailed,
+               kEvery}};
+const Rule kCompletionHttp = MapOf(kCompletionHttpShape);
+const Shape kCompletionPostgresShape{
+    .fields = {{"url", &kOnceText, "postgresql://...", true},
+               {"query", &kText, "gives id, state and maybe finished of the runs whose ids are in $1, text[]", false,
+                true},
+               {"query_file", &kPath, "a file with the query, beside the scenario", false, true},
+               {"listen", &kText, "a channel whose notifications bring the next look forward"},
+               kDone,
+               kFailed,
+               kEvery},
+    .choice_required = true};
+const Rule kCompletionPostgres = MapOf(kCompletionPostgresShape);
+const Shape kPatternShape{.fields = {{"pattern", &kText, "a regular expression; its first group is the id", true}},
+                          .atomic = true};
+const Rule kPattern = MapOf(kPatternShape);
+const Rule kRemoteId = Either(kPointer, kPattern);
+const Shape kCompletionShape{
+    .fields = {{"http", &kCompletionHttp, "asks an HTTP API", false, true},
+               {"postgres", &kCompletionPostgres, "asks the target's database", false, true},
+               {"remote_id", &kRemoteId, "where the trigger's answer has the id: a JSON pointer, or a pattern", true},
+               {"timeout", &kTimeout, "since the answer; default: the trigger's timeout goes on"}},
+    .choice_required = true};
+const Rule kCompletion = MapOf(kCompletionShape);
+
 // Hooks.
 const Rule kWaitFor{.kind = ValueKind::kWord, .words = {"running", "healthy"}};
 Shape ActionShape(const Rule& name) {
@@ -257,20 +322,22 @@ const Rule kSample = MapOf(kSampleShape);
 // Cells and targets.
 const Field kTriggerField{"trigger", &kTrigger, "what is fired", true};
 const Field kLoadField{"load", &kLoad, "how much, and how fast", true};
+const Field kCompletionField{"completion", &kCompletion, "how the work that a trigger starts is followed to its end"};
 const Field kSampleField{"sample", &kSample, "what is sampled; absent: nothing"};
 const Shape kCellShape{
-    .fields = {kTriggerField, kLoadField, kSampleField, {"hooks", &kRunHooks, "commands around a run"}}};
+    .fields = {
+        kTriggerField, kLoadField, kCompletionField, kSampleField, {"hooks", &kRunHooks, "commands around a run"}}};
 const Rule kCell = MapOf(kCellShape);
 const Rule kAxes{.kind = ValueKind::kAxes};
 const Field kGridField{"grid", &kAxes, "axes; cells are their product. Those in zip move together"};
 const Shape kTargetShape{.fields = {{"trigger", &kTrigger, "what is fired at this target"},
                                     {"load", &kLoad, "what differs for this target"},
+                                    kCompletionField,
                                     kSampleField,
                                     {"hooks", &kRunHooks, "commands around this target's runs"},
                                     kGridField,
                                     {"setup", nullptr, ""},
                                     {"teardown", nullptr, ""},
-                                    {"completion", nullptr, ""},
                                     {"collect", nullptr, ""}}};
 const Rule kTarget = MapOf(kTargetShape);
 const Rule kTargets{.kind = ValueKind::kTargets, .item = &kTarget};
@@ -306,6 +373,7 @@ const Shape kScenarioShape{
                {"agents", &kAgents, "who fires"},
                {"load", &kLoad, "how much, and how fast"},
                {"trigger", &kTrigger, "what is fired"},
+               kCompletionField,
                {"targets", &kTargets, "several systems under the same load; each gives what differs"},
                {"hooks", &kHooks, "commands around the sweep and its runs"},
                kSampleField,

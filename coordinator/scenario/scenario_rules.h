@@ -28,6 +28,7 @@ enum class ValueKind {
   kBoolean,
   kStatus,   // 200, 2xx, or a list of them
   kJson,     // any tree; the agent's names may stay in its texts
+  kPointer,  // into JSON: RFC 6901
   kMap,      // the keys of `shape`
   kTextMap,  // any keys, values by `item`
   kList,     // items by `item`
@@ -37,7 +38,15 @@ enum class ValueKind {
 };
 
 // Names that are known only when a trigger or a hook starts.
-enum RuntimeName : uint32_t { kNameAgent = 1, kNameRun = 2, kNameBlock = 4, kNameIndex = 8 };
+enum RuntimeName : uint32_t {
+  kNameAgent = 1,
+  kNameRun = 2,
+  kNameBlock = 4,
+  kNameIndex = 8,
+  kNameRemoteId = 16,
+  kNamePage = 32,  // offset and limit
+  kNameToken = 64,
+};
 
 struct Shape;
 

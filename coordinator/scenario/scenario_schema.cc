@@ -88,6 +88,8 @@ std::string ScalarSchema(const Rule& rule) {
           R"({"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"enum": ["1xx", "2xx", "3xx", "4xx", "5xx"]}]})");
     case ValueKind::kJson:
       return "{\"description\": \"\"}";
+    case ValueKind::kPointer:
+      return R"({"type": "string", "pattern": "^(/.*)?$"})";
     case ValueKind::kBoolean:
       return R"({"type": "boolean"})";
     default:

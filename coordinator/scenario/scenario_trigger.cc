@@ -1,7 +1,6 @@
 #include "coordinator/scenario/scenario_trigger.h"
 
 #include <absl/strings/escaping.h>
-#include <absl/strings/str_replace.h>
 #include <fmt/format.h>
 
 #include <memory>
@@ -9,10 +8,9 @@
 
 #include "common/grpc_words.h"
 #include "common/host_port.h"
-#include "coordinator/scenario/http_words.h"
 #include "coordinator/scenario/scalar_value.h"
+#include "coordinator/scenario/scenario_http.h"
 #include "coordinator/scenario/scenario_process.h"
-#include "coordinator/scenario/yaml_json.h"
 
 namespace assay {
 namespace {
@@ -40,67 +38,6 @@ absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
   } else if (const YamlNodePtr list = Find(length, "list")) {
     for (const YamlNodePtr& item : list->items) message.mutable_list()->add_ns(DurationValueNs(item, 0));
   }
-  return absl::OkStatus();
-}
-
-// A value that is nothing but one of the agent's numbers stays a number. Within a JSON text quotes are escaped, so what
-// is replaced here is a whole value; keys cannot refer.
-std::string JsonTemplate(const YamlNode& node) {
-  return absl::StrReplaceAll(JsonOf(node),
-                             {{"\"$(index)\"", "$(index)"}, {"\"$(run)\"", "$(run)"}, {"\"$(block)\"", "$(block)"}});
-}
-
-void AddStatuses(const YamlNode& node, v1::HttpTrigger& message) {
-  const auto range = ParseStatuses(node.text).value_or(std::pair{200U, 299U});
-  v1::HttpTrigger::StatusRange& added = *message.add_expect();
-  added.set_from(range.first);
-  added.set_to(range.second);
-}
-
-// Of an HttpTrigger or a GrpcTrigger.
-template <typename Message>
-void ReadTls(const YamlNode& tls, Message& message) {
-  const YamlNodePtr verify = Find(tls, "verify");
-  message.set_insecure(verify != nullptr && verify->text == "false");
-  if (const YamlNodePtr ca = Find(tls, "ca")) message.set_ca_file(TextValue(*ca));
-}
-
-absl::Status ReadHttp(const YamlNode& node, v1::HttpTrigger& message) {
-  const YamlNodePtr url = Find(node, "url");
-  message.set_url(url->text);
-  if (const WrongHttpWord wrong = WrongHttpUrl(url->text); !wrong.what.empty())
-    return NodeError(*url, "trigger.http.url " + wrong.what, wrong.mend);
-  if (const YamlNodePtr headers = Find(node, "headers")) {
-    for (const YamlEntry& entry : headers->entries) {
-      if (const WrongHttpWord wrong = WrongHttpHeader(entry.key->text, entry.value->text); !wrong.what.empty())
-        return NodeError(*entry.key, "trigger.http.headers: " + wrong.what, wrong.mend);
-      (*message.mutable_headers())[entry.key->text] = entry.value->text;
-    }
-  }
-  const YamlNodePtr body = Find(node, "body");
-  if (body != nullptr) {
-    const YamlNodePtr json = Find(*body, "json");
-    message.set_body(json != nullptr ? JsonTemplate(*json) : Find(*body, "text")->text);
-    if (json != nullptr) message.mutable_headers()->insert({"Content-Type", "application/json"});
-  }
-  const YamlNodePtr method = Find(node, "method");
-  message.set_method(method != nullptr ? method->text : body != nullptr ? "POST" : "GET");
-  if (body != nullptr && message.method() == "HEAD")
-    return NodeError(*body, "trigger.http.body does not go with HEAD", "leave it out");
-  const YamlNodePtr expect = Find(node, "expect");
-  const YamlNodePtr status = expect == nullptr ? nullptr : Find(*expect, "status");
-  if (status == nullptr || status->IsScalar()) {
-    AddStatuses(status == nullptr ? YamlNode() : *status, message);
-  } else {
-    for (const YamlNodePtr& one : status->items) AddStatuses(*one, message);
-  }
-  if (const YamlNodePtr version = Find(node, "version")) {
-    if (version->text == "1.1") message.set_version(v1::HttpTrigger::HTTP1);
-    if (version->text == "2") message.set_version(v1::HttpTrigger::HTTP2);
-  }
-  if (const YamlNodePtr tls = Find(node, "tls")) ReadTls(*tls, message);
-  message.set_connect_timeout_ns(DurationValueNs(Find(node, "connect_timeout"), 0));
-  message.set_first_byte_timeout_ns(DurationValueNs(Find(node, "first_byte_timeout"), 0));
   return absl::OkStatus();
 }
 

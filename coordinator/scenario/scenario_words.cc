@@ -70,6 +70,8 @@ std::string Wanted(const Rule& rule) {
       return "a status such as 200 or 2xx, or a list of them";
     case ValueKind::kJson:
       return "any value";
+    case ValueKind::kPointer:
+      return "a JSON pointer such as /state or /data/0/id; \"\" is the whole answer";
     case ValueKind::kBoolean:
       return "true or false";
     case ValueKind::kMap:

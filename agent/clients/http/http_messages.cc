@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "assay/v1/scenario.pb.h"
 #include "common/clock.h"
 #include "common/units.h"
 
@@ -30,6 +31,16 @@ HttpResponse NeverStarted(HttpResponse::End end, std::string error) {
 }
 
 }  // namespace
+
+HttpRequest RequestLike(const v1::HttpTrigger& trigger) {
+  HttpRequest request;
+  request.version = trigger.version() == v1::HttpTrigger::HTTP1   ? HttpRequest::Version::kHttp1
+                    : trigger.version() == v1::HttpTrigger::HTTP2 ? HttpRequest::Version::kHttp2
+                                                                  : HttpRequest::Version::kAuto;
+  request.verify_tls = !trigger.insecure();
+  request.ca_file = trigger.ca_file();
+  return request;
+}
 
 bool HasBody(const HttpRequest& request) {
   if (request.method == "HEAD") return false;

@@ -11,6 +11,10 @@
 
 namespace assay {
 
+namespace v1 {
+class HttpTrigger;
+}
+
 struct HttpRequest {
   enum class Version { kAuto, kHttp1, kHttp2 };  // auto: 2 where TLS offers it, else 1.1; kHttp2 without TLS: at once
 
@@ -48,6 +52,8 @@ struct HttpResponse {
 using HttpReceive = std::function<void(int status, std::string_view bytes)>;
 using HttpEnded = std::function<void(HttpResponse&&)>;
 
+// A request with an HTTP trigger's version and TLS, and nothing else of it.
+HttpRequest RequestLike(const v1::HttpTrigger& trigger);
 bool HasBody(const HttpRequest& request);
 // What would not go over the wire as it was meant: a line break in a header would begin another one.
 absl::Status CheckHttpRequest(const HttpRequest& request);

@@ -298,8 +298,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "3:44", "$(task) refers to nothing", "did you mean $(tasks)?"},
         BadCase{"inside_text", kProcess + "trigger: {exec: {argv: [sh, -c, \"x=$(date)\"]}}\n", "3:36",
                 "$(date) refers to nothing", "for a literal $( write $$("},
-        BadCase{"secret", kProcess + "trigger: {exec: {argv: [a, \"$(secret:KEY)\"]}}\n", "3:29",
-                "$(secret:...) is not supported by this version", ""},
         BadCase{"unclosed", kProcess + "trigger: {exec: {argv: [a, \"b $(index\"]}}\n", "3:31", "this $( is not closed",
                 "write $$("},
         BadCase{"wrong_type",

@@ -1,0 +1,141 @@
+#include "agent/completion/completion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/utf8.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kHurryNs = 10'000'000;           // between two looks that notifications bring forward
+constexpr int64_t kMostBackoffNs = 5'000'000'000;  // between looks that fail, unless the period is longer
+constexpr uint32_t kMostDoublings = 16;
+constexpr size_t kMostErrorBytes = 1'000;
+constexpr size_t kMostAnswerBytes = 4'096;  // of one that has no remote id
+
+}  // namespace
+
+Completion::Completion(EventLoop& loop, const v1::Trigger& trigger, std::function<void(v1::TriggerRecord&&)> ended)
+    : loop_(loop),
+      trigger_(trigger),
+      ended_(std::move(ended)),
+      runs_(
+          trigger_.completion(),
+          [this](WatchedRuns::Key key, v1::TriggerRecord&& record) {
+            if (const auto timeout = timeouts_.extract(key)) loop_.Cancel(timeout.mapped());
+            ended_(std::move(record));
+          },
+          [this](const std::string& what) { Fault(1, what); }) {}
+
+std::unique_ptr<Completion> Completion::Of(EventLoop& loop, const v1::Trigger& trigger, const MakePoll& make_poll,
+                                           std::function<void(v1::TriggerRecord&&)> ended) {
+  std::unique_ptr<Completion> completion(new Completion(loop, trigger, std::move(ended)));
+  completion->poll_ = make_poll([self = completion.get()] { self->Hurry(); });
+  return completion->poll_ ? std::move(completion) : nullptr;
+}
+
+Completion::~Completion() {
+  loop_.Cancel(look_timer_);
+  for (const auto& [key, timer] : timeouts_) loop_.Cancel(timer);
+}
+
+void Completion::Prepare(std::function<void(absl::Status)> done) {
+  absl::StatusOr<RemoteId> remote_id = RemoteId::Of(trigger_.completion());
+  if (!remote_id.ok()) return done(remote_id.status());
+  if (trigger_.completion().every_ns() <= 0) return done(absl::InvalidArgumentError("completion has no period"));
+  remote_id_.emplace(*std::move(remote_id));
+  poll_->Prepare(std::move(done));
+}
+
+void Completion::Accept(v1::TriggerRecord&& record, const std::string& answer) {
+  record.set_accepted_ns(record.finished_ns());
+  absl::StatusOr<std::string> id = remote_id_->In(answer);
+  if (!id.ok()) {
+    record.set_outcome(v1::FAILED);
+    record.set_error(std::string(id.status().message()));
+    if (record.output().empty()) {
+      record.set_output(answer.substr(0, kMostAnswerBytes));
+      record.set_output_bytes(answer.size());
+    }
+    return ended_(std::move(record));
+  }
+  record.set_remote_id(*std::move(id));
+  const int64_t within_ns =
+      trigger_.completion().timeout_ns() > 0 ? trigger_.completion().timeout_ns() : trigger_.timeout_ns();
+  const int64_t since_ns = trigger_.completion().timeout_ns() > 0 ? record.accepted_ns() : record.started_ns();
+  const WatchedRuns::Key key = runs_.Add(std::move(record));
+  if (cancelled_) return runs_.CancelAll(MonotonicNs());
+  if (within_ns > 0) {
+    timeouts_[key] =
+        loop_.At(since_ns + within_ns, [this, key, within_ns] { runs_.TimeOut(key, MonotonicNs(), within_ns); });
+  }
+  if (!looking_) Plan(MonotonicNs() + trigger_.completion().every_ns());
+}
+
+void Completion::CancelAll() {
+  cancelled_ = true;
+  runs_.CancelAll(MonotonicNs());
+}
+
+void Completion::Hurry() {
+  if (looking_) {
+    hurried_ = true;
+  } else if (!runs_.empty()) {
+    Plan(looked_ns_ + kHurryNs);
+  }
+}
+
+// The earlier of this and what is planned already.
+void Completion::Plan(int64_t at_ns) {
+  if (look_at_ns_ <= at_ns) return;
+  loop_.Cancel(look_timer_);
+  look_at_ns_ = at_ns;
+  look_timer_ = loop_.At(at_ns, [this] { Look(); });
+}
+
+void Completion::Look() {
+  look_at_ns_ = INT64_MAX;
+  if (runs_.empty()) return;
+  looking_ = true;
+  hurried_ = false;
+  looked_ns_ = MonotonicNs();
+  poll_->Look(runs_.Ids(), [this](Looked&& looked) { Take(std::move(looked)); });
+}
+
+void Completion::Take(Looked&& looked) {
+  looking_ = false;
+  failed_looks_ = looked.errors > 0 && looked.seen.empty() ? std::min(failed_looks_ + 1, kMostDoublings) : 0;
+  Fault(looked.errors, looked.error);
+  if (looked.listed_all) runs_.ListedAll();
+  const int64_t wall_ahead_ns = WallNs() - MonotonicNs();
+  for (const RunSeen& seen : looked.seen) runs_.See(seen, wall_ahead_ns);
+  if (runs_.empty()) return;
+  const int64_t every_ns = trigger_.completion().every_ns();
+  int64_t next_ns = looked_ns_ + every_ns;
+  if (failed_looks_ > 0) {
+    next_ns = MonotonicNs() + std::max(every_ns, std::min(kMostBackoffNs, every_ns << (failed_looks_ - 1)));
+  } else if (hurried_) {
+    next_ns = looked_ns_ + kHurryNs;
+  }
+  Plan(next_ns);
+}
+
+void Completion::Fault(uint64_t count, const std::string& what) {
+  if (errors_ == 0 && count > 0) first_error_ = PlainText(what, kMostErrorBytes);
+  errors_ += count;
+}
+
+std::optional<v1::Finding> Completion::Errors() const {
+  if (errors_ == 0) return std::nullopt;
+  v1::Finding finding;
+  finding.set_code("completion_errors");
+  finding.set_count(errors_);
+  finding.set_detail(first_error_);
+  return finding;
+}
+
+}  // namespace assay

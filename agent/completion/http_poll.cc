@@ -1,0 +1,191 @@
+#include "agent/completion/http_poll.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/template.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kAtOnce = 16;
+constexpr size_t kMostPages = 10'000;
+constexpr size_t kMostBodyBytes = 64 << 20;
+constexpr int64_t kRequestTimeoutNs = 10'000'000'000;
+
+bool RefersTo(const std::string& text, std::string_view name) {
+  const std::vector<std::string> names = TemplateNames(text);
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// As a part of a path or a query: Airflow's ids have ':' and '+' in them.
+std::string Encoded(std::string_view id) {
+  std::string out;
+  for (const char c : id) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+}  // namespace
+
+struct HttpPoll::Asked {
+  std::string id;  // empty: a listing
+  std::string url;
+  std::string body;
+  uint64_t token = 0;
+  int64_t asked_ns = 0;
+};
+
+HttpPoll::HttpPoll(EventLoop& loop, const v1::Completion::Http& http, BuiltInNames names, const HttpRequest& like,
+                   std::shared_ptr<LoginToken> login, std::function<void(const std::string& token)> got_token)
+    : loop_(loop),
+      http_(http),
+      names_(std::move(names)),
+      like_(like),
+      one_each_(RefersTo(http.url(), "remote_id")),
+      login_(std::move(login)),
+      client_(loop, kAtOnce) {
+  if (http_.has_login())
+    login_ = std::make_shared<LoginToken>(loop, http_.login(), names_, like_, std::move(got_token));
+}
+
+HttpPoll::~HttpPoll() = default;
+
+// The trigger's login has been asked by then.
+void HttpPoll::Prepare(std::function<void(absl::Status)> done) {
+  if (http_.has_login()) return login_->Ask(std::move(done));
+  done(absl::OkStatus());
+}
+
+void HttpPoll::Look(std::vector<std::string> ids, std::function<void(Looked&&)> done) {
+  done_ = std::move(done);
+  looked_ = Looked();
+  ids_ = std::move(ids);
+  next_ = 0;
+  offset_ = 0;
+  first_of_page_.clear();
+  missing_.clear();
+  if (!one_each_) missing_.insert(ids_.begin(), ids_.end());
+  StartMore();
+}
+
+// A request may end within its start, so this is never entered twice.
+void HttpPoll::StartMore() {
+  if (std::exchange(starting_, true)) return;
+  const size_t at_once = one_each_ ? kAtOnce : 1;
+  while (done_ && in_flight_ < at_once && next_ < (one_each_ ? ids_.size() : kMostPages)) StartNext();
+  starting_ = false;
+  if (done_ && in_flight_ == 0) End();
+}
+
+void HttpPoll::StartNext() {
+  auto asked = std::make_shared<Asked>();
+  BuiltInNames::Others others;
+  if (one_each_) {
+    asked->id = ids_[next_];
+    others.emplace_back("remote_id", Encoded(asked->id));
+  } else {
+    others.emplace_back("offset", std::to_string(offset_));
+    others.emplace_back("limit", std::to_string(http_.page()));
+  }
+  ++next_;
+  asked->url = names_.Expand(http_.url(), std::nullopt, others);
+  Start(std::move(asked));
+}
+
+void HttpPoll::Start(std::shared_ptr<Asked> asked) {
+  auto request = std::make_shared<HttpRequest>(like_);
+  request->method = "GET";
+  request->url = asked->url;
+  request->body.clear();
+  request->headers.clear();
+  request->timeout_ns = kRequestTimeoutNs;
+  request->connect_timeout_ns = 0;
+  request->first_byte_timeout_ns = 0;
+  BuiltInNames::Others others;
+  if (login_) {
+    asked->token = login_->number();
+    others.emplace_back("token", login_->text());
+  }
+  for (const auto& [name, value] : http_.headers())
+    request->headers.push_back(fmt::format("{}: {}", name, names_.Expand(value, std::nullopt, others)));
+  asked->asked_ns = MonotonicNs();
+  ++in_flight_;
+  client_.Start(
+      std::move(request),
+      [asked](int, std::string_view bytes) { asked->body += bytes.substr(0, kMostBodyBytes - asked->body.size()); },
+      [this, asked](HttpResponse&& response) { Answered(*asked, response); });
+}
+
+void HttpPoll::Answered(const Asked& asked, const HttpResponse& response) {
+  --in_flight_;
+  if (login_) login_->Answered(asked.token, response.status);
+  absl::Status taken;
+  if (response.end != HttpResponse::End::kAnswered) {
+    taken = absl::UnavailableError(response.error);
+  } else if (response.status < 200 || response.status > 299) {
+    taken = absl::UnavailableError(fmt::format("answered with status {}", response.status));
+  } else {
+    taken = Take(asked, response.finished_ns);
+  }
+  if (!taken.ok()) {
+    looked_.Fault(fmt::format("GET {}: {}", asked.url, std::string(taken.message())));
+    // Without one page the rest of a listing is not worth its requests.
+    if (!one_each_) next_ = kMostPages;
+  }
+  StartMore();
+}
+
+absl::Status HttpPoll::Take(const Asked& asked, int64_t seen_ns) {
+  const absl::StatusOr<JsonDocument> answer = JsonDocument::Parse(asked.body);
+  if (!answer.ok()) return answer.status();
+  return one_each_ ? TakeRun(asked.id, answer->root(), asked.asked_ns, seen_ns)
+                   : TakePage(asked, answer->root(), seen_ns);
+}
+
+absl::Status HttpPoll::TakePage(const Asked& asked, const JsonDocument::Part& page, int64_t seen_ns) {
+  const absl::StatusOr<std::vector<JsonDocument::Part>> items = page.Items(http_.items());
+  if (!items.ok()) return absl::NotFoundError(fmt::format("items: {}", std::string(items.status().message())));
+  absl::Status fault;
+  for (const JsonDocument::Part& item : *items) {
+    const absl::StatusOr<std::string> id = item.Text(http_.id());
+    if (!id.ok()) fault.Update(absl::NotFoundError(fmt::format("id: {}", std::string(id.status().message()))));
+    // Once: pages shift while they are read.
+    if (id.ok() && missing_.erase(*id) > 0) fault.Update(TakeRun(*id, item, asked.asked_ns, seen_ns));
+  }
+  offset_ += items->size();
+  // Not a page that is not full: an API may give fewer at once than it is asked for.
+  const bool last = http_.page() == 0 || items->empty();
+  if (last || missing_.empty()) next_ = kMostPages;
+  const std::string first = items->empty() ? "" : items->front().Text(http_.id()).value_or("");
+  if (next_ < kMostPages && !first.empty() && first == first_of_page_)
+    fault.Update(absl::NotFoundError("the same page as before: the API does not heed $(offset) and $(limit)"));
+  first_of_page_ = first;
+  if (last && fault.ok()) looked_.listed_all = true;
+  return fault;
+}
+
+absl::Status HttpPoll::TakeRun(std::string id, const JsonDocument::Part& run, int64_t asked_ns, int64_t seen_ns) {
+  const absl::StatusOr<std::string> state = run.Text(http_.state());
+  if (!state.ok()) return absl::NotFoundError(fmt::format("state: {}", std::string(state.status().message())));
+  RunSeen seen{.id = std::move(id), .state = *state, .finished = "", .asked_ns = asked_ns, .seen_ns = seen_ns};
+  // Absent or null while it runs.
+  if (!http_.finished().empty()) seen.finished = run.Text(http_.finished()).value_or("");
+  looked_.seen.push_back(std::move(seen));
+  return absl::OkStatus();
+}
+
+void HttpPoll::End() {
+  loop_.Post([alive = std::weak_ptr<bool>(alive_), done = std::exchange(done_, nullptr),
+              looked = std::make_shared<Looked>(std::move(looked_))] {
+    if (!alive.expired()) done(std::move(*looked));
+  });
+}
+
+}  // namespace assay
