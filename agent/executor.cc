@@ -27,7 +27,7 @@ struct Executor::State {
         changed(std::move(changed_in)),
         secrets(options.secrets_directory),
         strays(loop),
-        hooks(loop, options.agent_name, secrets, [this] { Changed(); }) {}
+        hooks(loop, sink, options.agent_name, secrets, [this] { Changed(); }) {}
 
   ~State() {
     // What is queued for them is dropped first: the shares' ends then only meet what was really started.

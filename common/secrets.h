@@ -40,7 +40,7 @@ class Secrets {
 
  private:
   absl::StatusOr<std::string> Value(const std::string& name) const;
-  const std::string directory_;
+  std::string directory_;
 };
 
 // "KEY" of "secret:KEY"; empty: the name of a template is no secret's.

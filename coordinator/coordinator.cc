@@ -9,11 +9,10 @@
 #include <future>
 #include <utility>
 
-#include "common/bounded_output.h"
-#include "common/built_in_names.h"
+#include "collect/collect.h"
 #include "common/clock.h"
-#include "common/command.h"
 #include "common/start_thread.h"
+#include "coordinator/own_hooks.h"
 
 namespace assay {
 namespace {
@@ -130,6 +129,10 @@ void Coordinator::AgentGone(uint64_t session) {
 
 void Coordinator::ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
   tasks_.Push([this, run_id, agent_id, end] { scheduler_.ShareEnded(run_id, agent_id, end); });
+}
+
+void Coordinator::Collected(int64_t hook_id) {
+  tasks_.Push([this, hook_id] { scheduler_.Collected(hook_id); });
 }
 
 void Coordinator::LateRows(int64_t run_id) {
@@ -289,8 +292,10 @@ absl::Status Coordinator::Store(Scheduler::Write& write) {
     lose->had_ended = !*lost;
     return absl::OkStatus();
   }
-  if (auto* create = std::get_if<Scheduler::CreateHooks>(&write))
+  if (auto* create = std::get_if<Scheduler::CreateHooks>(&write)) {
+    for (Scheduler::Hook& hook : create->hooks) hook.row.remote_ids = AsksForRemoteIds(hook.spec.collector());
     return StoreHooks(create->hooks, [&](std::vector<HookRow>& rows) { return store_.CreateHooks(rows); });
+  }
   if (auto* hook = std::get_if<Scheduler::EndHook>(&write)) {
     if (hook->hook.state == "failed")
       spdlog::warn("{} hook on {} failed: {}", hook->hook.kind, hook->hook.where, hook->hook.error);
@@ -328,41 +333,21 @@ void Coordinator::Answer() {
   }
 }
 
-HookRow Coordinator::RunOne(Scheduler::Hook hook, const Secrets& secrets, const std::atomic<bool>& stop) {
-  HookRow row = hook.row;
-  row.state = "failed";
-  const absl::StatusOr<HiddenTexts> hidden = secrets.Fill(hook.spec);
-  if (!hidden.ok()) {
-    row.error = fmt::format("not run: coordinator: {}", std::string(hidden.status().message()));
-    return row;
-  }
-  const BuiltInNames names{"coordinator", hook.row.run_id, hook.block, hook.target};
-  SpawnRequest request;
-  for (const std::string& word : hook.spec.argv()) request.argv.push_back(names.Expand(word));
-  for (const auto& [key, value] : hook.spec.env())
-    request.env.push_back(fmt::format("{}={}", key, names.Expand(value)));
-  request.cwd = names.Expand(hook.spec.cwd());
-  const absl::StatusOr<CommandResult> result = RunCommand(std::move(request), hook.spec.timeout_ns(), &stop);
-  if (!result.ok()) {
-    row.error = hidden->Hide(std::string(result.status().message()));
-    return row;
-  }
-  row.exit_code = result->exit_code;
-  row.output = hidden->Hide(result->output);
-  row.elapsed_ns = result->elapsed_ns;
-  if (result->ok()) {
-    row.state = "ok";
-  } else {
-    row.error = WithLastLine(hidden->Hide(result->Describe()), row.output);
-  }
-  return row;
+HookRow Coordinator::RunCollector(const Scheduler::Hook& hook, const std::atomic<bool>& stop) {
+  const auto told = [this, hook_id = hook.row.hook_id](const v1::CollectorStatus& status) {
+    // One that finds no room is dropped: the next look says it again.
+    tasks_.TryPush([this, hook_id, status] { scheduler_.Collecting(hook_id, status); });
+  };
+  return RunOwnCollector(
+      hook, {options_.database_url, options_.term, Secrets(options_.secrets_directory), stop, stopping_, told});
 }
 
 void Coordinator::RunHooks() {
   for (Scheduler::Hook& hook : scheduler_.TakeCoordinatorHooks()) {
     RunningHook& running = hooks_[hook.row.hook_id];
     const absl::Status started = StartThread(running.thread, [this, hook, &stop = running.stop] {
-      const HookRow row = RunOne(hook, Secrets(options_.secrets_directory), stop);
+      const HookRow row = hook.spec.has_collector() ? RunCollector(hook, stop)
+                                                    : RunOwnCommand(hook, Secrets(options_.secrets_directory), stop);
       tasks_.Push([this, row] {
         scheduler_.HookEnded(row);
         if (const auto found = hooks_.find(row.hook_id); found != hooks_.end()) {

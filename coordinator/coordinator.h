@@ -48,6 +48,7 @@ class Coordinator {
   void AgentReported(const Session& session, v1::Report&& report, int64_t received_ns);
   void AgentGone(uint64_t session);
   void ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end);
+  void Collected(int64_t hook_id);  // what a collector on an agent found is stored
   void LateRows(int64_t run_id);
   void ResultsTrouble(absl::Status status);  // they cannot be stored for the moment; OK: again they can
 
@@ -83,8 +84,7 @@ class Coordinator {
   absl::Status Store(Scheduler::Write& write);
   void Answer();
   void RunHooks();
-  // On a thread of its own.
-  static HookRow RunOne(Scheduler::Hook hook, const Secrets& secrets, const std::atomic<bool>& stop);
+  HookRow RunCollector(const Scheduler::Hook& hook, const std::atomic<bool>& stop);  // on a hook's thread
   template <typename T>
   std::optional<T> Ask(std::function<T()> question);
 

@@ -23,7 +23,7 @@ constexpr auto kMaxRetry = std::chrono::milliseconds(3000);
 
 size_t Rows(const v1::Batch& batch) {
   return static_cast<size_t>(batch.triggers_size()) + static_cast<size_t>(batch.cgroup_samples_size()) +
-         static_cast<size_t>(batch.host_samples_size() + batch.tasks_size());
+         static_cast<size_t>(batch.host_samples_size() + batch.tasks_size() + batch.metric_samples_size());
 }
 
 }  // namespace
@@ -93,8 +93,8 @@ void Ingest::Run() {
         Open(*item);
       } else if (item->message.has_batch() && !item->source->refused.contains(item->message.batch().stream())) {
         rows += Rows(item->message.batch());
-        // The end of a share is news that a whole run waits for.
-        const bool urgent = item->message.batch().has_share_end();
+        // The end of a share is news that a whole run waits for, and so is what a collector found.
+        const bool urgent = item->message.batch().has_share_end() || item->message.batch().collections_size() > 0;
         batches.push_back(std::move(*item->message.mutable_batch()));
         sources.push_back(std::move(item->source));
         if (rows >= kGroupRows || urgent) break;
@@ -194,6 +194,7 @@ void Ingest::Tell(const ResultWriter::Written& written, const std::vector<v1::Ba
   if (written.discarded_rows > 0) spdlog::warn("{} rows of a removed sweep were discarded", written.discarded_rows);
   for (const ResultWriter::Written::EndedShare& share : written.ended_shares)
     news_.share_ended(share.run_id, share.agent_id, share.end);
+  for (const int64_t hook_id : written.collected_hooks) news_.collected(hook_id);
   for (const int64_t run_id : written.late_runs) news_.late_rows(run_id);
   for (const ResultWriter::Written::Stream& stream : written.streams) {
     for (size_t i = batches.size(); i-- > 0;) {

@@ -31,6 +31,7 @@ class Ingest {
   };
   struct News {
     std::function<void(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end)> share_ended;
+    std::function<void(int64_t hook_id)> collected;  // what a collector on an agent found is stored
     std::function<void(int64_t run_id)> late_rows;
     std::function<void(absl::Status)> trouble;  // results cannot be stored for the moment; OK: again they can
     std::function<void(absl::Status)> fatal;

@@ -20,6 +20,7 @@ constexpr int64_t kSilentNs = 10 * kSecond;
 // After a restart, who is chosen by labels is chosen only when agents had this long to connect again.
 constexpr int64_t kSettleNs = 10 * kSecond;
 constexpr char kCoordinator[] = "coordinator";  // the place of a hook that runs on no agent
+constexpr char kCollect[] = "collect";          // the kind of hook that reads the target's records
 // T0 lies this far ahead, plus a generous multiple of the slowest agent's round trip.
 constexpr int64_t kStartLeadNs = 150 * kMs;
 constexpr int64_t kMaxStartLeadNs = 3 * kSecond;
@@ -114,7 +115,13 @@ void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
   const bool before = row.kind.rfind("before", 0) == 0;
   Hook& open = stage->open[row.hook_id];
   open.row = row;
-  if (row.run_id == 0) {
+  if (row.kind == kCollect) {
+    const v1::CellSpec& cell = sweep.CellOf(sweep.run->row.cell_id).spec;
+    if (row.position < static_cast<uint32_t>(cell.collect_size()))
+      open.spec = cell.collect(static_cast<int>(row.position));
+    open.block = sweep.run->row.block;
+    open.target = cell.target();
+  } else if (row.run_id == 0) {
     open.spec = before ? sweep.row.spec.before_sweep() : sweep.row.spec.after_sweep();
   } else {
     const v1::CellSpec& cell = sweep.CellOf(sweep.run->row.cell_id).spec;
@@ -124,6 +131,11 @@ void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
   }
   if (row.where != kCoordinator) {
     Expect(row.where, row.incarnation, now_ns);
+    return;
+  }
+  // Reading once more does no harm, and what the last coordinator read it has not stored.
+  if (row.kind == kCollect && open.spec.on_coordinator()) {
+    coordinator_hooks_.push_back(open);
     return;
   }
   row.state = "failed";
@@ -328,6 +340,14 @@ void Scheduler::HookEnded(const HookRow& hook) {
   if (ended.state == "failed" && !given_up.empty()) ended.error = given_up;
 }
 
+void Scheduler::Collecting(int64_t hook_id, const v1::CollectorStatus& status) {
+  if (HookStage* const stage = StageWith(hook_id)) stage->open.at(hook_id).collector = status;
+}
+
+void Scheduler::Collected(int64_t hook_id) {
+  if (HookStage* const stage = StageWith(hook_id)) stage->open.at(hook_id).row.collected = true;
+}
+
 // ---- what comes next
 
 // The one that has begun, also if an older one comes in only now; else the oldest.
@@ -526,6 +546,8 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
       if (!share.Over()) return std::nullopt;
     }
   }
+  if (auto write = NextOfCollect(sweep, run, now_ns)) return write;
+  if (!run.collect.Over()) return std::nullopt;
   if (auto write = NextOfStage(run.after, sweep, "after_run", cell.spec.after_run(), &run, "", now_ns)) return write;
   if (!run.after.Over()) return std::nullopt;
   if (run.trouble.code.empty() && !run.after.failure.empty())
@@ -602,6 +624,59 @@ std::optional<std::vector<Scheduler::Hook>> Scheduler::HooksOf(HookStage& stage,
   return hooks;
 }
 
+// A collector runs in one place: with labels on the first agent that has them. Nothing while the only ones are away and
+// may come back; without any it is given up before it begins.
+std::optional<Scheduler::Hook> Scheduler::CollectorOf(const Sweep& sweep, const Run& run, uint32_t position,
+                                                      int64_t now_ns) const {
+  const v1::CellSpec& cell = sweep.CellOf(run.row.cell_id).spec;
+  Hook made;
+  made.spec = cell.collect(static_cast<int>(position));
+  made.block = run.row.block;
+  made.target = cell.target();
+  made.row.sweep_id = sweep.row.sweep_id;
+  made.row.run_id = run.row.run_id;
+  made.row.kind = kCollect;
+  made.row.position = position;
+  made.row.where = kCoordinator;
+  made.row.state = "running";
+  if (made.spec.on_coordinator()) return made;
+  if (now_ns < settled_ns_) return std::nullopt;
+  bool away = false;
+  for (const auto& [name, agent] : agents_) {
+    if (IsGone(agent, now_ns) || !Matches(agent.hello, made.spec.where())) continue;
+    if (!IsThere(agent, now_ns)) {
+      away = true;
+      continue;
+    }
+    made.row.where = name;
+    made.row.incarnation = agent.hello.incarnation();
+    return made;
+  }
+  if (away) return std::nullopt;
+  made.given_up = fmt::format("no connected agent has {}; start one with these labels, or correct collect.where",
+                              Describe(made.spec.where()));
+  return made;
+}
+
+// What it finds, or why it found nothing, is a row of its own and never the run's fault.
+std::optional<Scheduler::Write> Scheduler::NextOfCollect(const Sweep& sweep, Run& run, int64_t now_ns) {
+  const std::string give_up = sweep.Cancelling() ? "the sweep was cancelled" : "";
+  if (!run.collect.begun) {
+    const auto collectors = static_cast<uint32_t>(sweep.CellOf(run.row.cell_id).spec.collect_size());
+    CreateHooks create;
+    for (uint32_t position = 0; position < collectors && run.row.t0_ns > 0 && give_up.empty(); ++position) {
+      std::optional<Hook> made = CollectorOf(sweep, run, position, now_ns);
+      if (!made) return std::nullopt;
+      create.hooks.push_back(*std::move(made));
+    }
+    if (!create.hooks.empty()) return create;
+    run.collect.begun = true;
+    return std::nullopt;
+  }
+  SettleHooks(run.collect, give_up, now_ns);
+  return NextEnded(run.collect);
+}
+
 void Scheduler::HookStage::Note(const HookRow& ended) {
   // What a hook did itself weighs more than that another one was cut off.
   if (ended.state != "failed" || (ended.interrupted && !failure.empty())) return;
@@ -613,7 +688,11 @@ void Scheduler::OpenHooks(const std::vector<Hook>& hooks, HookStage& stage) {
   stage.begun = true;
   for (const Hook& hook : hooks) {
     stage.open[hook.row.hook_id] = hook;
-    if (hook.row.where == kCoordinator) {
+    if (!hook.given_up.empty()) {
+      HookRow& ended = ended_hooks_[hook.row.hook_id] = hook.row;
+      ended.state = "failed";
+      ended.error = hook.given_up;
+    } else if (hook.row.where == kCoordinator) {
       coordinator_hooks_.push_back(hook);
     } else {
       Changed(hook.row.where);
@@ -635,7 +714,10 @@ void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_
     }
     const Agent& agent = agents_.at(row.where);
     const auto status = agent.hooks.find(id);
-    if (status != agent.hooks.end() && status->second.done()) {
+    const bool done = status != agent.hooks.end() && status->second.done();
+    // What it found travels with the results, and the run is not judged before it is there.
+    const bool on_its_way = done && row.kind == kCollect && status->second.error().empty() && !row.collected;
+    if (done && !on_its_way) {
       row.exit_code = status->second.exit_code();
       row.output = status->second.output();
       row.elapsed_ns = status->second.elapsed_ns();
@@ -674,6 +756,10 @@ std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const S
     return std::nullopt;
   }
   SettleHooks(stage, give_up, now_ns);
+  return NextEnded(stage);
+}
+
+std::optional<Scheduler::Write> Scheduler::NextEnded(const HookStage& stage) const {
   for (const auto& [id, open] : stage.open) {
     if (const auto ended = ended_hooks_.find(id); ended != ended_hooks_.end()) return EndHook{ended->second};
   }
@@ -688,13 +774,14 @@ Scheduler::HookStage* Scheduler::StageOf(const HookRow& hook) {
   const bool before = hook.kind.rfind("before", 0) == 0;
   if (hook.run_id == 0) return before ? &sweep.before : &sweep.after;
   if (!sweep.run || sweep.run->row.run_id != hook.run_id) return nullptr;
+  if (hook.kind == kCollect) return &sweep.run->collect;
   return before ? &sweep.run->before : &sweep.run->after;
 }
 
 Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
   for (auto& [id, sweep] : sweeps_) {
     for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr,
-                             sweep.run ? &sweep.run->after : nullptr}) {
+                             sweep.run ? &sweep.run->collect : nullptr, sweep.run ? &sweep.run->after : nullptr}) {
       if (stage != nullptr && stage->open.contains(hook_id)) return stage;
     }
   }
@@ -784,6 +871,7 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
         hook.set_run_id(open.row.run_id);
         hook.set_block(open.block);
         hook.set_target(open.target);
+        if (open.spec.has_collector() && !agent.hooks.contains(hook_id)) *hook.mutable_work() = open.row.work;
       }
     };
     add_hooks(sweep.before);
@@ -791,6 +879,7 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
     if (sweep.run) {
       const Run& run = *sweep.run;
       add_hooks(run.before);
+      add_hooks(run.collect);
       add_hooks(run.after);
       const auto share = run.shares.find(name->second);
       const bool never_fires = run.row.state == "preparing" && !run.trouble.code.empty();
@@ -855,6 +944,13 @@ void Scheduler::SetEta(const Sweep& sweep, int64_t now_ns, v1::SweepProgress& pr
   progress.set_eta_is_least(runs == 0);
 }
 
+v1::CollectorStatus Scheduler::StatusOf(const Hook& collector) const {
+  if (collector.row.where == kCoordinator) return collector.collector;
+  const Agent& agent = agents_.at(collector.row.where);
+  const auto status = agent.hooks.find(collector.row.hook_id);
+  return status == agent.hooks.end() ? v1::CollectorStatus() : status->second.collector();
+}
+
 std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t now_ns) const {
   const auto found = sweeps_.find(sweep_id);
   if (found == sweeps_.end()) return std::nullopt;
@@ -881,7 +977,12 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
     progress.set_cell(cell.label);
     progress.set_block(run.row.block);
     progress.set_triggers_total(cell.spec.load().triggers());
-    progress.set_run_phase(run.judging ? "committing" : run.row.state == "draining" ? "cooldown" : run.row.state);
+    const bool collects = run.collect.begun && !run.collect.open.empty();
+    progress.set_run_phase(run.judging                   ? "committing"
+                           : collects                    ? "collecting"
+                           : run.row.state == "draining" ? "cooldown"
+                                                         : run.row.state);
+    for (const auto& [hook_id, open] : run.collect.open) *progress.add_collectors() = StatusOf(open);
     for (const auto& [name, share] : run.shares) {
       progress.set_triggers_done(progress.triggers_done() + share.status.fired());
       progress.set_not_ok(progress.not_ok() + share.status.not_ok());

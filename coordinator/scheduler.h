@@ -37,7 +37,8 @@ class Scheduler {
     v1::Hook spec;
     uint32_t block = 0;  // of its run, for templates
     std::string target;
-    std::string given_up;  // on the coordinator: why it was told to stop
+    std::string given_up;           // on the coordinator: why it was told to stop, or is not run at all
+    v1::CollectorStatus collector;  // of one that runs on the coordinator, as it last said
   };
 
   struct PinAgents {
@@ -111,7 +112,9 @@ class Scheduler {
   // The other threads' news.
   void ShareEnded(int64_t run_id, int64_t agent_id, const v1::ShareEnd& end);  // committed
   void RunEnded(int64_t run_id, const std::string& verdict, bool agent_lost, int64_t now_ns);
-  void HookEnded(const HookRow& hook);  // one that ran on the coordinator
+  void HookEnded(const HookRow& hook);                                  // one that ran on the coordinator
+  void Collecting(int64_t hook_id, const v1::CollectorStatus& status);  // one that runs on the coordinator
+  void Collected(int64_t hook_id);                                      // what a collector on an agent found is stored
 
   std::optional<Write> NextWrite(int64_t now_ns);
   void Written(const Write& write, int64_t now_ns);
@@ -161,7 +164,7 @@ class Scheduler {
   struct Run {
     RunRow row;
     std::map<std::string, Share> shares;  // by agent name
-    HookStage before, after;
+    HookStage before, collect, after;
     RunTrouble trouble;
     int64_t created_ns = 0;
     int64_t cooldown_until_ns = 0;
@@ -203,7 +206,10 @@ class Scheduler {
 
   std::optional<std::vector<Hook>> HooksOf(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
                                            const Run* run, int64_t now_ns) const;
+  std::optional<Hook> CollectorOf(const Sweep& sweep, const Run& run, uint32_t position, int64_t now_ns) const;
+  std::optional<Write> NextOfCollect(const Sweep& sweep, Run& run, int64_t now_ns);
   void SettleHooks(HookStage& stage, const std::string& give_up, int64_t now_ns);
+  std::optional<Write> NextEnded(const HookStage& stage) const;
   void OpenHooks(const std::vector<Hook>& hooks, HookStage& stage);
   std::optional<Write> NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
                                    const Run* run, const std::string& give_up, int64_t now_ns);
@@ -214,6 +220,7 @@ class Scheduler {
   std::optional<Write> MakeRun(Sweep& sweep, uint32_t block, uint32_t position, int64_t now_ns);
   HookStage* StageOf(const HookRow& hook);
   HookStage* StageWith(int64_t hook_id);
+  v1::CollectorStatus StatusOf(const Hook& collector) const;
   void Changed(const std::string& agent);
   void Changed(const Run& run);
   void SetEta(const Sweep& sweep, int64_t now_ns, v1::SweepProgress& progress) const;

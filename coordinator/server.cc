@@ -124,6 +124,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, co
       Ingest::News{[&coordinator](int64_t run_id, int64_t agent_id, const v1::ShareEnd& end) {
                      coordinator.ShareEnded(run_id, agent_id, end);
                    },
+                   [&coordinator](int64_t hook_id) { coordinator.Collected(hook_id); },
                    [&coordinator](int64_t run_id) { coordinator.LateRows(run_id); },
                    [&coordinator](absl::Status status) { coordinator.ResultsTrouble(std::move(status)); }, on_fatal});
   p.agents = MakeAgentService(coordinator, *p.ingest);

@@ -234,6 +234,36 @@ void JudgeSampling(const RunFacts& f, const v1::CellSpec& cell, const RunTrouble
   }
 }
 
+// What the target's own records are worth. They are kept apart from the triggers' rows, which stand as they are.
+void JudgeCollections(const RunFacts& f, Judgement& judgement) {
+  for (const RunFacts::Collection& c : f.collections) {
+    const std::string who = c.origin.empty() ? fmt::format("the collector on {}", c.place)
+                                             : fmt::format("collector {} on {}", c.origin, c.place);
+    if (!c.error.empty() || c.records < c.expected) {
+      std::string detail = who;
+      if (c.records < c.expected) {
+        detail += fmt::format(": {} of {} task records never came ({:.1f} %), looked for over {}",
+                              c.expected - c.records, c.expected,
+                              100.0 * static_cast<double>(c.expected - c.records) / static_cast<double>(c.expected),
+                              FormatDuration(std::llround(c.elapsed_s * 1e9)));
+      }
+      if (!c.error.empty()) detail += ": " + c.error;
+      judgement.Add("records_missing", "warning", std::move(detail));
+    }
+    if (c.unfinished > 0) {
+      judgement.Add("records_unfinished", "warning",
+                    fmt::format("{}: {} of {} task records do not tell of an end, looked for over {}", who,
+                                c.unfinished, c.records, FormatDuration(std::llround(c.elapsed_s * 1e9))));
+    }
+    if (c.record_lag_s && c.records > 0) {
+      judgement.Add("record_lag", "info",
+                    fmt::format("{}: the last of {} records was there {}{} after the last finish{}", who, c.records,
+                                c.at_first_look ? "at most " : "", FormatDuration(std::llround(*c.record_lag_s * 1e9)),
+                                c.quiet ? "" : ", and more may have come after the deadline"));
+    }
+  }
+}
+
 // All triggers the same, where no task rows tell more of it.
 void JudgeVariance(const RunFacts& f, Judgement& judgement) {
   if (!f.tasks.witness.empty()) return;
@@ -343,6 +373,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeSlip(facts, cell, sweep.limits(), judgement);
   JudgeInFlight(facts, cell, judgement);
   JudgeSampling(facts, cell, trouble, judgement);
+  JudgeCollections(facts, judgement);
   JudgeVariance(facts, judgement);
   JudgePlausibility(facts, judgement);
   for (Flag& flag : TaskFlags(facts)) judgement.Add(flag.code.c_str(), flag.severity.c_str(), std::move(flag.detail));

@@ -1,10 +1,20 @@
 // The hooks of SweepStore.
 #include <pqxx/pqxx>
+#include <utility>
 
+#include "storage/collection_store.h"
 #include "storage/sweep_store.h"
 #include "storage/text_values.h"
 
 namespace assay {
+namespace {
+
+// On the coordinator a collector asks for itself, on a thread of its own.
+bool CollectsOnAgent(const HookRow& hook) {
+  return hook.kind == "collect" && hook.state == "running" && hook.where != "coordinator";
+}
+
+}  // namespace
 
 void SweepStore::InsertHooks(pqxx::transaction_base& transaction, std::vector<HookRow>& hooks) {
   if (hooks.empty()) return;
@@ -17,10 +27,14 @@ void SweepStore::InsertHooks(pqxx::transaction_base& transaction, std::vector<Ho
     hook.state = "running";
     hook.hook_id = transaction
                        .exec_params1(
-                           "INSERT INTO hook (sweep_id, run_id, kind, place, incarnation) VALUES ($1, "
-                           "nullif($2::bigint, 0), $3, $4, $5) RETURNING hook_id",
-                           hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where), ValidText(hook.incarnation))[0]
+                           "INSERT INTO hook (sweep_id, run_id, kind, place, incarnation, position) VALUES ($1, "
+                           "nullif($2::bigint, 0), $3, $4, $5, $6) RETURNING hook_id",
+                           hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where), ValidText(hook.incarnation),
+                           static_cast<int64_t>(hook.position))[0]
                        .as<int64_t>();
+    if (!CollectsOnAgent(hook)) continue;
+    absl::StatusOr<v1::RunWork> work = ReadRunWork(transaction, hook.run_id, hook.remote_ids);
+    if (work.ok()) hook.work = *std::move(work);
   }
 }
 
@@ -58,7 +72,9 @@ absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) 
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
     hooks.clear();
     for (const auto& row :
-         transaction.exec_params("SELECT * FROM hook WHERE sweep_id = $1 ORDER BY hook_id", sweep_id)) {
+         transaction.exec_params("SELECT h.*, EXISTS (SELECT FROM collection c WHERE c.hook_id = h.hook_id) AS "
+                                 "collected FROM hook h WHERE h.sweep_id = $1 ORDER BY h.hook_id",
+                                 sweep_id)) {
       HookRow hook;
       hook.hook_id = row["hook_id"].as<int64_t>();
       hook.sweep_id = row["sweep_id"].as<int64_t>();
@@ -72,6 +88,12 @@ absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) 
       hook.error = row["error"].as<std::string>();
       if (!row["output"].is_null()) hook.output = pqxx::binarystring(row["output"]).str();
       hook.elapsed_ns = row["elapsed_ns"].as<int64_t>(0);
+      hook.position = row["position"].as<uint32_t>();
+      hook.collected = row["collected"].as<bool>();
+      if (CollectsOnAgent(hook)) {
+        absl::StatusOr<v1::RunWork> work = ReadRunWork(transaction, hook.run_id, /*remote_ids=*/true);
+        if (work.ok()) hook.work = *std::move(work);
+      }
       hooks.push_back(std::move(hook));
     }
     return absl::OkStatus();

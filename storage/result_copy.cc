@@ -8,6 +8,7 @@
 #include <string>
 
 #include "storage/copy_text.h"
+#include "storage/metric_rows.h"
 #include "storage/result_rows.h"
 #include "storage/task_rows.h"
 
@@ -96,6 +97,10 @@ void CopySweep(pqxx::transaction_base& transaction, int64_t sweep_id, const std:
               &v1::Batch::cgroup_samples, AppendSample);
   CopyRecords(transaction, fmt::format("assay_partitions.host_sample_{}", sweep_id), HostSampleColumns(), batches,
               &v1::Batch::host_samples, AppendHostSample);
+  CopyRecords(transaction, "assay.metric_sample", MetricColumns(), batches, &v1::Batch::metric_samples,
+              [sweep_id](CopyText& rows, int64_t run_id, int64_t agent_id, const v1::MetricSample& sample) {
+                AppendMetric(rows, sweep_id, run_id, agent_id, sample);
+              });
 }
 
 }  // namespace assay

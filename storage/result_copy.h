@@ -14,7 +14,7 @@ namespace assay {
 
 struct BatchOfAgent {
   const v1::Batch* batch = nullptr;
-  int64_t agent_id = 0;
+  int64_t agent_id = 0;  // 0: the coordinator's own, which brings only what collectors read
 };
 
 // COPYs the rows of batches, all of one sweep, into the sweep's partitions. Throws what libpqxx throws; the transaction

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/delivery.h"
+#include "storage/collection_store.h"
 #include "storage/result_copy.h"
 #include "storage/series_store.h"
 #include "storage/text_values.h"
@@ -33,7 +34,7 @@ std::string IdArray(const std::set<int64_t>& ids) { return fmt::format("{{{}}}",
 
 uint64_t RowsOf(const v1::Batch& batch) {
   return static_cast<uint64_t>(batch.triggers_size()) + batch.tasks_size() + batch.cgroup_samples_size() +
-         batch.host_samples_size();
+         batch.host_samples_size() + batch.metric_samples_size() + batch.collections_size();
 }
 
 // In the order of their names, so that two writers could never wait for each other.
@@ -273,6 +274,10 @@ absl::StatusOr<ResultWriter::Written> ResultWriter::Write(const std::vector<v1::
       for (const BatchOfAgent& one : of_this_sweep) {
         if (one.batch->has_share_start())
           BeginShare(transaction, one.batch->run_id(), one.agent_id, one.batch->share_start());
+        for (const v1::Collection& collection : one.batch->collections()) {
+          KeepCollection(transaction, sweep_id, one.batch->run_id(), one.agent_id, collection);
+          written.collected_hooks.push_back(collection.hook_id());
+        }
         if (!one.batch->has_share_end()) continue;
         EndShare(transaction, sweep_id, one.batch->run_id(), one.agent_id, one.batch->share_end());
         written.ended_shares.push_back({one.batch->run_id(), one.agent_id, one.batch->share_end()});

@@ -38,6 +38,7 @@ class ResultWriter {
       v1::ShareEnd end;
     };
     std::vector<EndedShare> ended_shares;  // their last record was in this flush
+    std::vector<int64_t> collected_hooks;  // what they found was in this flush
     std::vector<int64_t> late_runs;        // ended runs that got rows now: end them again
     uint64_t rows = 0;
     uint64_t discarded_rows = 0;  // of sweeps that were removed

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assay/v1/agent.pb.h"
 #include "assay/v1/scenario.pb.h"
 
 namespace assay {
@@ -76,7 +77,8 @@ struct HookRow {
   int64_t hook_id = 0;
   int64_t sweep_id = 0;
   int64_t run_id = 0;        // 0: the sweep's
-  std::string kind;          // before_sweep after_sweep before_run after_run
+  std::string kind;          // before_sweep after_sweep before_run after_run collect
+  uint32_t position = 0;     // of a collector, in its cell's list
   std::string where;         // agent name or "coordinator"
   std::string incarnation;   // of that agent
   std::string state;         // running ok failed
@@ -86,6 +88,10 @@ struct HookRow {
   std::string output;
   int64_t elapsed_ns = 0;
   std::vector<HookStepRow> steps;  // stored with its end, not read back
+  // Of a collector; not stored:
+  bool remote_ids = false;  // it asks for those of its run
+  bool collected = false;   // read only: what it found is stored
+  v1::RunWork work;         // read only, for one on an agent
 };
 
 }  // namespace assay

@@ -84,6 +84,30 @@ void ReadLives(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t ru
   }
 }
 
+// A collector that ended without a word of what it found counts as one that found nothing.
+void ReadCollections(pqxx::transaction_base& transaction, int64_t run_id, RunFacts& facts) {
+  for (const auto& row : transaction.exec_params(
+           "SELECT hook_id, place, origin, records, expected, unfinished, negative, quiet, at_first_look, "
+           "record_lag_s, elapsed_s, error FROM collection WHERE run_id = $1 UNION ALL "
+           "SELECT h.hook_id, h.place, '', 0, 0, 0, 0, false, false, NULL, 0, h.error FROM hook h "
+           "LEFT JOIN collection c USING (hook_id) WHERE h.run_id = $1 AND h.kind = 'collect' AND h.state = 'failed' "
+           "AND c.hook_id IS NULL ORDER BY 1",
+           run_id)) {
+    RunFacts::Collection& found = facts.collections.emplace_back();
+    found.place = row["place"].as<std::string>();
+    found.origin = row["origin"].as<std::string>();
+    found.records = row["records"].as<uint64_t>();
+    found.expected = row["expected"].as<uint64_t>();
+    found.unfinished = row["unfinished"].as<uint64_t>();
+    found.negative = row["negative"].as<uint64_t>();
+    found.quiet = row["quiet"].as<bool>();
+    found.at_first_look = row["at_first_look"].as<bool>();
+    if (!row["record_lag_s"].is_null()) found.record_lag_s = row["record_lag_s"].as<double>();
+    found.elapsed_s = row["elapsed_s"].as<double>();
+    found.error = row["error"].as<std::string>();
+  }
+}
+
 void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, RunFacts& facts) {
   // stddev_pop and not the sample's: a single row has no spread. Over double precision, where it is one pass and exact
   // enough.
@@ -164,6 +188,7 @@ int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int6
       .exec_params1(
           "SELECT (SELECT count(*) FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome <> 'lost') + "
           "(SELECT count(*) FROM assay.task WHERE sweep_id = $1 AND run_id = $2) + "
+          "(SELECT count(*) FROM collection WHERE run_id = $2) + "
           "(SELECT count(*) FROM share WHERE run_id = $2 AND ended_at IS NOT NULL)",
           sweep_id, run_id)[0]
       .as<int64_t>();
@@ -180,6 +205,7 @@ absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
     facts.records = CountRecords(transaction, *sweep_id, run_id);
     ReadShares(transaction, *sweep_id, run_id, facts);
     ReadLives(transaction, *sweep_id, run_id, facts);
+    ReadCollections(transaction, run_id, facts);
     ReadTriggers(transaction, *sweep_id, run_id, facts);
     facts.tasks = ReadTaskFacts(transaction, *sweep_id, run_id);
     facts.first_of_target = FirstOfTarget(transaction, run_id);

@@ -58,8 +58,23 @@ struct RunFacts {
     std::vector<Life> lives;        // of containers and units
     std::optional<RunFloor> floor;  // of its kind and concurrency
   };
+  // What a collector found in the target's own records.
+  struct Collection {
+    std::string place;   // agent, or coordinator
+    std::string origin;  // empty: it never got so far; `error` says why
+    uint64_t records = 0;
+    uint64_t expected = 0;
+    uint64_t unfinished = 0;
+    uint64_t negative = 0;
+    bool quiet = false;
+    bool at_first_look = false;
+    std::optional<double> record_lag_s;
+    double elapsed_s = 0;
+    std::string error;
+  };
   std::vector<Share> shares;
   TaskFacts tasks;
+  std::vector<Collection> collections;
   uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0;
   int64_t records = 0;      // what was there to be judged: see SweepStore::Ending
   int64_t makespan_ns = 0;  // last finish - first intended
@@ -89,7 +104,7 @@ struct RunDurations {
   uint32_t slots = 0;               // as run_result has them; 0: there are none
 };
 
-// Trigger rows (not counting lost), task rows and ended shares.
+// Trigger rows (not counting lost), task rows, ended shares and what collectors told.
 int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id);
 
 absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "collect/collect.h"
 #include "common/bounded_output.h"
 #include "common/built_in_names.h"
 #include "common/clock.h"
@@ -44,8 +45,9 @@ v1::HookStatus NotRun(int64_t hook_id, std::string error) {
 
 }  // namespace
 
-HookRunner::HookRunner(EventLoop& loop, std::string agent_name, const Secrets& secrets, std::function<void()> changed)
-    : loop_(loop), agent_name_(std::move(agent_name)), secrets_(secrets), changed_(std::move(changed)) {}
+HookRunner::HookRunner(EventLoop& loop, BatchSink& sink, std::string agent_name, const Secrets& secrets,
+                       std::function<void()> changed)
+    : loop_(loop), sink_(sink), agent_name_(std::move(agent_name)), secrets_(secrets), changed_(std::move(changed)) {}
 
 HookRunner::~HookRunner() {
   *alive_ = false;
@@ -76,8 +78,11 @@ void HookRunner::StopOne(Running& hook, const std::string& reason) {
 
 void HookRunner::Start(const v1::DesiredHook& desired, const std::optional<ClockOffset::Estimate>& clock) {
   const int64_t id = desired.hook_id();
+  const bool collects = desired.hook().has_collector();
+  // What it must know of its run comes with the answer to a report that does not have it, and T0 needs a clock.
+  if (collects && !stopping_ && (!desired.has_work() || !clock)) return;
   const bool no_program = desired.hook().argv().empty() || desired.hook().argv(0).empty();
-  if (stopping_ || (no_program && !desired.hook().has_containers())) {
+  if (stopping_ || (no_program && !collects && !desired.hook().has_containers())) {
     v1::HookStatus status =
         NotRun(id, stopping_ ? "not run: the agent is stopping" : "the hook has no program to start");
     status.set_interrupted(stopping_);
@@ -86,7 +91,7 @@ void HookRunner::Start(const v1::DesiredHook& desired, const std::optional<Clock
     return;
   }
   v1::DesiredHook filled = desired;
-  absl::StatusOr<HiddenTexts> hidden = secrets_.Fill(*filled.mutable_hook());
+  absl::StatusOr<HiddenTexts> hidden = collects ? HiddenTexts() : secrets_.Fill(*filled.mutable_hook());
   if (!hidden.ok()) {
     ended_.Remember(
         id, NotRun(id, fmt::format("not run: agent '{}': {}", agent_name_, std::string(hidden.status().message()))));
@@ -95,7 +100,8 @@ void HookRunner::Start(const v1::DesiredHook& desired, const std::optional<Clock
   Running& running = *running_.emplace(id, std::make_unique<Running>()).first->second;
   running.hidden = *std::move(hidden);
   if (desired.hook().has_containers()) return StartContainers(filled, clock, running);
-  const absl::Status started = running.hidden.Hide(StartCommand(filled, running));
+  const absl::Status started =
+      running.hidden.Hide(collects ? StartCollector(filled, *clock, running) : StartCommand(filled, running));
   if (started.ok()) return;
   running_.erase(id);
   ended_.Remember(id, NotRun(id, fmt::format("not run: {}", std::string(started.message()))));
@@ -114,6 +120,37 @@ absl::Status HookRunner::StartCommand(const v1::DesiredHook& desired, Running& r
     v1::HookStatus status = Run(id, request, timeout_ns, stop);
     loop.Post([this, alive, status = std::move(status)]() mutable {
       if (*alive) Done(std::move(status));
+    });
+  });
+}
+
+absl::Status HookRunner::StartCollector(const v1::DesiredHook& desired, const ClockOffset::Estimate& clock,
+                                        Running& running) {
+  CollectOrder order{.hook_id = desired.hook_id(),
+                     .collector = desired.hook().collector(),
+                     .names = {agent_name_, desired.run_id(), desired.block(), desired.target()},
+                     .secrets = secrets_,
+                     .work = desired.work(),
+                     .t0_unix_ns = desired.work().t0_ns() - clock.offset_ns + (WallNs() - MonotonicNs()),
+                     .clock_bound_ns = clock.bound_ns};
+  return StartThread(running.thread, [this, alive = alive_, &loop = loop_, &sink = sink_, &stop = running.stop,
+                                      order = std::move(order), run_id = desired.run_id()]() mutable {
+    const int64_t begun_ns = MonotonicNs();
+    const int64_t hook_id = order.hook_id;
+    v1::Batch collected = Collect(std::move(order), stop, [&](const v1::CollectorStatus& status) {
+      loop.Post([this, alive, status, id = hook_id] {
+        if (!*alive) return;
+        if (const auto found = running_.find(id); found != running_.end()) found->second->collector = status;
+      });
+    });
+    collected.set_run_id(run_id);
+    sink.Append(std::move(collected));
+    v1::HookStatus ended;
+    ended.set_hook_id(hook_id);
+    ended.set_done(true);
+    ended.set_elapsed_ns(MonotonicNs() - begun_ns);
+    loop.Post([this, alive, ended = std::move(ended)]() mutable {
+      if (*alive) Done(std::move(ended));
     });
   });
 }
@@ -156,8 +193,10 @@ void HookRunner::Fill(v1::Report& report) const {
   for (const int64_t id : listed_) {
     if (const v1::HookStatus* const status = ended_.Find(id)) {
       *report.add_hooks() = *status;
-    } else if (running_.contains(id)) {
-      report.add_hooks()->set_hook_id(id);
+    } else if (const auto running = running_.find(id); running != running_.end()) {
+      v1::HookStatus& so_far = *report.add_hooks();
+      so_far.set_hook_id(id);
+      if (running->second->collector.deadline_ns() > 0) *so_far.mutable_collector() = running->second->collector;
     }
   }
   for (const auto& [id, hook] : running_) {

@@ -53,7 +53,7 @@ void OpenShares::Apply(const BatchOutline& outline) {
 
 void SplitBatch(v1::Batch&& batch, std::vector<v1::Batch>& parts) {
   const int records = batch.triggers_size() + batch.tasks_size() + batch.cgroup_samples_size() +
-                      batch.host_samples_size() + batch.cgroup_series_size();
+                      batch.host_samples_size() + batch.cgroup_series_size() + batch.metric_samples_size();
   if (records < 2 || batch.ByteSizeLong() <= kMaxBatchBytes) {
     parts.push_back(std::move(batch));
     return;
@@ -74,6 +74,7 @@ void SplitBatch(v1::Batch&& batch, std::vector<v1::Batch>& parts) {
   move_half(batch.mutable_tasks(), head.mutable_tasks());
   move_half(batch.mutable_host_samples(), head.mutable_host_samples());
   move_half(batch.mutable_cgroup_series(), head.mutable_cgroup_series());
+  move_half(batch.mutable_metric_samples(), head.mutable_metric_samples());
   SplitBatch(std::move(head), parts);
   SplitBatch(std::move(batch), parts);
 }

@@ -42,8 +42,18 @@ std::string Triggers(const v1::SweepProgress& progress) {
   return text;
 }
 
+// "collecting records: 640 of 1,000, 12 s, deadline 60 s"
+std::string Collecting(const v1::CollectorStatus& collector) {
+  const std::string of = collector.expected() == 0 ? "" : " of " + Count(collector.expected());
+  return fmt::format("collecting records: {}{}, {}, deadline {}", Count(collector.records()), of,
+                     FormatDuration(collector.elapsed_ns()), FormatDuration(collector.deadline_ns()));
+}
+
 std::string Current(const v1::SweepProgress& progress) {
   std::string text = fmt::format("block {}: {}", progress.block(), progress.cell());
+  for (const v1::CollectorStatus& collector : progress.collectors())
+    text += fmt::format(" ({})", Collecting(collector));
+  if (progress.collectors_size() > 0) return text;
   if (!progress.run_phase().empty()) text += fmt::format(" ({})", progress.run_phase());
   return text;
 }

@@ -41,22 +41,23 @@ absl::Status CheckRuntimeNames(const YamlNode& node, const Rule& rule, std::stri
     std::string_view where;
   };
   constexpr std::array<Known, 9> kKnown{
-      {{"agent", kNameAgent, "in trigger.exec, .container, .http and .grpc, in completion and in hooks"},
-       {"run", kNameRun, "in trigger.exec, .container, .http and .grpc, in completion and in hooks around a run"},
-       {"block", kNameBlock, "in trigger.exec, .container, .http and .grpc, in completion and in hooks around a run"},
+      {{"agent", kNameAgent, "in trigger.exec, .container, .http and .grpc, in completion, hooks and collect"},
+       {"run", kNameRun, "in trigger.exec, .container, .http and .grpc, in completion, collect and hooks around a run"},
+       {"block", kNameBlock,
+        "in trigger.exec, .container, .http and .grpc, in completion, collect and hooks around a run"},
        {"index", kNameIndex,
         "in trigger.exec, .container, .http and .grpc (not its target): it differs from trigger to trigger"},
-       {"target", 0, "in the parts that make a cell: trigger, load, completion, sample, hooks around a run"},
-       {"remote_id", kNameRemoteId, "in completion.http.url"},
-       {"offset", kNamePage, "in completion.http.url"},
-       {"limit", kNamePage, "in completion.http.url"},
+       {"target", 0, "in the parts that make a cell: trigger, load, completion, sample, collect, hooks around a run"},
+       {"remote_id", kNameRemoteId, "in completion.http.url and collect.http.url"},
+       {"offset", kNamePage, "in completion.http.url and collect.http.url"},
+       {"limit", kNamePage, "in completion.http.url and collect.http.url"},
        {"token", kNameToken, "in the headers of trigger.http and completion.http"}}};
   for (const std::string& name : TemplateNames(node.text)) {
     if (IsSecretName(SecretOf(name)) && rule.kind == ValueKind::kTemplate) continue;
     if (name.starts_with("secret:")) {
       return NodeError(
           node, fmt::format("{} cannot refer to a secret", Called(path)),
-          "$(secret:NAME) is known only in texts that an agent or a hook gets: of trigger, completion, hooks");
+          "$(secret:NAME) is known only in texts that an agent or a hook gets: of trigger, completion, collect, hooks");
     }
     const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.name == name; });
     if (known == kKnown.end()) {

@@ -145,6 +145,8 @@ absl::Status CheckValue(const YamlNode& node, const Rule& rule, std::string_view
       return CheckNamed(node, rule, path, phase);
     case ValueKind::kList:
       return CheckList(node, rule, path, phase);
+    case ValueKind::kOneOrMore:
+      return node.IsSequence() ? CheckList(node, rule, path, phase) : CheckValue(node, *rule.item, path, phase);
     case ValueKind::kEither:
       if (node.IsMap()) return CheckValue(node, *rule.other, path, phase);
       if (!node.IsScalar()) return WrongType(node, rule, path);

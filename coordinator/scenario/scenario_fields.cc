@@ -4,6 +4,7 @@
 
 #include "common/units.h"
 #include "coordinator/scenario/scalar_value.h"
+#include "coordinator/scenario/scenario_collect.h"
 #include "coordinator/scenario/scenario_completion.h"
 #include "coordinator/scenario/scenario_load.h"
 #include "coordinator/scenario/scenario_process.h"
@@ -103,6 +104,9 @@ absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files
       return status;
   }
   if (const YamlNodePtr sample = Find(cell, "sample")) *spec.mutable_sampling() = ReadSample(*sample);
+  if (const YamlNodePtr collect = Find(cell, "collect")) {
+    if (absl::Status status = ReadCollect(*collect, files.queries, spec); !status.ok()) return status;
+  }
   const YamlNodePtr hooks = Find(cell, "hooks");
   if (hooks == nullptr) return spec;
   if (const YamlNodePtr hook = Find(*hooks, "before_run")) {

@@ -12,8 +12,8 @@ namespace assay {
 // From checked trees to messages. What one value alone cannot tell (the shortest above the longest sleep, a load
 // without a bound) is refused here.
 
-// `cell`: trigger, load, completion, sample and hooks, resolved and checked against CellRule. Sets neither target nor
-// key.
+// `cell`: trigger, load, completion, sample, hooks and collect, resolved and checked against CellRule. Sets neither
+// target nor key.
 absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files);
 
 // `scenario`: its sweep-wide keys must be checked as resolved. Those of cells are not looked at.

@@ -319,14 +319,76 @@ const Shape kSampleShape{
         {"socket", &kSocket, "the container engine's unix socket on the agent's host; default: /var/run/docker.sock"}}};
 const Rule kSample = MapOf(kSampleShape);
 
+// Collectors.
+const Rule kCollectText = Template(kNameAgent | kNameRun | kNameBlock);
+const Rule kCollectUrl = Template(kNameAgent | kNameRun | kNameBlock | kNameRemoteId | kNamePage);
+const Rule kCollectTexts = TextMapOf(kCollectText);
+const Shape kPostgresShape{
+    .fields = {{"url", &kCollectText, "of the target's database: postgresql://user@host:5432/database", true},
+               {"query", &kText, "its columns name the fields of a task", false, true},
+               {"query_file", &kPath, "the same in a file, relative to the scenario's", false, true}},
+    .atomic = true,
+    .choice_required = true};
+const Rule kPostgres = MapOf(kPostgresShape);
+const Rule kFieldTexts = TextMapOf(kText);
+const Shape kCsvShape{
+    .fields = {{"files", &kCollectText, "path or glob, on the host that collects", true},
+               {"columns", &kFieldTexts, "field of a task: column; default: columns that are called as the field"}},
+    .atomic = true};
+const Rule kCsv = MapOf(kCsvShape);
+const Rule kPage = Integer(1, 1'000'000);
+const Shape kHttpCollectShape{
+    .fields = {{"url", &kCollectUrl, "with $(offset) and $(limit) for pages, with $(remote_id) for one request each",
+                true},
+               {"headers", &kCollectTexts, "sent with every request"},
+               {"items", &kText, "JSON pointer to the array of tasks; default: the answer itself"},
+               {"fields", &kFieldTexts, "field of a task: JSON pointer in an item", true},
+               {"page", &kPage, "items of one request; default: all in one"}},
+    .atomic = true};
+const Rule kHttpCollect = MapOf(kHttpCollectShape);
+const Rule kMetricStep = Duration(10 * kMs, kHour);
+const Shape kPrometheusShape{.fields = {{"url", &kCollectText, "of the Prometheus server", true},
+                                        {"queries", &kCollectTexts, "name: PromQL", true},
+                                        {"step", &kMetricStep, "between two samples; default: 1s"}},
+                             .atomic = true};
+const Rule kPrometheus = MapOf(kPrometheusShape);
+const Rule kResolution = Duration(1, kHour);
+const Rule kExpectRecords = Integer(1, 1'000'000'000);
+const Rule kLookEvery = Duration(10 * kMs, kHour);
+const Rule kQuiet = Duration(0, kHour);
+const Rule kCollectDeadline = Duration(0, kDay);
+const Rule kOutcome{.kind = ValueKind::kWord, .words = {"ok", "failed", "timeout", "cancelled", "skipped"}};
+const Rule kOutcomes = TextMapOf(kOutcome);
+const Shape kCollectShape{
+    .fields = {{"postgres", &kPostgres, "rows of a query", false, true},
+               {"csv", &kCsv, "files with a header", false, true},
+               {"http", &kHttpCollect, "JSON, in pages", false, true},
+               {"prometheus", &kPrometheus, "metrics, as rows of metric_sample", false, true},
+               {"where", &kHookWhere, "coordinator (default), or labels: on the first agent that has them"},
+               {"zone", &kText, "of instants that have none: UTC or an IANA name; default: those are refused"},
+               {"resolution", &kResolution, "of the target's instants; default: as their text tells"},
+               {"expect", &kExpectRecords, "records that make them complete; default: as many as triggers were ok"},
+               {"every", &kLookEvery, "time between two looks; default: 1s"},
+               {"quiet", &kQuiet, "complete records must not change for so long; default: 2s"},
+               {"deadline", &kCollectDeadline, "after the run's last finish; default: 60s"},
+               {"outcomes", &kOutcomes, "state of the target: ok, failed, timeout, cancelled or skipped"}},
+    .atomic = true,
+    .choice_required = true};
+const Rule kCollector = MapOf(kCollectShape);
+const Rule kCollect{.kind = ValueKind::kOneOrMore, .min = 1, .max = 20, .item = &kCollector};
+
 // Cells and targets.
 const Field kTriggerField{"trigger", &kTrigger, "what is fired", true};
 const Field kLoadField{"load", &kLoad, "how much, and how fast", true};
 const Field kCompletionField{"completion", &kCompletion, "how the work that a trigger starts is followed to its end"};
 const Field kSampleField{"sample", &kSample, "what is sampled; absent: nothing"};
-const Shape kCellShape{
-    .fields = {
-        kTriggerField, kLoadField, kCompletionField, kSampleField, {"hooks", &kRunHooks, "commands around a run"}}};
+const Field kCollectField{"collect", &kCollect, "the target's own records, read after a run"};
+const Shape kCellShape{.fields = {kTriggerField,
+                                  kLoadField,
+                                  kCompletionField,
+                                  kSampleField,
+                                  {"hooks", &kRunHooks, "commands around a run"},
+                                  kCollectField}};
 const Rule kCell = MapOf(kCellShape);
 const Rule kAxes{.kind = ValueKind::kAxes};
 const Field kGridField{"grid", &kAxes, "axes; cells are their product. Those in zip move together"};
@@ -338,7 +400,7 @@ const Shape kTargetShape{.fields = {{"trigger", &kTrigger, "what is fired at thi
                                     kGridField,
                                     {"setup", nullptr, ""},
                                     {"teardown", nullptr, ""},
-                                    {"collect", nullptr, ""}}};
+                                    kCollectField}};
 const Rule kTarget = MapOf(kTargetShape);
 const Rule kTargets{.kind = ValueKind::kTargets, .item = &kTarget};
 
@@ -377,6 +439,7 @@ const Shape kScenarioShape{
                {"targets", &kTargets, "several systems under the same load; each gives what differs"},
                {"hooks", &kHooks, "commands around the sweep and its runs"},
                kSampleField,
+               kCollectField,
                {"on_agent_loss", &kOnAgentLoss, "what becomes of a run whose agent died; default: {repeat: 2}"},
                {"limits", &kLimits, "a run beyond one of them is rejected"},
                {"compare", nullptr, ""}}};
@@ -385,6 +448,7 @@ const Rule kScenario = MapOf(kScenarioShape);
 // Depth first; the first place where the key is known and supported.
 bool FindPath(const Rule& rule, std::string_view key, std::string& path) {
   if (rule.kind == ValueKind::kEither) return FindPath(*rule.other, key, path);
+  if (rule.kind == ValueKind::kOneOrMore) return FindPath(*rule.item, key, path);
   if (rule.kind != ValueKind::kMap) return false;
   if (const Field* field = FindField(*rule.shape, key); field != nullptr && field->rule != nullptr) return true;
   for (const Field& field : rule.shape->fields) {

@@ -26,15 +26,16 @@ enum class ValueKind {
   kFraction,
   kRate,  // min and max in 1/1000 per second
   kBoolean,
-  kStatus,   // 200, 2xx, or a list of them
-  kJson,     // any tree; the agent's names may stay in its texts
-  kPointer,  // into JSON: RFC 6901
-  kMap,      // the keys of `shape`
-  kTextMap,  // any keys, values by `item`
-  kList,     // items by `item`
-  kEither,   // a scalar by `item`, or a map by `other`
-  kAxes,     // the grid
-  kTargets,  // any names, values by `shape`
+  kStatus,     // 200, 2xx, or a list of them
+  kJson,       // any tree; the agent's names may stay in its texts
+  kPointer,    // into JSON: RFC 6901
+  kMap,        // the keys of `shape`
+  kTextMap,    // any keys, values by `item`
+  kList,       // items by `item`
+  kOneOrMore,  // a map by `item`, or a list of them
+  kEither,     // a scalar by `item`, or a map by `other`
+  kAxes,       // the grid
+  kTargets,    // any names, values by `shape`
 };
 
 // Names that are known only when a trigger or a hook starts.

@@ -113,6 +113,10 @@ std::string SchemaOf(const Rule& rule, const Rule* in_cell) {
       schema = fmt::format(R"({{"type": "array", "items": {}, "minItems": {}, "maxItems": {}}})", below(*rule.item),
                            rule.min, rule.max);
       break;
+    case ValueKind::kOneOrMore:
+      schema = fmt::format(R"({{"anyOf": [{0}, {{"type": "array", "items": {0}, "minItems": {1}, "maxItems": {2}}}]}})",
+                           below(*rule.item), rule.min, rule.max);
+      break;
     case ValueKind::kEither:
       schema = fmt::format(R"({{"anyOf": [{}, {}]}})", SchemaOf(*rule.item, nullptr), below(*rule.other));
       break;

@@ -65,6 +65,7 @@ Path SplitPath(const YamlNode& scenario, const std::shared_ptr<const YamlSource>
     const std::string_view rest = name.substr(from);
     size_t length = std::min(rest.find('.'), rest.size());
     if (rule != nullptr && rule->kind == ValueKind::kEither) rule = rule->other;
+    if (rule != nullptr && rule->kind == ValueKind::kOneOrMore) rule = rule->item;
     if (rule != nullptr && rule->kind == ValueKind::kTextMap) length = rest.size();
     if (rule != nullptr && rule->kind == ValueKind::kTargets) {
       const YamlNodePtr targets = MapIn(scenario, "targets");

@@ -83,6 +83,8 @@ std::string Wanted(const Rule& rule) {
       if (rule.min == rule.max) return fmt::format("a list of {} values", rule.min);
       return fmt::format("a list of {} to {} values, {}", rule.min, rule.max,
                          rule.item->kind == ValueKind::kMap ? "each " + Wanted(*rule.item) : "such as [a, b]");
+    case ValueKind::kOneOrMore:
+      return Wanted(*rule.item) + ", or a list of such maps";
     case ValueKind::kEither:
       return fmt::format("{}, or {}", Wanted(*rule.item), Wanted(*rule.other));
     case ValueKind::kAxes:

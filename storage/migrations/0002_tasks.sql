@@ -105,6 +105,7 @@ COMMENT ON COLUMN assay.finding.count IS 'How often';
 COMMENT ON COLUMN assay.finding.detail IS 'The first of them, in words';
 
 CREATE TABLE assay.collection (
+  hook_id bigint PRIMARY KEY,
   sweep_id bigint NOT NULL,
   run_id bigint NOT NULL,
   place text NOT NULL,
@@ -112,27 +113,54 @@ CREATE TABLE assay.collection (
   records bigint NOT NULL CHECK (records >= 0),
   expected bigint NOT NULL CHECK (expected >= 0),
   unfinished bigint NOT NULL CHECK (unfinished >= 0),
+  negative bigint NOT NULL CHECK (negative >= 0),
   looks bigint NOT NULL CHECK (looks >= 0),
   quiet boolean NOT NULL,
   record_lag_s double precision,
+  at_first_look boolean NOT NULL,
   elapsed_s double precision NOT NULL,
   error text NOT NULL DEFAULT '',
   FOREIGN KEY (sweep_id, run_id) REFERENCES assay.run (sweep_id, run_id) ON DELETE CASCADE
 );
 CREATE INDEX collection_run ON assay.collection (run_id);
 COMMENT ON TABLE assay.collection IS 'How complete the target''s own records of a run were when they were read';
+COMMENT ON COLUMN assay.collection.hook_id IS 'Hook of kind collect that asked for it; its row may be gone';
 COMMENT ON COLUMN assay.collection.sweep_id IS 'Sweep it belongs to';
 COMMENT ON COLUMN assay.collection.run_id IS 'Run it belongs to';
 COMMENT ON COLUMN assay.collection.place IS 'Agent that read them, or coordinator';
 COMMENT ON COLUMN assay.collection.origin IS 'Kind of collector: postgres, csv, http or prometheus';
-COMMENT ON COLUMN assay.collection.records IS 'Task records that were there at the end';
+COMMENT ON COLUMN assay.collection.records IS 'Task records that were there at the end; of prometheus: samples';
 COMMENT ON COLUMN assay.collection.expected IS 'Task records that should have been there';
 COMMENT ON COLUMN assay.collection.unfinished IS 'Of records, those that do not tell of an end';
+COMMENT ON COLUMN assay.collection.negative IS 'Of records, those in which something ends before it begins; they are kept as they are';
 COMMENT ON COLUMN assay.collection.looks IS 'How often they were read';
 COMMENT ON COLUMN assay.collection.quiet IS 'They were complete and did not change any more; else the deadline was past';
 COMMENT ON COLUMN assay.collection.record_lag_s IS 'From the run''s last finish until the last record that it got was there, seconds; null where none came';
+COMMENT ON COLUMN assay.collection.at_first_look IS 'The first look found all of them: they may have been there earlier than record_lag_s says';
 COMMENT ON COLUMN assay.collection.elapsed_s IS 'How long the collector took, seconds';
-COMMENT ON COLUMN assay.collection.error IS 'Why it could not read them, else empty';
+COMMENT ON COLUMN assay.collection.error IS 'Why it could not read them, or not all that is in them; else empty';
+
+CREATE TABLE assay.metric_sample (
+  sweep_id bigint NOT NULL,
+  run_id bigint NOT NULL,
+  agent_id bigint REFERENCES assay.agent,
+  origin text NOT NULL,
+  name text NOT NULL,
+  labels jsonb NOT NULL,
+  at_ns bigint NOT NULL,
+  value double precision NOT NULL,
+  FOREIGN KEY (sweep_id, run_id) REFERENCES assay.run (sweep_id, run_id) ON DELETE CASCADE
+);
+CREATE INDEX metric_sample_run ON assay.metric_sample (run_id);
+COMMENT ON TABLE assay.metric_sample IS 'The target''s own metrics over a run, as a collector read them';
+COMMENT ON COLUMN assay.metric_sample.sweep_id IS 'Sweep it belongs to';
+COMMENT ON COLUMN assay.metric_sample.run_id IS 'Run it belongs to';
+COMMENT ON COLUMN assay.metric_sample.agent_id IS 'Agent that read it; null: the coordinator';
+COMMENT ON COLUMN assay.metric_sample.origin IS 'Kind of collector: prometheus';
+COMMENT ON COLUMN assay.metric_sample.name IS 'What the scenario calls the query';
+COMMENT ON COLUMN assay.metric_sample.labels IS 'Labels of the series';
+COMMENT ON COLUMN assay.metric_sample.at_ns IS 'Instant of the sample, nanoseconds since T0';
+COMMENT ON COLUMN assay.metric_sample.value IS 'Its value';
 
 ALTER TABLE assay.share ADD COLUMN driver text, ADD COLUMN driver_version text, ADD COLUMN capacity integer CHECK (capacity >= 1);
 COMMENT ON COLUMN assay.share.driver IS 'Name that its driver gives itself; null: it has none';
@@ -187,3 +215,5 @@ COMMENT ON COLUMN assay.task_result.startup_ms IS 'The same of start-up';
 COMMENT ON COLUMN assay.task_result.run_ms IS 'The same of run';
 COMMENT ON COLUMN assay.task_result.finish_ms IS 'The same of finish';
 COMMENT ON COLUMN assay.task_result.record_lag_ms IS 'From a task''s end until its record was there: mean, median and 99th percentile over all task rows with both, milliseconds';
+ALTER TABLE assay.hook ADD COLUMN position integer NOT NULL DEFAULT 0 CHECK (position >= 0);
+COMMENT ON COLUMN assay.hook.position IS 'Of a collector, in the scenario''s list, from 0';

@@ -19,6 +19,7 @@ class IngestTest : public StoreTest {
         run_id_(StartedRun(sweep_, 0, 0, {a_, b_}, 100).run_id),
         ingest_(url_, Value("SELECT cluster_id FROM meta"), 0,
                 {.share_ended = [](int64_t, int64_t, const v1::ShareEnd&) {},
+                 .collected = [](int64_t) {},
                  .late_rows = [](int64_t) {},
                  .trouble = [](const absl::Status&) {},
                  .fatal = [](const absl::Status& status) { ADD_FAILURE() << status; }}) {}

@@ -171,7 +171,8 @@ class World {
       ASSERT_LT(writes, 999) << "the scheduler writes without end";
     }
     for (const Scheduler::Hook& hook : scheduler_->TakeCoordinatorHooks()) {
-      ++hooks_started[hook.row.hook_id];
+      // One that reads may do so again.
+      if (!hook.spec.has_collector() || hooks_started[hook.row.hook_id] == 0) ++hooks_started[hook.row.hook_id];
       coordinator_hooks_.push_back(hook.row);
     }
     const std::vector<int64_t> stopped = scheduler_->TakeStoppedHooks();
@@ -182,6 +183,12 @@ class World {
       row.state = stop ? "failed" : "ok";
       if (stop) row.error = "was killed by signal 15";
       scheduler_->HookEnded(row);
+      return true;
+    });
+    std::erase_if(on_their_way_, [&](int64_t id) {
+      if (results_are_held_up || Chance(30)) return false;
+      hooks.at(id).collected = true;
+      scheduler_->Collected(id);
       return true;
     });
     const auto judging = std::exchange(judging_, {});
@@ -231,7 +238,8 @@ class World {
   std::optional<std::string> refusal;
   std::map<int64_t, int> hooks_started;
   bool hooks_hang = false;
-  int crash_at_write = 0;  // the coordinator dies when it has stored this many, before it acts on the last
+  bool results_are_held_up = false;  // those of collectors on agents
+  int crash_at_write = 0;            // the coordinator dies when it has stored this many, before it acts on the last
 
  private:
   void Exchange(FakeAgent& agent) {
@@ -293,9 +301,13 @@ class World {
     for (const v1::DesiredHook& hook : desired.hooks()) {
       v1::HookStatus& status = kept[hook.hook_id()] = agent.hooks[hook.hook_id()];
       if (status.hook_id() == 0) ++hooks_started[hook.hook_id()];
+      if (hook.hook().has_collector())
+        ASSERT_NE(hook.has_work(), status.hook_id() != 0) << "its work goes out until it was seen to have come";
       status.set_hook_id(hook.hook_id());
+      if (status.done() && hook.hook().has_collector()) continue;
       status.set_done(!hooks_hang && Chance(70));
       if (status.done() && !hook_ok(hook)) status.set_error("exited with 1");
+      if (status.done() && status.error().empty() && hook.hook().has_collector()) on_their_way_.insert(hook.hook_id());
     }
     agent.hooks = kept;
   }
@@ -389,6 +401,7 @@ class World {
   std::map<int64_t, bool> judging_;
   std::vector<HookRow> coordinator_hooks_;
   std::set<int64_t> stopped_;
+  std::set<int64_t> on_their_way_;  // what collectors found, in spools
   std::set<std::pair<int64_t, int64_t>> crashed_;
   uint64_t last_session_ = 0;
   int64_t now_ns_ = kSecond * 1'000'000;
@@ -855,6 +868,94 @@ TEST(Scheduler, NoAgentMayBeNamedAsThePlaceOfTheCoordinatorsHooks) {
   EXPECT_NE(refusal->find("--name"), std::string::npos);
 }
 
+v1::Hook Collector(const std::string& role) {
+  v1::Hook hook;
+  hook.mutable_collector()->mutable_csv()->set_files("/x");
+  hook.set_on_coordinator(role.empty());
+  if (!role.empty()) (*hook.mutable_where()->mutable_labels())["role"] = role;
+  return hook;
+}
+
+TEST(Scheduler, CollectorsReadAfterTheSharesAndBeforeTheAfterRunHook) {
+  World world(21, 3);
+  world.agent(2).role = "db";
+  SweepRow sweep = MakeSweep(1, 1, 1, 2);
+  *sweep.cells[0].spec.add_collect() = Collector("");
+  *sweep.cells[0].spec.add_collect() = Collector("db");
+  *sweep.cells[0].spec.add_collect() = Collector("load");
+  sweep.cells[0].spec.mutable_after_run()->add_argv("tidy");
+  world.hooks_hang = true;
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("collect", "running") == 3; }));
+  for (const ShareRow& share : world.runs.at(1).shares) EXPECT_EQ(share.state, "ended");
+  std::vector<std::string> places;
+  for (const auto& [id, hook] : world.hooks) places.push_back(fmt::format("{} {}", hook.position, hook.where));
+  EXPECT_EQ(places, (std::vector<std::string>{"0 coordinator", "1 a2", "2 a0"})) << "each in one place";
+  v1::CollectorStatus status;
+  status.set_records(640);
+  world.scheduler().Collecting(1, status);
+  const v1::SweepProgress progress = *world.scheduler().Progress(1, world.now_ns());
+  EXPECT_EQ(progress.run_phase(), "collecting");
+  ASSERT_EQ(progress.collectors_size(), 3);
+  EXPECT_EQ(progress.collectors(0).records(), 640u);
+  for (int i = 0; i < 20; ++i) world.Step();
+  EXPECT_EQ(world.HooksOf("after_run", "running"), 0);
+  world.hooks_hang = false;
+  world.results_are_held_up = true;
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("collect", "ok") == 1; }));
+  for (int i = 0; i < 20; ++i) world.Step();
+  EXPECT_EQ(world.HooksOf("collect", "running"), 2) << "what those on agents found is not stored yet";
+  world.results_are_held_up = false;
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.HooksOf("collect", "ok"), 3);
+  EXPECT_EQ(world.HooksOf("after_run", "ok"), 2);
+  EXPECT_EQ(world.runs.at(1).verdict, "accepted");
+}
+
+TEST(Scheduler, ACollectorThatFailsOrHasNoPlaceLeavesTheRunAccepted) {
+  World world(22, 2);
+  SweepRow sweep = MakeSweep(1, 1, 1, 2);
+  *sweep.cells[0].spec.add_collect() = Collector("nobody");
+  *sweep.cells[0].spec.add_collect() = Collector("load");
+  world.hook_ok = [](const v1::DesiredHook&) { return false; };
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.runs.at(1).verdict, "accepted");
+  EXPECT_EQ(world.HooksOf("collect", "failed"), 2);
+  EXPECT_NE(world.hooks.at(1).error.find("no connected agent has role=nobody"), std::string::npos);
+}
+
+TEST(Scheduler, ACollectorOnTheCoordinatorReadsAgainAfterARestart) {
+  World world(23, 2);
+  SweepRow sweep = MakeSweep(1, 1, 1, 2);
+  *sweep.cells[0].spec.add_collect() = Collector("");
+  world.hooks_hang = true;
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("collect", "running") == 1; }));
+  world.RestartCoordinator();
+  world.hooks_hang = false;
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_EQ(world.HooksOf("collect", "ok"), 1);
+  EXPECT_EQ(world.runs.size(), 1u);
+  EXPECT_EQ(world.runs.at(1).verdict, "accepted");
+}
+
+TEST(Scheduler, ACancelEndsCollectorsAndKeepsTheRun) {
+  for (const char* role : {"", "load"}) {
+    World world(24, 2);
+    SweepRow sweep = MakeSweep(1, 1, 2, 2);
+    *sweep.cells[0].spec.add_collect() = Collector(role);
+    world.hooks_hang = true;
+    world.AddSweep(sweep);
+    ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("collect", "running") == 1; }));
+    world.Cancel(1, false);
+    ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }, 20));
+    EXPECT_EQ(world.sweeps[1].state, "cancelled");
+    EXPECT_EQ(world.runs.at(1).verdict, "accepted");
+    EXPECT_EQ(world.hooks.at(1).error, "the sweep was cancelled");
+  }
+}
+
 // A sweep with hooks around it and its runs, each in one of the places where hooks run.
 SweepRow MakeSweepWithHooks(World& world, int64_t id) {
   SweepRow sweep = MakeSweep(id, 3, 2, 2);
@@ -873,6 +974,9 @@ SweepRow MakeSweepWithHooks(World& world, int64_t id) {
   for (CellRow& cell : sweep.cells) {
     fill(*cell.spec.mutable_before_run(), "reset");
     fill(*cell.spec.mutable_after_run(), "collect");
+    for (int i = 0; i < 2; ++i) {
+      if (world.Chance(50)) *cell.spec.add_collect() = Collector(world.Chance(50) ? "" : "target");
+    }
     if (world.Chance(50)) (*cell.spec.mutable_sampling()->mutable_where()->mutable_labels())["role"] = "target";
   }
   return sweep;

@@ -55,59 +55,59 @@ TEST_F(SecretsTest, AreQuotedWhereTheyStandInJson) {
   v1::Login login;
   login.set_body(R"json({"password": "$(secret:P)"})json");
   ASSERT_TRUE(secrets_.Fill(login).ok());
-EXPECT_EQ(login.body(), R"({"password": "a"b\c"})") << "a text of the user's own is left as it is";
+  EXPECT_EQ(login.body(), R"({"password": "a"b\c"})") << "a text of the user's own is left as it is";
   login.set_body(R"json({"password": "$(secret:P)"})json");
   (*login.mutable_headers())["content-type"] = "application/json";
   const auto hidden = secrets_.Fill(login);
   ASSERT_TRUE(hidden.ok()) << hidden.status();
   EXPECT_EQ(login.body(), R"({"password": "a\"b\\c"})");
   EXPECT_EQ(hidden->Hide(R"(it said {"password": "a\"b\\c"})"), R"(it said {"password": "***"})");
-  }
+}
 
-  TEST_F(SecretsTest, AValueIsNoTemplate) {
-    Write("T", "x$(index)y");
-    Write("D", "x$");
-    v1::HttpTrigger http;
-    http.set_body("$(secret:T)");
-    ASSERT_TRUE(secrets_.Fill(http).ok());
-    EXPECT_EQ(http.body(), "x$$(index)y");
-    http.set_body("$(secret:D)$(index)");
-    EXPECT_THAT(std::string(secrets_.Fill(http).status().message()), HasSubstr("put something between them"));
-    http.set_body("$(secret:D)/$(index)");
-    EXPECT_TRUE(secrets_.Fill(http).ok());
-    EXPECT_EQ(http.body(), "x$/$(index)");
-  }
+TEST_F(SecretsTest, AValueIsNoTemplate) {
+  Write("T", "x$(index)y");
+  Write("D", "x$");
+  v1::HttpTrigger http;
+  http.set_body("$(secret:T)");
+  ASSERT_TRUE(secrets_.Fill(http).ok());
+  EXPECT_EQ(http.body(), "x$$(index)y");
+  http.set_body("$(secret:D)$(index)");
+  EXPECT_THAT(std::string(secrets_.Fill(http).status().message()), HasSubstr("put something between them"));
+  http.set_body("$(secret:D)/$(index)");
+  EXPECT_TRUE(secrets_.Fill(http).ok());
+  EXPECT_EQ(http.body(), "x$/$(index)");
+}
 
-  TEST_F(SecretsTest, ComeFromTheEnvironmentWhereThereIsNoFile) {
-    setenv("ASSAY_SECRET_my_key", "from outside", 1);
-    v1::HttpTrigger http;
-    http.set_body("$(secret:my-key)");
-    ASSERT_TRUE(secrets_.Fill(http).ok());
-    EXPECT_EQ(http.body(), "from outside");
-    Write("my-key", "from the file");
-    http.set_body("$(secret:my-key)");
-    ASSERT_TRUE(secrets_.Fill(http).ok());
-    EXPECT_EQ(http.body(), "from the file");
-    unsetenv("ASSAY_SECRET_my_key");
-  }
+TEST_F(SecretsTest, ComeFromTheEnvironmentWhereThereIsNoFile) {
+  setenv("ASSAY_SECRET_my_key", "from outside", 1);
+  v1::HttpTrigger http;
+  http.set_body("$(secret:my-key)");
+  ASSERT_TRUE(secrets_.Fill(http).ok());
+  EXPECT_EQ(http.body(), "from outside");
+  Write("my-key", "from the file");
+  http.set_body("$(secret:my-key)");
+  ASSERT_TRUE(secrets_.Fill(http).ok());
+  EXPECT_EQ(http.body(), "from the file");
+  unsetenv("ASSAY_SECRET_my_key");
+}
 
-  TEST_F(SecretsTest, AMissingOneNamesBothMends) {
-    v1::HttpTrigger http;
-    http.set_body("$(secret:NOWHERE)");
-    const auto missing = secrets_.Fill(http);
-    EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
-    EXPECT_THAT(std::string(missing.status().message()), HasSubstr(dir_.path() + "/NOWHERE"));
-    EXPECT_THAT(std::string(missing.status().message()), HasSubstr("ASSAY_SECRET_NOWHERE"));
-    EXPECT_THAT(std::string(Secrets().Fill(http).status().message()), HasSubstr("--secrets"));
-    Write("EMPTY", "\n");
-    http.set_body("$(secret:EMPTY)");
-    EXPECT_FALSE(secrets_.Fill(http).ok());
-  }
+TEST_F(SecretsTest, AMissingOneNamesBothMends) {
+  v1::HttpTrigger http;
+  http.set_body("$(secret:NOWHERE)");
+  const auto missing = secrets_.Fill(http);
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.status().message()), HasSubstr(dir_.path() + "/NOWHERE"));
+  EXPECT_THAT(std::string(missing.status().message()), HasSubstr("ASSAY_SECRET_NOWHERE"));
+  EXPECT_THAT(std::string(Secrets().Fill(http).status().message()), HasSubstr("--secrets"));
+  Write("EMPTY", "\n");
+  http.set_body("$(secret:EMPTY)");
+  EXPECT_FALSE(secrets_.Fill(http).ok());
+}
 
-  TEST_F(SecretsTest, ANameIsNoPath) {
-    EXPECT_TRUE(IsSecretName("airflow-db.url_2"));
-    for (const char* name : {"", ".hidden", "../etc", "a/b", "-x", "a b"}) EXPECT_FALSE(IsSecretName(name)) << name;
-  }
+TEST_F(SecretsTest, ANameIsNoPath) {
+  EXPECT_TRUE(IsSecretName("airflow-db.url_2"));
+  for (const char* name : {"", ".hidden", "../etc", "a/b", "-x", "a b"}) EXPECT_FALSE(IsSecretName(name)) << name;
+}
 
-  }  // namespace
-  }  // namespace assay
+}  // namespace
+}  // namespace assay

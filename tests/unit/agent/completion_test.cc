@@ -135,7 +135,8 @@ TEST_F(CompletionTest, AListingIsReadPageByPage) {
 
 TEST_F(CompletionTest, WhatIsNeverListedTimesOut) {
   WorkflowApi api([](const std::string& path, int) -> WorkflowApi::Answer {
-    return {Asked(path, "offset") == 0 ? R"({"runs": [{"run_id": "another", "state": "success"}]})" : R"({"runs": []})"};
+    return {Asked(path, "offset") == 0 ? R"({"runs": [{"run_id": "another", "state": "success"}]})"
+                                       : R"({"runs": []})"};
   });
   v1::ShareSpec spec = Listing(api);
   spec.mutable_trigger()->mutable_completion()->set_timeout_ns(1500 * kMs);
@@ -178,7 +179,8 @@ TEST_F(CompletionTest, ErrorsWhileLookingAreToldAndGotOver) {
 }
 
 TEST_F(CompletionTest, AFaultyListingEndsNothing) {
-  for (const char* body : {R"({"runs": [{"run_id": "another", "state": "success"}]})", R"({"items": []})", R"({"runs": {}})", "", R"({"runs": [{"name": "x"}]})"}) {
+  for (const char* body : {R"({"runs": [{"run_id": "another", "state": "success"}]})", R"({"items": []})",
+                           R"({"runs": {}})", "", R"({"runs": [{"name": "x"}]})"}) {
     WorkflowApi api([body](const std::string&, int) -> WorkflowApi::Answer { return {body}; });
     v1::ShareSpec spec = Listing(api);
     spec.mutable_trigger()->mutable_completion()->set_timeout_ns(kSecond);

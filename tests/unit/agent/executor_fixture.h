@@ -36,6 +36,7 @@ struct Written {
   std::optional<v1::ShareStart> start;
   std::optional<v1::ShareEnd> end;
   std::vector<size_t> batch_sizes;
+  std::vector<v1::Batch> collected;  // by collectors, with the records that they read
 };
 
 // A spool that is a list.

@@ -1,9 +1,13 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "executor_fixture.h"
+#include "tests/unit/temp_dir.h"
 
 namespace assay {
 namespace {
@@ -91,6 +95,66 @@ TEST_F(HookTest, TheExecutorsEndStopsHooks) {
   desired_.Clear();
   Restart({.agent_name = "alpha", .sampler = {}, .max_processes = 0});
   EXPECT_EQ(Children(), 0U);
+}
+
+class CollectorHookTest : public HookTest {
+ protected:
+  // Of records in a file that each say when they ended, since T0.
+  v1::DesiredHook& Collector(int64_t id, uint64_t expected) {
+    v1::DesiredHook& hook = *desired_.add_hooks();
+    hook.set_hook_id(id);
+    hook.set_run_id(3);
+    v1::Collector& collector = *hook.mutable_hook()->mutable_collector();
+    collector.mutable_csv()->set_files(temp_.path() + "/$(agent)-$(run).csv");
+    collector.set_every_ns(10 * kMs);
+    collector.set_deadline_ns(kPatience);
+    collector.set_expect(expected);
+    hook.mutable_work()->set_t0_ns(MonotonicNs() + kClock.offset_ns - kSecond);
+    hook.mutable_work()->set_ended_ns(kSecond);
+    return hook;
+  }
+  const TempDir temp_;
+};
+
+TEST_F(CollectorHookTest, ItsRecordsGoWithTheRunsResultsAndAreOnTheRunsClock) {
+  temp_.Write("alpha-3.csv", fmt::format("task,finished\na,{}.{:09}\nb,\n", WallNs() / kSecond, WallNs() % kSecond));
+  Collector(1, 2).mutable_hook()->mutable_collector()->set_deadline_ns(1);
+  Exchange();
+  EXPECT_EQ(WaitForHook(1).error(), "");
+  const Written written = sink_.Of(3);
+  ASSERT_EQ(written.collected.size(), 1u);
+  const v1::Batch& batch = written.collected[0];
+  ASSERT_EQ(batch.tasks_size(), 2);
+  EXPECT_EQ(batch.collections(0).hook_id(), 1);
+  EXPECT_EQ(batch.collections(0).unfinished(), 1u);
+  EXPECT_GT(batch.tasks(0).finished_ns(), 0);
+  EXPECT_LT(batch.tasks(0).finished_ns(), kSecond + kPatience) << "the clocks are 7,000,000 s apart";
+  EXPECT_EQ(batch.tasks(0).error_ns(), 1 + kClock.bound_ns);
+}
+
+TEST_F(CollectorHookTest, ItWaitsForItsWorkAndIsStoppedWhenUnlisted) {
+  const v1::RunWork work = Collector(1, 5).work();
+  desired_.mutable_hooks(0)->clear_work();
+  Exchange();
+  EXPECT_EQ(Report().hooks_size(), 0) << "the next report still asks for the work";
+  temp_.Write("alpha-3.csv", "task,finished\na,1795375849\n");
+  *desired_.mutable_hooks(0)->mutable_work() = work;
+  Exchange();
+  const int64_t deadline_ns = MonotonicNs() + kPatience;
+  while (Report().hooks(0).collector().records() == 0) {
+    ASSERT_LT(MonotonicNs(), deadline_ns);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(Report().hooks(0).collector().expected(), 5u);
+  EXPECT_FALSE(Report().hooks(0).done());
+  desired_.clear_hooks();
+  Exchange();
+  while (sink_.Of(3).collected.empty()) {
+    ASSERT_LT(MonotonicNs(), deadline_ns);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(sink_.Of(3).collected[0].tasks_size(), 1) << "what it had read is kept";
+  EXPECT_THAT(sink_.Of(3).collected[0].collections(0).error(), HasSubstr("stopped"));
 }
 
 }  // namespace

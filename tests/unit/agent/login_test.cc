@@ -70,12 +70,13 @@ class LoginTest : public HttpTriggerTest {
     login.set_url(server.Url("/login"));
     login.set_body(R"json({"user": "$(agent)"})json");
     login.set_token("/data/token");
-  return spec;
-} std::string RefusalOf(const v1::ShareSpec& spec) {
-  Want(spec, v1::PREPARE);
-  Exchange();
-  return WaitForPhase(spec.run_id(), v1::REFUSED).error();
-}
+    return spec;
+  }
+  std::string RefusalOf(const v1::ShareSpec& spec) {
+    Want(spec, v1::PREPARE);
+    Exchange();
+    return WaitForPhase(spec.run_id(), v1::REFUSED).error();
+  }
 };
 
 TEST_F(LoginTest, OneTokenForAllTriggersAndTheirCompletion) {
@@ -169,14 +170,14 @@ TEST_F(LoginTest, SecretsReachTheTargetAndNoRecord) {
   v1::ShareSpec spec = LoginSpec(server, 1);
   spec.mutable_trigger()->mutable_http()->mutable_login()->set_body(R"json({"password": "$(secret:PASSWORD)"})json");
   server.refuses_all = true;
-(*spec.mutable_trigger()->mutable_http()->mutable_headers())["X-Key"] = "$(secret:PASSWORD)";
-const Written written = Execute(spec);
-EXPECT_THAT(server.login_request(), HasSubstr(R"({"password": "hush-hush"})"));
-EXPECT_THAT(written.triggers.at(0).output(), AllOf(HasSubstr("X-Key: ***"), Not(HasSubstr("hush"))));
+  (*spec.mutable_trigger()->mutable_http()->mutable_headers())["X-Key"] = "$(secret:PASSWORD)";
+  const Written written = Execute(spec);
+  EXPECT_THAT(server.login_request(), HasSubstr(R"({"password": "hush-hush"})"));
+  EXPECT_THAT(written.triggers.at(0).output(), AllOf(HasSubstr("X-Key: ***"), Not(HasSubstr("hush"))));
 
-spec = Spec("http://user:$(secret:PASSWORD)@$(secret:PASSWORD):1/");
-const Written unreachable = Execute(spec);
-EXPECT_THAT(unreachable.triggers.at(0).error(), AllOf(HasSubstr("***"), Not(HasSubstr("hush"))));
+  spec = Spec("http://user:$(secret:PASSWORD)@$(secret:PASSWORD):1/");
+  const Written unreachable = Execute(spec);
+  EXPECT_THAT(unreachable.triggers.at(0).error(), AllOf(HasSubstr("***"), Not(HasSubstr("hush"))));
 }
 
 TEST_F(LoginTest, AMissingSecretRefusesTheShareAndTheHook) {

@@ -52,6 +52,20 @@ TEST(ProgressTest, Block) {
                           "  1,234/16,000 triggers, 2 failed, 2,812/s, 16 in flight, 3.2 s"));
 }
 
+TEST(ProgressTest, WhatIsWaitedForWhileRecordsAreCollected) {
+  v1::SweepProgress progress = Going();
+  progress.set_run_phase("collecting");
+  v1::CollectorStatus& collector = *progress.add_collectors();
+  collector.set_records(640);
+  collector.set_expected(1000);
+  collector.set_elapsed_ns(12'000'000'000);
+  collector.set_deadline_ns(60'000'000'000);
+  EXPECT_THAT(RenderBlock(progress, 120)[1],
+              EndsWith("sleep=1ms..10ms (collecting records: 640 of 1,000, 12 s, deadline 60 s)"));
+  progress.mutable_collectors(0)->set_expected(0);
+  EXPECT_THAT(RenderLine(progress), HasSubstr("(collecting records: 640, 12 s, deadline 60 s)"));
+}
+
 TEST(ProgressTest, NoLineIsWiderThanTheTerminal) {
   v1::SweepProgress progress = Going();
   progress.add_notices("agent b has been away for 3 s, which is a rather long story to tell");

@@ -45,22 +45,22 @@ completion:
   EXPECT_EQ(login.method(), "POST");
   EXPECT_EQ(login.body(), R"json({"username": "admin", "password": "$(secret:PASSWORD)"})json");
   EXPECT_EQ(login.headers().at("Content-Type"), "application/json");
-EXPECT_EQ(login.token(), "/access_token");
-EXPECT_EQ(trigger.http().headers().at("Authorization"), "Bearer $(token)");
-const v1::Completion& completion = trigger.completion();
-EXPECT_EQ(completion.remote_id_pointer(), "/dag_run_id");
-EXPECT_THAT(completion.done(), ElementsAre("success"));
-EXPECT_THAT(completion.failed(), ElementsAre("failed", "3"));
-EXPECT_EQ(completion.every_ns(), 250'000'000);
-EXPECT_EQ(completion.timeout_ns(), 600'000'000'000);
-const v1::Completion::Http& http = completion.http();
-EXPECT_EQ(http.url(), "http://h/runs?offset=$(offset)&limit=$(limit)&of=$(run)");
-EXPECT_EQ(http.headers().at("Authorization"), "Bearer $(token)");
-EXPECT_EQ(http.items(), "/dag_runs");
-EXPECT_EQ(http.id(), "/dag_run_id");
-EXPECT_EQ(http.state(), "/state");
-EXPECT_EQ(http.finished(), "/end_date");
-EXPECT_EQ(http.page(), 100U);
+  EXPECT_EQ(login.token(), "/access_token");
+  EXPECT_EQ(trigger.http().headers().at("Authorization"), "Bearer $(token)");
+  const v1::Completion& completion = trigger.completion();
+  EXPECT_EQ(completion.remote_id_pointer(), "/dag_run_id");
+  EXPECT_THAT(completion.done(), ElementsAre("success"));
+  EXPECT_THAT(completion.failed(), ElementsAre("failed", "3"));
+  EXPECT_EQ(completion.every_ns(), 250'000'000);
+  EXPECT_EQ(completion.timeout_ns(), 600'000'000'000);
+  const v1::Completion::Http& http = completion.http();
+  EXPECT_EQ(http.url(), "http://h/runs?offset=$(offset)&limit=$(limit)&of=$(run)");
+  EXPECT_EQ(http.headers().at("Authorization"), "Bearer $(token)");
+  EXPECT_EQ(http.items(), "/dag_runs");
+  EXPECT_EQ(http.id(), "/dag_run_id");
+  EXPECT_EQ(http.state(), "/state");
+  EXPECT_EQ(http.finished(), "/end_date");
+  EXPECT_EQ(http.page(), 100U);
 }
 
 TEST(Completion, DefaultsAndTheShapeOfTheReference) {

@@ -1,0 +1,39 @@
+#ifndef ASSAY_COLLECT_HTTP_READER_H_
+#define ASSAY_COLLECT_HTTP_READER_H_
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "collect/record_source.h"
+
+namespace assay {
+
+// One request after the other over connections that are kept, on the calling thread.
+class HttpReader {
+ public:
+  HttpReader();
+  ~HttpReader();
+  HttpReader(const HttpReader&) = delete;
+  HttpReader& operator=(const HttpReader&) = delete;
+
+  struct Request {
+    std::string method = "GET";
+    std::string url;
+    std::vector<std::string> headers;  // "Name: value"
+    std::string body;
+  };
+  // The body of an answer of 2xx. Unavailable: no answer, or one that asks to come again (429, 5xx).
+  absl::StatusOr<std::string> Read(const Request& request, const Patience& patience);
+
+  // For a query in a URL.
+  static std::string Escaped(const std::string& text);
+
+ private:
+  void* curl_;
+};
+
+}  // namespace assay
+
+#endif  // ASSAY_COLLECT_HTTP_READER_H_

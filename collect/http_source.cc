@@ -1,0 +1,113 @@
+#include <absl/strings/str_replace.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "collect/http_reader.h"
+#include "collect/json_answers.h"
+#include "collect/record_source.h"
+
+namespace assay {
+namespace {
+
+class HttpSource : public RecordSource {
+ public:
+  HttpSource(v1::Collector::Http http, std::vector<std::string> remote_ids, TaskReader reader)
+      : http_(std::move(http)), remote_ids_(std::move(remote_ids)), reader_(std::move(reader)) {
+    for (const auto& [name, pointer] : http_.fields()) {
+      const std::optional<TaskField> field = TaskFieldOf(name);
+      if (!field) continue;  // the scenario's check has refused it
+      given_[static_cast<size_t>(*field)] = true;
+      fields_.push_back(static_cast<size_t>(*field));
+      pointers_.push_back(pointer);
+      reader_.Call(*field, fmt::format("field '{}'", pointer));
+    }
+  }
+
+  absl::StatusOr<Look> Read(const Patience& patience) override {
+    const bool of_each = http_.url().find("$(remote_id)") != std::string::npos;
+    absl::Status status = CheckTaskFields(given_, "add it to collect.http.fields: {task: /POINTER, state: /POINTER}");
+    if (status.ok()) status = LogIn(patience);
+    if (!of_each && status.ok()) status = ReadPages("", patience);
+    for (size_t i = 0; of_each && status.ok() && i < remote_ids_.size(); ++i)
+      status = ReadPages(remote_ids_[i], patience);
+    Look look;
+    look.tasks = reader_.Take();
+    look.problem = reader_.TakeProblem();
+    if (!status.ok()) return status;
+    return look;
+  }
+
+ private:
+  // Once for all looks; a token that is refused later is asked for anew by the next look.
+  absl::Status LogIn(const Patience& patience) {
+    if (!http_.has_login() || !token_.empty()) return absl::OkStatus();
+    const v1::Login& login = http_.login();
+    HttpReader::Request request{.method = login.method(), .url = login.url(), .headers = {}, .body = login.body()};
+    for (const auto& [name, value] : login.headers()) request.headers.push_back(fmt::format("{}: {}", name, value));
+    const absl::StatusOr<std::string> body = reader_of_pages_.Read(request, patience);
+    if (!body.ok()) return body.status();
+    absl::StatusOr<std::string> token = ReadJsonText(*body, login.token());
+    if (!token.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("collect.http.login: {}; correct its token", std::string(token.status().message())));
+    }
+    token_ = *std::move(token);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadPages(const std::string& remote_id, const Patience& patience) {
+    const bool paged = http_.page() > 0;
+    for (uint64_t offset = 0;; offset += http_.page()) {
+      if (patience.Over()) return absl::UnavailableError("there was no time left for all pages of collect.http");
+      const absl::StatusOr<size_t> items = ReadPage(remote_id, offset, patience);
+      if (!items.ok()) return items.status();
+      if (!paged || *items < http_.page()) return absl::OkStatus();
+    }
+  }
+
+  absl::StatusOr<size_t> ReadPage(const std::string& remote_id, uint64_t offset, const Patience& patience) {
+    HttpReader::Request request;
+    request.url = absl::StrReplaceAll(http_.url(), {{"$(remote_id)", HttpReader::Escaped(remote_id)},
+                                                    {"$(offset)", std::to_string(offset)},
+                                                    {"$(limit)", std::to_string(http_.page())}});
+    for (const auto& [name, value] : http_.headers())
+      request.headers.push_back(fmt::format("{}: {}", name, absl::StrReplaceAll(value, {{"$(token)", token_}})));
+    const absl::StatusOr<std::string> body = reader_of_pages_.Read(request, patience);
+    if (!body.ok()) {
+      if (token_.empty() || absl::IsUnavailable(body.status())) return body.status();
+      token_.clear();
+      return absl::UnavailableError(std::string(body.status().message()));
+    }
+    absl::StatusOr<size_t> items = ReadJsonItems(
+        *body, http_.items(), pointers_, [&](const std::vector<std::optional<std::string>>& values) -> absl::Status {
+          TaskReader::Texts texts;
+          if (!remote_id.empty()) texts[static_cast<size_t>(TaskField::kRemoteId)] = remote_id;
+          for (size_t i = 0; i < values.size(); ++i) {
+            if (values[i]) texts[fields_[i]] = *values[i];
+          }
+          return reader_.Add(texts);
+        });
+    if (items.ok() || absl::IsFailedPrecondition(items.status())) return items;
+    return absl::Status(items.status().code(),
+                        fmt::format("{}; correct collect.http", std::string(items.status().message())));
+  }
+
+  const v1::Collector::Http http_;
+  const std::vector<std::string> remote_ids_;
+  TaskReader reader_;
+  HttpReader reader_of_pages_;
+  std::string token_;
+  std::array<bool, kTaskFields> given_{};
+  std::vector<size_t> fields_;  // of `pointers_`
+  std::vector<std::string> pointers_;
+};
+
+}  // namespace
+
+RecordSourcePtr MakeHttpSource(const v1::Collector::Http& http, std::vector<std::string> remote_ids,
+                               TaskReader reader) {
+  return std::make_unique<HttpSource>(http, std::move(remote_ids), std::move(reader));
+}
+
+}  // namespace assay

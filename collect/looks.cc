@@ -1,0 +1,70 @@
+#include "collect/looks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "collect/task_reader.h"
+#include "common/counter_random.h"
+
+namespace assay {
+namespace {
+
+uint64_t NameOf(const v1::TaskRecord& task) {
+  return StableHash(fmt::format("{}\n{}\n{}", task.remote_id(), task.task(), task.attempt()));
+}
+
+template <typename Record>
+uint64_t FingerprintOf(const Record& record, std::string& buffer) {
+  buffer.clear();
+  record.AppendToString(&buffer);
+  return StableHash(buffer);
+}
+
+}  // namespace
+
+void Looks::Add(Look&& look, int64_t at_ns) {
+  last_ = std::move(look);
+  at_ns_ = at_ns;
+  ++looks_;
+  unfinished_ = negative_ = 0;
+  told_ns_.reset();
+  // A sum does not depend on the order, which a query need not have.
+  uint64_t fingerprint = records();
+  std::string buffer;
+  for (v1::TaskRecord& task : last_.tasks) {
+    fingerprint += FingerprintOf(task, buffer);
+    if (task.outcome() == v1::OUTCOME_UNSPECIFIED) ++unfinished_;
+    if (IsNegative(task)) ++negative_;
+    if (task.has_recorded_ns()) {
+      told_ns_ = std::max(told_ns_.value_or(task.recorded_ns()), task.recorded_ns());
+    } else {
+      task.set_recorded_ns(seen_ns_.try_emplace(NameOf(task), at_ns).first->second);
+    }
+  }
+  for (const v1::MetricSample& sample : last_.metrics)
+    fingerprint += StableHash(fmt::format("{} {} {}", sample.name(), sample.at_ns(), sample.value()));
+  if (looks_ == 1 || fingerprint != fingerprint_) {
+    changed_ns_ = at_ns;
+    changed_look_ = looks_;
+  }
+  fingerprint_ = fingerprint;
+}
+
+bool Looks::Done() const {
+  return looks_ > 0 && records() >= expected_ && unfinished_ == 0 && at_ns_ - changed_ns_ >= quiet_ns_;
+}
+
+void Looks::Fill(v1::Collection& collection) const {
+  collection.set_records(records());
+  collection.set_expected(expected_);
+  collection.set_unfinished(unfinished_);
+  collection.set_negative(negative_);
+  collection.set_looks(looks_);
+  collection.set_quiet(Done());
+  collection.set_at_first_look(!told_ns_ && changed_look_ <= 1);
+  if (records() > 0) collection.set_recorded_until_ns(told_ns_.value_or(changed_ns_));
+}
+
+}  // namespace assay
