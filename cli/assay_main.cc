@@ -37,6 +37,7 @@ int AssayMain(int argc, const char* const* argv) {
   AddSqlVerb(app, action);
   AddUpVerb(app, action);
   AddDownVerb(app, action);
+  AddTargetVerb(app, action);
   AddSchemaVerb(app, action);
   AddVersionVerb(app, action);
   AddHelpVerb(app, action);

@@ -24,6 +24,7 @@ void AddSchemaVerb(CLI::App& app, Action& action);
 void AddSqlVerb(CLI::App& app, Action& action);
 void AddUpVerb(CLI::App& app, Action& action);
 void AddDownVerb(CLI::App& app, Action& action);
+void AddTargetVerb(CLI::App& app, Action& action);
 void AddHelpVerb(CLI::App& app, Action& action);
 std::string VersionText();
 void AddVersionVerb(CLI::App& app, Action& action);

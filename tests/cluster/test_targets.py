@@ -1,0 +1,154 @@
+"""`assay target`: what it makes, what it says, and that nothing is left. On a small target of the test's own, which needs no network."""
+import json
+import os
+import re
+import signal
+import socket
+import unittest
+
+from target_world import TargetWorld
+from world import ASSAY, SOURCE, alive, wait_for
+
+# Two processes, one of which starts a child in a session of its own, and a secret.
+UP = f"""#!/usr/bin/python3 -B
+import os, sys, time
+sys.path.insert(0, {str(SOURCE / 'scenarios' / 'targets')!r})
+from assay_target import Target, free_port
+class Small(Target):
+    package = "pip"
+    def options(self, parser):
+        parser.add_argument("--break", dest="broken", action="store_true")
+        parser.add_argument("--slow", action="store_true")
+    def start(self, options):
+        port = self.ports["server"] = free_port(options.port)
+        self.secrets["SMALL_URL"] = f"http://127.0.0.1:{{port}}"
+        python = self.venv.program("python")
+        self.members.start("first", ["sh", "-c", "echo first began; setsid sleep 4711 & exec sleep 4712"])
+        server = self.members.start("server", [python, "-m", "http.server", "--bind", "127.0.0.1", str(port)])
+        while options.slow: time.sleep(0.1)
+        broken = self.members.start("broken", ["sh", "-c", "echo it cannot; exit 7"]) if options.broken else None
+        if broken: self.members.await_ready("broken", broken, lambda: False, 60)
+sys.exit(Small(__file__).up())
+"""
+DOWN = f"""#!/usr/bin/python3 -B
+import sys
+sys.path.insert(0, {str(SOURCE / 'scenarios' / 'targets')!r})
+from assay_target import Target
+sys.exit(Target(__file__).down())
+"""
+
+
+class SmallTarget(TargetWorld):
+    def setUp(self):
+        super().setUp()
+        self.targets = self.dir / "targets"
+        folder = self.targets / "small"
+        folder.mkdir(parents=True)
+        for program, text in (("up", UP), ("down", DOWN)):
+            (folder / program).write_text(text)
+            (folder / program).chmod(0o755)
+        (folder / "requirements.txt").write_text("")
+        (self.targets / "no-target").mkdir()
+        self.where = ("--targets", str(self.targets))
+        self.addCleanup(self.target, "down", "small", *self.where)
+
+    def test_up_list_logs_down(self):
+        self.assertEqual(self.listed("small", *self.where), {"type": "target", "target": "small", "state": "down", "version": None, "ports": {}, "pids": {}})
+        out = self.must("up", "small", *self.where)
+        port = int(re.search(r"server on 127\.0\.0\.1:(\d+)", out)[1])
+        self.assertIn("$(secret:SMALL_URL)", out)
+        self.assertEqual(self.secret("SMALL_URL"), f"http://127.0.0.1:{port}")
+        line = self.listed("small", *self.where)
+        self.assertEqual((line["state"], line["ports"], set(line["pids"])), ("up", {"server": port}, {"first", "server"}))
+        self.assertTrue(line["version"])
+        for pid in line["pids"].values():
+            self.assertTrue(alive(pid))
+        self.assertRegex(self.must("list", *self.where), rf"small +up +\S+ +server={port} +first=\d+ server=\d+")
+
+        again = self.must("up", "small", *self.where)
+        self.assertIn("is up already", again)
+        self.assertEqual(self.listed("small", *self.where)["pids"], line["pids"])
+        code, out, err = self.target("up", "small", "--port", str(port - 1 if port > 2000 else port + 1), *self.where)
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("is up on other ports", err)
+
+        self.assertIn("first began", self.must("logs", "small", *self.where))
+        follow = self.start([ASSAY, "target", "logs", "small", "-f", *self.where], "follow", env={"ASSAY_DATA": str(self.data)})
+        wait_for(lambda: "first began" in follow.text() or not follow.running(), "the log is followed")
+        self.assertTrue(follow.running(), follow.text())
+        follow.type(signal.SIGINT)
+        follow.wait()
+
+        os.kill(line["pids"]["server"], signal.SIGKILL)
+        wait_for(lambda: self.listed("small", *self.where)["state"] == "broken", "its end is noticed")
+        self.assertIn("has ended: server", self.must("list", *self.where))
+        self.assertIn("is up:", self.must("up", "small", *self.where))
+        repaired = self.listed("small", *self.where)
+        self.assertEqual(repaired["state"], "up")
+        self.assertFalse(alive(line["pids"]["first"]), "what was left of the broken one has ended")
+
+        self.assertIn("is down; its packages are kept", self.must("down", "small", "--keep", *self.where))
+        self.assertEqual(self.listed("small", *self.where)["state"], "packages")
+        self.assertEqual(self.of_this_test(), [])
+        code, out, err = self.target("up", "small", "--port", str(port), *self.where)
+        self.assertEqual(code, 0, out + err)
+        self.assertNotIn("installing", out + err)
+        self.assertIn("small is down", self.must("down", "small", *self.where))
+        self.assertIn("small was not up", self.must("down", "small", *self.where))
+        self.assert_nothing_left("small")
+
+    def test_an_up_that_fails_or_is_interrupted_leaves_nothing_running(self):
+        code, out, err = self.target("up", "small", *self.where, "--", "--break")
+        self.assertEqual(code, 1, out + err)
+        self.assertRegex(err, r"small: its broken ended with 7; the end of .*broken\.log:\nit cannot")
+        self.assertEqual(self.of_this_test(), [])
+        self.assertEqual(self.listed("small", *self.where)["state"], "packages")
+        self.assertIn("it cannot", self.must("logs", "small", *self.where), "its logs tell why")
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            up = self.start([ASSAY, "target", "up", "small", *self.where, "--", "--slow"], "slow", env={"ASSAY_DATA": str(self.data)})
+            wait_for(lambda: len(self.of_this_test()) >= 4 or not up.running(), "its processes run")
+            code, out, err = self.target("down", "small", *self.where)
+            self.assertEqual(code, 1, out + err)
+            self.assertIn("another `assay target` is just starting or ending small", err)
+            up.type(signum)
+            self.assertEqual(up.wait(), 130, up.text())
+            self.assertEqual(self.of_this_test(), [])
+        # Nobody can clean up after itself when it is killed: the next `down` does.
+        up = self.start([ASSAY, "target", "up", "small", *self.where, "--", "--slow"], "killed", env={"ASSAY_DATA": str(self.data)})
+        wait_for(lambda: len(self.of_this_test()) >= 4 or not up.running(), "its processes run")
+        up.kill()
+        self.assertNotEqual(self.of_this_test(), [])
+        self.must("down", "small", *self.where)
+        self.assert_nothing_left("small")
+
+    def test_bad_usage(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for words, code, said in ((["up", "smal", *self.where], 2, f"no target is called 'smal'; in {self.targets} there are: small"),
+                                      (["up", "small", "--targets", str(self.dir / "nowhere")], 2, "there is no such folder"),
+                                      (["up", "small", "--port", "0", *self.where], 2, "--port"),
+                                      (["up", "small", *self.where, "--", "--nonsense"], 2, "--nonsense"),
+                                      (["logs", "small", *self.where], 1, "no logs at"),
+                                      (["up", "small", "--port", str(port), *self.where], 1, f"port {port} cannot be used")):
+                got, out, err = self.target(*words)
+                self.assertEqual(got, code, out + err)
+                self.assertIn(said, err)
+        self.assertEqual(self.of_this_test(), [])
+
+    def test_a_package_index_that_cannot_be_reached(self):
+        (self.targets / "small" / "requirements.txt").write_text("no-such-package-of-assay==1.0\n")
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            closed = "http://127.0.0.1:%d/simple" % silent.getsockname()[1]
+        environment = {"PIP_INDEX_URL": closed, "PIP_NO_INDEX": "", "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        # pip says what keeps it from its index only where it tries again.
+        for retries, said in (("1", "the package index cannot be reached"), ("0", "the package index has none of it, or cannot be reached")):
+            code, out, err = self.target("up", "small", *self.where, env={**environment, "PIP_RETRIES": retries})
+            self.assertEqual(code, 1, out + err)
+            self.assertIn("cannot install the packages of small: " + said, err)
+            self.assertIn("PIP_INDEX_URL", err)
+        self.assertEqual(self.listed("small", *self.where)["state"], "down")
+        self.assertEqual(self.of_this_test(), [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
