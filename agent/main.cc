@@ -20,6 +20,7 @@
 #include "agent/host_check.h"
 #include "agent/host_limits.h"
 #include "agent/loop/priority.h"
+#include "agent/triggers/null_driver.h"
 #include "common/command_line.h"
 #include "common/host_port.h"
 #include "common/open_files.h"
@@ -191,8 +192,8 @@ int Main(int argc, char** argv) {
          "the harness itself costs; up to 2 s where they are too few by then; 0: not at all")
       ->type_name("DURATION")
       ->capture_default_str();
-  // What the agent starts for itself while it calibrates; see EchoChild.
-  app.add_option("--echo", flags.echo)->check(CLI::IsMember({"http", "grpc"}))->group("");
+  // What the agent starts for itself while it calibrates; see EchoChild and NullDriver.
+  app.add_option("--echo", flags.echo)->check(CLI::IsMember({"http", "grpc", "driver"}))->group("");
   app.add_flag("--exit-with-parent", flags.exit_with_parent,
                "Stop (as by SIGTERM) when the process that started this one ends");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
@@ -205,7 +206,8 @@ int Main(int argc, char** argv) {
   if (flags.json && !flags.check) return Usage("--json goes with --check only");
 
   if (!flags.echo.empty()) {
-    return EndWithParent(parent, SIGKILL) ? Echo(flags.echo) : 0;
+    if (!EndWithParent(parent, SIGKILL)) return 0;
+    return flags.echo == kNullDriver ? ServeNullDriver() : Echo(flags.echo);
   }
 
   if (flags.name.empty()) {

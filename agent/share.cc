@@ -51,7 +51,7 @@ void Share::Prepare() {
   if (const absl::Status valid = Validate(); !valid.ok()) return Refuse(valid);
   if (spec_.slots() == 0) return Begin(std::nullopt);
   if (!spec_.sampling().run()) return PrepareLoad();
-  if (spec_.trigger().has_exec()) return MakeRunCgroup();
+  if (spec_.trigger().has_exec() || spec_.trigger().has_driver()) return MakeRunCgroup();
   run_cgroup_missing_ = "its triggers are no processes of the agent";
   PrepareLoad();
 }
@@ -130,6 +130,7 @@ void Share::Begin(const std::optional<v1::Floor>& floor) {
   batch.set_run_id(spec_.run_id());
   v1::ShareStart& start = *batch.mutable_share_start();
   if (floor) *start.mutable_floor() = *floor;
+  if (std::optional<v1::DriverInfo> driver = load_.driver()) *start.mutable_driver() = *std::move(driver);
   context_.disk.Post([&loop = context_.loop, &sink = context_.sink, weak = weak_from_this(), sampler = sampler_,
                       batch = std::move(batch)]() mutable {
     absl::Status begun = sampler ? sampler->Start() : absl::OkStatus();
@@ -177,9 +178,17 @@ void Share::FaultUnstarted(const std::string& why, bool interrupted) {
         interrupted);
 }
 
+// Other kinds are ready, or not, within seconds.
+void Share::StopPreparing() {
+  if (spec_.trigger().has_driver()) load_.Cancel(kGraceNs);
+}
+
 void Share::Drain(const std::string& why, bool interrupted) {
-  if (state_ == State::kPreparing) end_when_idle_ = true;
   if (state_ == State::kPreparing || state_ == State::kReady) Fault(why, interrupted);
+  if (state_ == State::kPreparing) {
+    end_when_idle_ = true;
+    StopPreparing();
+  }
   if (state_ == State::kReady) return End();
   if (state_ != State::kRunning) return;
   FaultUnstarted(why, interrupted);
@@ -193,7 +202,8 @@ void Share::Cancel(const std::string& why, bool interrupted) {
   if (std::exchange(cancelled_, true)) return;
   switch (state_) {
     case State::kPreparing:
-      return Fault(why, interrupted);
+      Fault(why, interrupted);
+      return StopPreparing();
     case State::kReady:
       Fault(why, interrupted);
       return End();
@@ -310,7 +320,8 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
   end.set_backpressured_ns(load_.backpressured_ns());
   end.set_error(error_);
   end.set_interrupted(interrupted_);
-  for (v1::Finding& finding : load_.Findings()) *end.add_findings() = std::move(finding);
+  for (const v1::Finding& finding : load_.remarks().findings) *end.add_findings() = finding;
+  for (const v1::Span& span : load_.remarks().spans) *end.add_spans() = span;
   for (const std::string& pattern : summary.unmatched_cgroups) end.add_unmatched_cgroups(pattern);
   if (run_cgroup_) run_cgroup_missing_ = run_cgroup_->Missing();
   if (!run_cgroup_missing_.empty()) end.add_unmatched_cgroups(fmt::format("{}; {}", kRunCgroup, run_cgroup_missing_));

@@ -76,6 +76,7 @@ class Share : public std::enable_shared_from_this<Share> {
   void Refuse(const absl::Status& why);
   void ReachT0();
   void Drain(const std::string& why, bool interrupted);
+  void StopPreparing();
   void FaultUnstarted(const std::string& why, bool interrupted);
   void Fired();
   void LeaseRanOut(int64_t now_ns);

@@ -75,6 +75,12 @@ void Calibration::Start(std::function<void(v1::Floor)> done) {
   });
   if (echo_protocol_.empty()) return Fire();
   if (context_.echo_argv.empty()) return Fail("this agent has no echo server");
+  if (spec_.trigger().has_driver()) {
+    // The kind starts it itself, which is part of what it is.
+    for (const std::string& word : context_.echo_argv) spec_.mutable_trigger()->mutable_driver()->add_argv(word);
+    spec_.mutable_trigger()->mutable_driver()->add_argv(echo_protocol_);
+    return Fire();
+  }
   echo_ = std::make_shared<EchoChild>(context_.loop, context_.spawner, context_.echo_argv, echo_protocol_);
   echo_->Start([this](const absl::StatusOr<std::string>& address) {
     if (!address.ok()) return Fail(fmt::format("no echo server: {}", std::string(address.status().message())));

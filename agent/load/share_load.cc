@@ -39,6 +39,7 @@ void ShareLoad::Prepare(TriggerContext trigger, HiddenTexts hidden, std::functio
   }
   trigger.login = login_;
   trigger.ended = [this](v1::TriggerRecord&& record) { TriggerEnded(std::move(record)); };
+  trigger.told = [this](v1::TaskRecord&& task) { TaskTold(std::move(task)); };
   if (what.has_completion()) {
     MakeCompletion(trigger, names);
     if (!completion_) return done(absl::UnimplementedError("this agent does not know this kind of completion"));
@@ -135,6 +136,19 @@ void ShareLoad::Pump() {
   if (!pacer_.Exhausted(now_ns) || pacer_.taken() != ended_) return;
   over_ = true;
   CountBackpressure(false, now_ns);
+  if (!kind_) return context_.ended();
+  kind_->Finish([this](TriggerRemarks&& remarks) { Finished(std::move(remarks)); });
+}
+
+void ShareLoad::Finished(TriggerRemarks&& remarks) {
+  remarks_ = std::move(remarks);
+  if (std::optional<v1::Finding> errors = completion_ ? completion_->Errors() : std::nullopt)
+    remarks_.findings.push_back(*std::move(errors));
+  for (v1::Finding& finding : remarks_.findings) finding.set_detail(hidden_.Hide(finding.detail()));
+  for (v1::Span& span : remarks_.spans) {
+    span.set_begun_ns(span.begun_ns() - *t0_ns_);
+    span.set_ended_ns(span.ended_ns() - *t0_ns_);
+  }
   context_.ended();
 }
 
@@ -201,6 +215,20 @@ void ShareLoad::TriggerEnded(v1::TriggerRecord&& record) {
   Pump();
 }
 
+void ShareLoad::TaskTold(v1::TaskRecord&& task) {
+  const int64_t t0_ns = *t0_ns_;
+  if (task.has_created_ns()) task.set_created_ns(task.created_ns() - t0_ns);
+  if (task.has_scheduled_ns()) task.set_scheduled_ns(task.scheduled_ns() - t0_ns);
+  if (task.has_queued_ns()) task.set_queued_ns(task.queued_ns() - t0_ns);
+  if (task.has_ready_ns()) task.set_ready_ns(task.ready_ns() - t0_ns);
+  if (task.has_started_ns()) task.set_started_ns(task.started_ns() - t0_ns);
+  if (task.has_finished_ns()) task.set_finished_ns(task.finished_ns() - t0_ns);
+  if (task.has_body_started_ns()) task.set_body_started_ns(task.body_started_ns() - t0_ns);
+  if (task.has_body_finished_ns()) task.set_body_finished_ns(task.body_finished_ns() - t0_ns);
+  if (task.has_recorded_ns()) task.set_recorded_ns(task.recorded_ns() - t0_ns);
+  context_.batch.Add(std::move(task));
+}
+
 void ShareLoad::Keep(v1::TriggerRecord&& record) {
   ++ended_;
   if (record.outcome() != v1::OK) ++not_ok_;
@@ -210,15 +238,6 @@ void ShareLoad::Keep(v1::TriggerRecord&& record) {
       *text = hidden_.Hide(std::move(*text));
   }
   context_.batch.Add(std::move(record));
-}
-
-std::vector<v1::Finding> ShareLoad::Findings() const {
-  std::vector<v1::Finding> findings;
-  if (std::optional<v1::Finding> errors = completion_ ? completion_->Errors() : std::nullopt) {
-    errors->set_detail(hidden_.Hide(errors->detail()));
-    findings.push_back(*std::move(errors));
-  }
-  return findings;
 }
 
 }  // namespace assay

@@ -30,7 +30,8 @@ class ShareLoad {
     const FiringLease& lease;
     RecordBatch& batch;
     std::function<void()> lease_ran_out;  // met while triggers were due; nothing more is started then
-    std::function<void()> ended;          // no trigger is in flight and none will come; once
+    // No trigger is in flight, none will come, and their kind has nothing more to tell; once.
+    std::function<void()> ended;
   };
   ShareLoad(const v1::ShareSpec& spec, Context context);
   ~ShareLoad();  // kills what is in flight
@@ -42,7 +43,7 @@ class ShareLoad {
   void Begin(int64_t t0_ns);
   // Starts no more triggers.
   void Stop();
-  // Also kills those in flight, by force after `grace_ns`.
+  // Also kills those in flight, by force after `grace_ns`; while it gets ready, it need not any more.
   void Cancel(int64_t grace_ns);
   // Whether some trigger may still be started.
   bool MayStart() const;
@@ -54,8 +55,9 @@ class ShareLoad {
   int64_t first_intended_ns() const { return first_intended_ns_; }  // of that trigger
   bool backpressured() const { return backpressured_; }
   int64_t backpressured_ns() const { return backpressured_ns_; }  // triggers were due, but the spool was full
-  // What was noticed besides the records; complete once `ended` was called.
-  std::vector<v1::Finding> Findings() const;
+  // Of the kind and of what followed its triggers; spans are since T0. Complete once `ended` is called.
+  const TriggerRemarks& remarks() const { return remarks_; }
+  std::optional<v1::DriverInfo> driver() const { return kind_ ? kind_->Driver() : std::nullopt; }
 
  private:
   void MakeCompletion(const TriggerContext& trigger, const BuiltInNames& names);
@@ -67,6 +69,8 @@ class ShareLoad {
   bool HeldBack(int64_t now_ns);
   void CountBackpressure(bool full, int64_t now_ns);
   void TriggerEnded(v1::TriggerRecord&& record);
+  void TaskTold(v1::TaskRecord&& task);
+  void Finished(TriggerRemarks&& remarks);
   void Keep(v1::TriggerRecord&& record);
 
   const Context context_;
@@ -82,6 +86,7 @@ class ShareLoad {
   std::optional<int64_t> full_since_ns_;  // since T0
   bool backpressured_ = false;
   int64_t backpressured_ns_ = 0;
+  TriggerRemarks remarks_;
   EventLoop::TimerId pump_timer_ = 0;
   HiddenTexts hidden_;
   std::shared_ptr<LoginToken> login_;       // the trigger's; null: it has none

@@ -1,5 +1,7 @@
 #include "agent/triggers/null_trigger.h"
 
+#include "agent/triggers/null_driver.h"
+
 namespace assay {
 
 std::optional<NullTrigger> NullTriggerOf(const v1::Trigger& trigger) {
@@ -41,6 +43,13 @@ std::optional<NullTrigger> NullTriggerOf(const v1::Trigger& trigger) {
       grpc.set_method("assay.mock.v1.Echo/Call");
       // How many calls share one connection bounds their rate.
       grpc.set_connections(trigger.grpc().connections());
+      return null;
+    }
+    case v1::Trigger::kDriver: {
+      null.kind = "driver";
+      null.echo_protocol = kNullDriver;
+      v1::DriverTrigger& driver = *null.trigger.mutable_driver();
+      driver.set_batch(trigger.driver().batch());
       return null;
     }
     default:

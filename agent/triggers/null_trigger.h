@@ -12,7 +12,7 @@ namespace assay {
 struct NullTrigger {
   const char* kind;  // as scenarios name it
   v1::Trigger trigger;
-  const char* echo_protocol = "";  // it is to be pointed at the agent's own echo server of this protocol first
+  const char* echo_protocol = "";  // it is to be pointed at the agent's own echo of this protocol first
 };
 
 // Nothing: this kind has no null trigger.

@@ -8,7 +8,8 @@
   KIND(kExec, MakeExecTrigger)           \
   KIND(kHttp, MakeHttpTrigger)           \
   KIND(kContainer, MakeContainerTrigger) \
-  KIND(kGrpc, MakeGrpcTrigger)
+  KIND(kGrpc, MakeGrpcTrigger)           \
+  KIND(kDriver, MakeDriverTrigger)
 
 namespace assay {
 

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/clients/http/login_token.h"
 #include "agent/loop/event_loop.h"
@@ -30,10 +32,18 @@ struct TriggerContext {
   // started_ns on are monotonic; the share rebases them. Where nothing ever started both are the instant it was given
   // up.
   std::function<void(v1::TriggerRecord&&)> ended;
+  // For what the target tells of its tasks; their instants are monotonic too.
+  std::function<void(v1::TaskRecord&&)> told = nullptr;
   // Instead of `ended` for a trigger that was ok, with what it was answered, where that is not the record's output.
   // Unset: nothing follows what it started.
   std::function<void(v1::TriggerRecord&&, const std::string& answer)> accepted = nullptr;
   std::shared_ptr<LoginToken> login = nullptr;  // has a token by Prepare; null: the trigger has no login
+};
+
+// What a kind has learned besides its records; instants of spans are monotonic.
+struct TriggerRemarks {
+  std::vector<v1::Finding> findings;
+  std::vector<v1::Span> spans;
 };
 
 // One share's triggers of one kind. Everything happens on the loop's thread; what would block goes to another.
@@ -48,8 +58,16 @@ class TriggerKind {
   // Starts one trigger. The record comes with index, intended_ns and dispatched_ns.
   virtual void Fire(v1::TriggerRecord&& record) = 0;
 
-  // Ends all that is in flight, as CANCELLED: politely, and by force after `grace_ns`. Nothing is fired afterwards.
+  // Ends all that is in flight, as CANCELLED: politely, and by force after `grace_ns`. Nothing is fired afterwards, so
+  // where Prepare is still at it, it may say that it is done at once.
   virtual void CancelAll(int64_t grace_ns) = 0;
+
+  // Nothing is in flight and nothing will be fired any more: tells what is still to be told of tasks, and ends what
+  // Prepare began. `done` is called once, possibly within it. CancelAll may come while it lasts.
+  virtual void Finish(std::function<void(TriggerRemarks&&)> done) { done({}); }
+
+  // Who fires, if that is a driver; known when it is prepared.
+  virtual std::optional<v1::DriverInfo> Driver() const { return std::nullopt; }
 };
 
 }  // namespace assay

@@ -43,6 +43,13 @@ class CalibrationTest : public ExecutorTest {
     return spec;
   }
 
+  static v1::ShareSpec TaskSpec(int64_t run_id) {
+    v1::ShareSpec spec = SleepSpec(run_id, 3, 2, 0);
+    v1::DriverTrigger& driver = *spec.mutable_trigger()->mutable_driver();
+    for (const char* word : {ASSAY_BINARY_DIR "/agent/assay-agent", "--echo", "driver"}) driver.add_argv(word);
+    return spec;
+  }
+
   Executor::Options options_{.agent_name = "alpha", .cgroup_name = "", .sampler = {}, .calibrate_ns = 50 * kMs};
 };
 
@@ -157,13 +164,14 @@ TEST_F(CalibrationTest, AFloorThatCannotBeMeasuredSaysWhyAndStopsNothing) {
 }
 
 // As the agent itself has it: its own program is the echo server.
-TEST_F(CalibrationTest, RequestsAndCallsAreMeasuredAtTheAgentsOwnEcho) {
+TEST_F(CalibrationTest, RequestsCallsAndTasksAreMeasuredAtTheAgentsOwnEcho) {
   options_.echo_argv = {ASSAY_BINARY_DIR "/agent/assay-agent", "--echo"};
   Restart(options_);
-  for (const v1::ShareSpec& spec : {RequestSpec(1), CallSpec(2)}) {
+  const std::vector<std::string> kinds{"http", "grpc", "driver"};
+  for (const v1::ShareSpec& spec : {RequestSpec(1), CallSpec(2), TaskSpec(3)}) {
     const v1::Floor floor = FloorOf(spec);
     EXPECT_EQ(floor.error(), "");
-    EXPECT_EQ(floor.kind(), spec.run_id() == 1 ? "http" : "grpc");
+    EXPECT_EQ(floor.kind(), kinds[static_cast<size_t>(spec.run_id()) - 1]);
     EXPECT_EQ(floor.concurrency(), 2U);
     EXPECT_GT(floor.triggers(), 0U);
     EXPECT_GT(floor.service_p50_ns(), 0);

@@ -31,6 +31,7 @@ constexpr int64_t kPatience = 60 * kSecond;  // for conditions that must come; n
 // All that one share wrote, in order.
 struct Written {
   std::vector<v1::TriggerRecord> triggers;
+  std::vector<v1::TaskRecord> tasks;
   std::vector<v1::CgroupSample> cgroups;
   std::vector<v1::HostSample> hosts;
   std::optional<v1::ShareStart> start;

@@ -1,0 +1,510 @@
+// Shares of tasks for real drivers: small Python programs that speak the protocol themselves, well or badly.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "executor_fixture.h"
+#include "tests/unit/temp_dir.h"
+
+namespace assay {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+constexpr const char* kPrelude = R"python(
+import json, os, sys, time
+now = time.monotonic_ns
+def raw(text):
+    sys.stdout.write(text)
+    sys.stdout.flush()
+def say(**line): raw(json.dumps(line) + "\n")
+def hear():
+    line = sys.stdin.readline()
+    return json.loads(line) if line else {"type": "bye"}
+def tell(*events): say(type="events", events=list(events))
+def about(index, event, **more): return dict(index=index, event=event, at=now(), **more)
+def begin(**ready):
+    hello = hear()
+    say(type="hello", protocol=1, name="fake", version="0")
+    prepare = hear()
+    say(type="ready", **ready)
+    return prepare
+def tasks(take):
+    line = hear()
+    while line["type"] != "bye":
+        if line["type"] == "tasks":
+            for task in line["tasks"]: take(task)
+        if line["type"] == "drain": say(type="drained")
+        line = hear()
+)python";
+
+class DriverTest : public ExecutorTest {
+ protected:
+  void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN);  // as every program of ours does
+    ExecutorTest::SetUp();
+  }
+  // Its run is called by the number of specs so far.
+  v1::ShareSpec DriverSpec(uint64_t count, uint32_t slots, const std::string& body) {
+    const auto file = dir_.At(fmt::format("driver{}.py", ++drivers_));
+    std::ofstream(file) << kPrelude << body;
+    v1::ShareSpec spec = SleepSpec(drivers_, count, slots, 0);
+    spec.set_target("thing");
+    v1::DriverTrigger& driver = *spec.mutable_trigger()->mutable_driver();
+    driver.add_argv("python3");
+    driver.add_argv(file.string());
+    driver.set_prepare_timeout_ns(30 * kSecond);
+    return spec;
+  }
+  // Says done for all its tasks, having told `events` of the first.
+  v1::ShareSpec Obliging(uint64_t count, const std::string& before = "") {
+    return DriverSpec(count, 4,
+                      fmt::format(R"python(
+begin()
+def take(task):
+    {}
+    tell(about(task["index"], "done"))
+tasks(take)
+)python",
+                                  before.empty() ? "pass" : before));
+  }
+  std::string Refusal(const v1::ShareSpec& spec) {
+    Want(spec, v1::PREPARE);
+    Exchange();
+    return WaitForPhase(spec.run_id(), v1::REFUSED).error();
+  }
+  static const v1::Finding* FindingOf(const Written& written, const std::string& code) {
+    for (const v1::Finding& finding : written.end->findings()) {
+      if (finding.code() == code) return &finding;
+    }
+    return nullptr;
+  }
+  // All its triggers are rows that are ok, and one finding says what the driver did besides.
+  void ExpectOnlyGarbage(const v1::ShareSpec& spec, uint64_t count, const std::string& detail) {
+    const Written written = Execute(spec);
+    ExpectSound(written, spec);
+    EXPECT_THAT(written.triggers, SizeIs(spec.count()));
+    for (const auto& record : written.triggers) EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+    ASSERT_NE(FindingOf(written, "driver_garbage"), nullptr);
+    EXPECT_EQ(FindingOf(written, "driver_garbage")->count(), count);
+    EXPECT_THAT(FindingOf(written, "driver_garbage")->detail(), HasSubstr(detail));
+    EXPECT_EQ(FindingOf(written, "driver_failed"), nullptr) << FindingOf(written, "driver_failed")->detail();
+  }
+  std::string Failure(const Written& written) {
+    EXPECT_NE(FindingOf(written, "driver_failed"), nullptr);
+    return FindingOf(written, "driver_failed") == nullptr ? "" : FindingOf(written, "driver_failed")->detail();
+  }
+
+  TempDir dir_;
+  int drivers_ = 0;
+};
+
+// Zombies do not count: nobody may be there to wait for orphans.
+bool Lives(pid_t group) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    if (!std::getline(file, line)) continue;
+    std::istringstream rest(line.substr(std::min(line.rfind(')') + 1, line.size())));
+    char state = 0;
+    pid_t parent = 0;
+    pid_t of = 0;
+    if (rest >> state >> parent >> of && of == group && state != 'Z' && state != 'X') return true;
+  }
+  return false;
+}
+
+bool GroupIsGone(pid_t group) {
+  const int64_t deadline_ns = MonotonicNs() + kPatience;
+  while (Lives(group)) {
+    if (MonotonicNs() > deadline_ns) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+pid_t PidIn(const std::filesystem::path& file) {
+  pid_t pid = 0;
+  std::ifstream(file) >> pid;
+  return pid;
+}
+
+TEST_F(DriverTest, EachTaskIsARowOfTheTriggerAndOneOfTheTask) {
+  v1::ShareSpec spec = DriverSpec(100, 8,
+                                  fmt::format(R"python(
+prepare = begin(capacity=16, version="2026.8.0")
+open("{}", "w").write(json.dumps(prepare) + os.environ["RUN"])
+def take(task):
+    index = task["index"]
+    assert task["task"] == {{"n": index, "agent": "alpha"}}, task
+    tell(about(index, "accepted", task="key-%d" % index), about(index, "started", worker="w"))
+    tell(about(index, "finished", state="memory"), about(index, "done"))
+tasks(take)
+say(type="too late")
+)python",
+                                              dir_.At("prepare").string()));
+  spec.set_first_index(3);
+  spec.set_stride(2);
+  v1::DriverTrigger& driver = *spec.mutable_trigger()->mutable_driver();
+  driver.set_options(R"({"threads": 16})");
+  driver.set_task(R"json({"n": $(index), "agent": "$(agent)"})json");
+  (*driver.mutable_env())["RUN"] = "$(run)";
+  driver.mutable_sleep()->set_fixed_ns(5 * kMs);
+  const Written written = Execute(spec);
+  ExpectSound(written, spec);
+  EXPECT_EQ(written.start->driver().name(), "fake");
+  EXPECT_EQ(written.start->driver().version(), "2026.8.0");
+  EXPECT_EQ(written.start->driver().capacity(), 16U);
+  ASSERT_THAT(written.triggers, SizeIs(100));
+  EXPECT_LE(MostInFlight(written), 8U);
+  std::map<uint64_t, v1::TaskRecord> tasks;
+  for (const auto& task : written.tasks) tasks[task.index()] = task;
+  ASSERT_THAT(tasks, SizeIs(100));
+  for (const auto& record : written.triggers) {
+    ASSERT_EQ(record.outcome(), v1::OK) << record.error();
+    EXPECT_EQ(record.planned_ns(), 5 * kMs);
+    EXPECT_EQ(record.remote_id(), fmt::format("key-{}", record.index()));
+    EXPECT_EQ(record.remote_state(), "memory");
+    EXPECT_LE(record.started_ns(), record.accepted_ns() + kMs);
+    EXPECT_LE(record.accepted_ns(), record.completed_ns());
+    EXPECT_LE(record.completed_ns(), record.finished_ns());
+    const v1::TaskRecord& task = tasks[record.index()];
+    EXPECT_EQ(task.task(), record.remote_id());
+    EXPECT_EQ(task.origin(), "driver");
+    EXPECT_EQ(task.outcome(), v1::OK);
+    EXPECT_EQ(task.finished_ns(), record.completed_ns()) << "both since T0";
+    EXPECT_GE(task.started_ns(), record.started_ns());
+  }
+  std::ifstream file(dir_.At("prepare"));
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),
+            R"({"type": "prepare", "run": 1, "target": "thing", "tasks": 100, "options": {"threads": 16}}1)");
+  EXPECT_EQ(FindingOf(written, "driver_failed"), nullptr);
+  ASSERT_NE(FindingOf(written, "driver_garbage"), nullptr);
+  EXPECT_THAT(FindingOf(written, "driver_garbage")->detail(), HasSubstr("too late"));
+}
+
+TEST_F(DriverTest, WhatIsToldInTheDrainCountsToo) {
+  const v1::ShareSpec spec = DriverSpec(3, 3, R"python(
+begin()
+line = hear()
+taken = []
+while len(taken) < 3:
+    for task in line["tasks"]:
+        taken.append(task["index"])
+        tell(about(task["index"], "done"))
+    if len(taken) < 3: line = hear()
+assert hear()["type"] == "drain"
+begun = now()
+for index in taken: tell(about(index, "finished", state="memory"))
+say(type="span", name="gather", begun=begun, ended=now())
+say(type="drained")
+assert hear()["type"] == "bye"
+)python");
+  const Written written = Execute(spec);
+  EXPECT_THAT(written.end->findings(), IsEmpty()) << written.end->findings(0).detail();
+  ASSERT_THAT(written.tasks, SizeIs(3));
+  for (const auto& task : written.tasks) EXPECT_EQ(task.outcome(), v1::OK);
+  ASSERT_THAT(written.end->spans(), SizeIs(1));
+  EXPECT_EQ(written.end->spans(0).name(), "gather");
+  EXPECT_GT(written.end->spans(0).begun_ns(), 0) << "since T0";
+  EXPECT_LT(written.end->spans(0).begun_ns(), kPatience);
+}
+
+TEST_F(DriverTest, TasksComeInBatches) {
+  v1::ShareSpec spec = DriverSpec(1000, 1000,
+                                  fmt::format(R"python(
+begin()
+sizes = []
+line = hear()
+while line["type"] == "tasks":
+    sizes.append(len(line["tasks"]))
+    tell(*[about(task["index"], "done") for task in line["tasks"]])
+    line = hear()
+open("{}", "w").write("%d %d" % (max(sizes), sum(sizes)))
+say(type="drained")
+)python",
+                                              dir_.At("sizes").string()));
+  spec.mutable_trigger()->mutable_driver()->set_batch(64);
+  EXPECT_THAT(Execute(spec).triggers, SizeIs(1000));
+  int most = 0;
+  int all = 0;
+  std::ifstream(dir_.At("sizes")) >> most >> all;
+  EXPECT_LE(most, 64);
+  EXPECT_GT(most, 1);
+  EXPECT_EQ(all, 1000);
+}
+
+TEST_F(DriverTest, GarbageIsCountedAndCostsNoRows) {
+  ExpectOnlyGarbage(Obliging(20, R"(raw("hello?\n" if task["index"] < 5 else ""))"), 5, "no JSON: hello?");
+  ExpectOnlyGarbage(Obliging(20, R"(os.write(1, b"\xff\x00\n"))"), 20, "no JSON");
+  ExpectOnlyGarbage(Obliging(20, R"(tell(about(task["index"] + 1000, "done")))"), 20, "was never given");
+  ExpectOnlyGarbage(Obliging(20, R"(tell(about(task["index"], "begun")))"), 20, "there is no event \"begun\"");
+  ExpectOnlyGarbage(
+      Obliging(
+          20,
+          R"(tell(about(task["index"], "done"), about(task["index"], "finished"), about(task["index"], "failed")))"),
+      40, "although it had ended");
+}
+
+TEST_F(DriverTest, HalfALineAtItsEndIsCounted) {
+  ExpectOnlyGarbage(DriverSpec(5, 2, R"python(
+begin()
+tasks(lambda task: tell(about(task["index"], "done")))
+raw('{"type":"events","eve')
+)python"),
+                    1, "its last line has no end: {\"type\":\"events\",\"eve");
+}
+
+TEST_F(DriverTest, OneThatDoesNotExitIsKilledWithItsGroup) {
+  const v1::ShareSpec spec = DriverSpec(2, 2,
+                                        fmt::format(R"python(
+import signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen(["sleep", "1000"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+open("{}", "w").write(str(os.getpid()))
+begin()
+tasks(lambda task: tell(about(task["index"], "done")))
+while True: time.sleep(1)
+)python",
+                                                    dir_.At("pid").string()));
+  ExpectOnlyGarbage(spec, 1, "it did not exit within 5 s of bye");
+  EXPECT_TRUE(GroupIsGone(PidIn(dir_.At("pid"))));
+}
+
+TEST_F(DriverTest, ACrashFailsWhatIsInFlightAndKeepsTheRest) {
+  const v1::ShareSpec spec = DriverSpec(50, 4, R"python(
+begin()
+def take(task):
+    if task["index"] == 10:
+        tell(about(task["index"], "started"))
+        print("no such table", file=sys.stderr)
+        sys.exit(3)
+    tell(about(task["index"], "done"))
+tasks(take)
+)python");
+  const Written written = Execute(spec);
+  ExpectSound(written, spec);
+  ASSERT_THAT(written.triggers, SizeIs(50));
+  size_t failed = 0;
+  for (const auto& record : written.triggers) {
+    if (record.index() < 10) EXPECT_EQ(record.outcome(), v1::OK);
+    if (record.outcome() == v1::OK) continue;
+    ++failed;
+    EXPECT_EQ(record.outcome(), v1::FAILED);
+    EXPECT_EQ(record.error(), "its driver exited with 3; its output ends with: no such table");
+  }
+  EXPECT_EQ(failed, 40U);
+  EXPECT_EQ(Failure(written), "its driver exited with 3; its output ends with: no such table");
+  EXPECT_THAT(written.tasks, SizeIs(11));
+}
+
+TEST_F(DriverTest, OneThatFailsInWordsIsQuoted) {
+  const Written written = Execute(DriverSpec(5, 1, R"python(
+begin()
+hear()
+say(type="failed", error="the cluster is gone")
+time.sleep(1000)
+)python"));
+  EXPECT_THAT(written.triggers, SizeIs(5));
+  EXPECT_THAT(Failure(written), HasSubstr("failed: the cluster is gone"));
+  EXPECT_THAT(written.triggers[0].error(), HasSubstr("the cluster is gone"));
+}
+
+TEST_F(DriverTest, SilenceIsATimeoutAndTold) {
+  v1::ShareSpec spec = DriverSpec(4, 4, R"python(
+begin()
+tasks(lambda task: None)
+)python");
+  spec.mutable_trigger()->set_timeout_ns(200 * kMs);
+  const Written written = Execute(spec);
+  ASSERT_THAT(written.triggers, SizeIs(4));
+  for (const auto& record : written.triggers) {
+    EXPECT_EQ(record.outcome(), v1::TIMEOUT);
+    EXPECT_THAT(record.error(), HasSubstr("took longer than 200 ms; its driver said nothing in that time"));
+  }
+  EXPECT_THAT(Failure(written), HasSubstr("it said nothing for 200 ms"));
+  EXPECT_THAT(written.tasks, IsEmpty()) << "of whom nobody told anything";
+}
+
+TEST_F(DriverTest, ATaskThatTakesTooLongIsATimeoutWithItsLastState) {
+  v1::ShareSpec spec = DriverSpec(3, 3, R"python(
+begin()
+def take(task):
+    tell(about(task["index"], "started", state="Running"))
+    if task["index"] != 1: tell(about(task["index"], "done"))
+tasks(take)
+)python");
+  spec.mutable_trigger()->set_timeout_ns(5 * kSecond);
+  const Written written = Execute(spec);
+  ASSERT_THAT(written.triggers, SizeIs(3));
+  for (const auto& record : written.triggers) {
+    EXPECT_EQ(record.outcome(), record.index() == 1 ? v1::TIMEOUT : v1::OK);
+    if (record.index() == 1) EXPECT_EQ(record.error(), "took longer than 5 s");
+    EXPECT_EQ(record.remote_state(), "Running");
+  }
+  EXPECT_THAT(written.end->findings(), IsEmpty());
+}
+
+TEST_F(DriverTest, AFloodIsEnded) {
+  Written written = Execute(DriverSpec(5, 1, R"python(
+begin()
+hear()
+while True: raw("x" * 65536)
+)python"));
+  EXPECT_THAT(written.triggers, SizeIs(5));
+  EXPECT_THAT(Failure(written), HasSubstr("wrote a line of more than 1024 KiB"));
+
+  v1::ShareSpec spec = DriverSpec(5, 1, R"python(
+begin()
+index = hear()["tasks"][0]["index"]
+line = json.dumps(dict(type="events", events=[about(index, "started")] * 1000)) + "\n"
+while True: raw(line)
+)python");
+  written = Execute(spec);
+  EXPECT_THAT(written.triggers, SizeIs(5));
+  EXPECT_THAT(Failure(written), HasSubstr("said more than any driver has to say"));
+}
+
+TEST_F(DriverTest, OneThatClosesItsStdoutIsOver) {
+  const Written written = Execute(DriverSpec(5, 1, R"python(
+begin()
+hear()
+os.close(1)
+time.sleep(1000)
+)python"));
+  EXPECT_THAT(written.triggers, SizeIs(5));
+  EXPECT_THAT(Failure(written), HasSubstr("closed its stdout and did not exit"));
+}
+
+TEST_F(DriverTest, OneThatDoesNotReadHoldsNobodyUp) {
+  v1::ShareSpec spec = DriverSpec(3000, 3000, R"python(
+begin()
+time.sleep(1000)
+)python");
+  spec.mutable_trigger()->mutable_driver()->set_task("\"" + std::string(1000, 'x') + "\"");
+  spec.mutable_trigger()->set_timeout_ns(500 * kMs);
+  spec.mutable_trigger()->mutable_driver()->set_prepare_timeout_ns(8 * kSecond);
+  const Written written = Execute(spec);
+  EXPECT_THAT(written.triggers, SizeIs(3000));
+  EXPECT_THAT(Failure(written), HasSubstr("it said nothing"));
+  EXPECT_GE(FindingOf(written, "driver_failed")->count(), 3001U) << "nor was it drained";
+}
+
+TEST_F(DriverTest, ShareIsRefusedInTheDriversWords) {
+  EXPECT_THAT(Refusal(DriverSpec(1, 1, R"(sys.exit("no module named dask"))")),
+              HasSubstr("exited with 1; its output ends with: no module named dask"));
+  v1::ShareSpec spec = DriverSpec(1, 1, R"(
+hear(); say(type="hello", protocol=1, name="fake"); hear()
+say(type="failed", error="no scheduler at tcp://nowhere")
+)");
+  EXPECT_THAT(Refusal(spec), HasSubstr("failed: no scheduler at tcp://nowhere"));
+  spec = DriverSpec(1, 1, "time.sleep(1000)");
+  spec.mutable_trigger()->mutable_driver()->set_prepare_timeout_ns(100 * kMs);
+  EXPECT_THAT(Refusal(spec), HasSubstr("was not ready within 100 ms (trigger.driver.prepare_timeout)"));
+  spec = DriverSpec(1, 1, "");
+  spec.mutable_trigger()->mutable_driver()->set_argv(0, "no-such-program");
+  EXPECT_THAT(Refusal(spec), HasSubstr("cannot start 'no-such-program': no such program in PATH"));
+  spec = DriverSpec(1, 1, R"(hear(); say(type="hello", protocol=9, name="fake"); time.sleep(1000))");
+  EXPECT_THAT(Refusal(spec), HasSubstr("it speaks protocol 9, and this is 1"));
+}
+
+TEST_F(DriverTest, CancelIsPoliteThenForced) {
+  for (const bool polite : {true, false}) {
+    v1::ShareSpec spec =
+        DriverSpec(8, 4,
+                   fmt::format(R"python(
+import signal, subprocess
+if not {0}: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["sleep", "1000"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+begin()
+taken = []
+line = hear()
+while line["type"] == "tasks":
+    for task in line["tasks"]:
+        taken.append(task["index"])
+        tell(about(task["index"], "started"))
+    open("{1}.new", "w").write("%d %d" % (os.getpid(), len(taken)))
+    os.rename("{1}.new", "{1}")
+    line = hear()
+if not {0}: time.sleep(1000)
+assert line["type"] == "cancel", line
+open("{2}", "w").write("cancelled")
+tell(*[about(index, "done") for index in taken])
+tasks(None)
+)python",
+                               polite ? "True" : "False", dir_.At("taken").string(), dir_.At("cancelled").string()));
+    std::filesystem::remove(dir_.At("taken"));
+    Begin(spec);
+    pid_t pid = 0;
+    int taken = 0;
+    const int64_t deadline_ns = MonotonicNs() + kPatience;
+    while (taken < 4 && MonotonicNs() < deadline_ns) {
+      std::ifstream(dir_.At("taken")) >> pid >> taken;
+      std::this_thread::yield();
+    }
+    ASSERT_EQ(taken, 4);
+    Want(spec, v1::CANCEL);
+    Exchange();
+    WaitForPhase(spec.run_id(), v1::ENDED);
+    const Written written = sink_.Of(spec.run_id());
+    ExpectSound(written, spec);
+    EXPECT_THAT(written.triggers, SizeIs(4));
+    for (const auto& record : written.triggers) EXPECT_EQ(record.outcome(), v1::CANCELLED);
+    EXPECT_THAT(written.tasks, SizeIs(4));
+    EXPECT_THAT(written.end->findings(), IsEmpty()) << written.end->findings(0).detail();
+    EXPECT_EQ(std::filesystem::remove(dir_.At("cancelled")), polite);
+    EXPECT_TRUE(GroupIsGone(pid));
+  }
+}
+
+TEST_F(DriverTest, OneThatIsStillGettingReadyNeedNotWhenItsRunIsCancelled) {
+  v1::ShareSpec spec = DriverSpec(8, 4,
+                                  fmt::format(R"python(
+hear()
+say(type="hello", protocol=1, name="fake")
+hear()
+open("{0}.new", "w").write(str(os.getpid()))
+os.rename("{0}.new", "{0}")
+time.sleep(1000)
+)python",
+                                              dir_.At("pid").string()));
+  spec.mutable_trigger()->mutable_driver()->set_prepare_timeout_ns(1000 * kSecond);
+  Want(spec, v1::PREPARE);
+  Exchange();
+  const int64_t deadline_ns = MonotonicNs() + kPatience;
+  while (!std::filesystem::exists(dir_.At("pid")) && MonotonicNs() < deadline_ns) std::this_thread::yield();
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(spec.run_id(), v1::ENDED);
+  EXPECT_THAT(sink_.Of(spec.run_id()).triggers, IsEmpty());
+  EXPECT_TRUE(GroupIsGone(PidIn(dir_.At("pid"))));
+}
+
+TEST_F(DriverTest, AnAgentThatEndsTakesItsDriverAlong) {
+  const v1::ShareSpec spec = DriverSpec(8, 4,
+                                        fmt::format(R"python(
+import signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["sleep", "1000"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+open("{}", "w").write(str(os.getpid()))
+begin()
+time.sleep(1000)
+)python",
+                                                    dir_.At("pid").string()));
+  Want(spec, v1::PREPARE);
+  Exchange();
+  WaitForPhase(spec.run_id(), v1::READY);
+  OnLoop([this] { executor_.reset(); });
+  EXPECT_TRUE(GroupIsGone(PidIn(dir_.At("pid"))));
+}
+
+}  // namespace
+}  // namespace assay
