@@ -41,12 +41,14 @@ absl::Status CheckRuntimeNames(const YamlNode& node, const Rule& rule, std::stri
     std::string_view where;
   };
   constexpr std::array<Known, 9> kKnown{
-      {{"agent", kNameAgent, "in trigger.exec, .container, .http and .grpc, in completion, hooks and collect"},
-       {"run", kNameRun, "in trigger.exec, .container, .http and .grpc, in completion, collect and hooks around a run"},
+      {{"agent", kNameAgent, "in trigger.exec, .container, .http, .grpc and .driver, in completion, hooks and collect"},
+       {"run", kNameRun,
+        "in trigger.exec, .container, .http, .grpc and .driver, in completion, collect and hooks around a run"},
        {"block", kNameBlock,
-        "in trigger.exec, .container, .http and .grpc, in completion, collect and hooks around a run"},
+        "in trigger.exec, .container, .http, .grpc and .driver, in completion, collect and hooks around a run"},
        {"index", kNameIndex,
-        "in trigger.exec, .container, .http and .grpc (not its target): it differs from trigger to trigger"},
+        "in trigger.exec, .container, .http, .grpc (not its target) and in trigger.driver.task: it differs from "
+        "trigger to trigger"},
        {"target", 0, "in the parts that make a cell: trigger, load, completion, sample, collect, hooks around a run"},
        {"remote_id", kNameRemoteId, "in completion.http.url and collect.http.url"},
        {"offset", kNamePage, "in completion.http.url and collect.http.url"},

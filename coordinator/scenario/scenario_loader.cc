@@ -126,11 +126,12 @@ void Warn(const Plan& plan, std::vector<std::string>& warnings) {
   const bool asked = std::any_of(plan.cells.begin(), plan.cells.end(),
                                  [](const PlannedCell& cell) { return cell.spec.sampling().run(); });
   const bool had = std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
-    return cell.spec.sampling().run() && cell.spec.trigger().has_exec();
+    return cell.spec.sampling().run() && (cell.spec.trigger().has_exec() || cell.spec.trigger().has_driver());
   });
   if (asked && !had) {
     warnings.emplace_back(
-        "sample.run is set, but no trigger is an exec: only processes that the agent starts can be in a run's cgroup");
+        "sample.run is set, but no trigger is an exec or a driver: only processes that the agent starts can be in a "
+        "run's cgroup");
   }
 }
 

@@ -10,7 +10,8 @@ namespace assay {
 inline constexpr const char* kDockerSocket = "/var/run/docker.sock";
 
 // What exec triggers and hooks have in common: argv, env and cwd of a process, as checked. `message` is an ExecTrigger,
-// a ContainerTrigger or a Hook.
+// a ContainerTrigger, a
+// DriverTrigger or a Hook.
 template <typename Message>
 absl::Status ReadProcess(const YamlNode& node, Message& message) {
   const YamlNodePtr argv = Find(node, "argv");

@@ -145,12 +145,35 @@ const Shape kContainerShape{
                {"in_flight", &kEngineInFlight, "on one agent at most, further ones wait; default: 100"}}};
 const Rule kContainer = MapOf(kContainerShape);
 
+// Drivers. They are started before T0, so only a task can know its index.
+constexpr uint32_t kRunNames = kNameAgent | kNameRun | kNameBlock;
+const Rule kDriverText = Template(kRunNames);
+const Rule kDriverArgv = ListOf(kDriverText, 1, 1'000);
+const Rule kDriverEnv = TextMapOf(kDriverText);
+const Rule kDriverOptions{.kind = ValueKind::kJson, .runtime_names = kRunNames};
+const Rule kDriverBatch = Integer(1, 10'000);
+const Rule kPrepareTimeout = Duration(100 * kMs, kHour);
+const Shape kDriverTaskShape{.fields = {{"json", &kJson, "any value, as it comes with each task", true}},
+                             .atomic = true};
+const Rule kDriverTask = MapOf(kDriverTaskShape);
+const Shape kDriverShape{
+    .fields = {
+        {"argv", &kDriverArgv, "program and arguments, started once per run and agent, without a shell", true},
+        {"env", &kDriverEnv, "added to the agent's own environment"},
+        {"cwd", &kDriverText, "directory to start in; default: the agent's"},
+        {"options", &kDriverOptions, "a map for the driver's prepare"},
+        {"sleep", &kSleepLength, "nominal length of each task, or how lengths are drawn; default: none"},
+        {"task", &kDriverTask, "what comes with each task"},
+        {"batch", &kDriverBatch, "tasks in one line at most; default: 500"},
+        {"prepare_timeout", &kPrepareTimeout, "until it is ready, and later until it is drained; default: 60s"}}};
+const Rule kDriver = MapOf(kDriverShape);
+
 const Shape kTriggerShape{.fields = {{"sleep", &kSleep, "waits, and does nothing", false, true},
                                      {"exec", &kExec, "a process", false, true},
                                      {"container", &kContainer, "a process in a container", false, true},
                                      {"http", &kHttp, "a request", false, true},
                                      {"grpc", &kGrpc, "a gRPC call", false, true},
-                                     {"driver", nullptr, "", false, true},
+                                     {"driver", &kDriver, "a task for a driver, a program of yours", false, true},
                                      {"sql", nullptr, "", false, true},
                                      {"timeout", &kTimeout, "a trigger that takes longer is ended; default: none"}},
                           .choice_required = true};
@@ -308,7 +331,8 @@ const Shape kSampleShape{
         {"every", &kSampleEvery, "time between two samples; default: 1s"},
         {"cooldown", &kCooldown, "sampling goes on this long after the last trigger; default: 5s"},
         {"host", &kBoolean, "sample the host too; default: true"},
-        {"run", &kBoolean, "the processes of exec triggers, in a cgroup of their own, as 'run'; default: false"},
+        {"run", &kBoolean,
+         "the processes of exec or driver triggers, in a cgroup of their own, as 'run'; default: false"},
         {"where", &kLabels, "labels; default: the agents that fire"},
         {"cgroups", &kCgroups, "path globs below the cgroup root, or @alias"},
         {"containers", &kNameGlobs, "containers by name or glob, or by 12 digits of the id or more"},

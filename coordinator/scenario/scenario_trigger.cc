@@ -16,6 +16,8 @@ namespace assay {
 namespace {
 
 constexpr uint32_t kDefaultEngineInFlight = 100;
+constexpr uint32_t kDefaultDriverBatch = 500;
+constexpr int64_t kDefaultPrepareNs = 60'000'000'000;
 
 absl::Status ReadSleep(const YamlNode& length, v1::SleepLength& message) {
   if (length.IsScalar()) {
@@ -100,6 +102,21 @@ absl::Status ReadContainer(const YamlNode& node, v1::ContainerTrigger& message) 
   return ReadProcess(node, message);
 }
 
+absl::Status ReadDriver(const YamlNode& node, v1::DriverTrigger& message) {
+  if (const YamlNodePtr options = Find(node, "options")) {
+    if (!options->IsMap())
+      return NodeError(*options, "trigger.driver.options is not a map", "write options: {name: value, ...}");
+    message.set_options(JsonTemplate(*options));
+  }
+  if (const YamlNodePtr task = Find(node, "task")) message.set_task(JsonTemplate(*Find(*task, "json")));
+  message.set_batch(static_cast<uint32_t>(IntegerValue(Find(node, "batch"), kDefaultDriverBatch)));
+  message.set_prepare_timeout_ns(DurationValueNs(Find(node, "prepare_timeout"), kDefaultPrepareNs));
+  if (const YamlNodePtr sleep = Find(node, "sleep")) {
+    if (absl::Status status = ReadSleep(*sleep, *message.mutable_sleep()); !status.ok()) return status;
+  }
+  return ReadProcess(node, message);
+}
+
 }  // namespace
 
 absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
@@ -110,6 +127,7 @@ absl::Status ReadTrigger(const YamlNode& node, v1::Trigger& message) {
   if (const YamlNodePtr grpc = Find(node, "grpc")) return ReadGrpc(*grpc, *message.mutable_grpc());
   if (const YamlNodePtr container = Find(node, "container"))
     return ReadContainer(*container, *message.mutable_container());
+  if (const YamlNodePtr driver = Find(node, "driver")) return ReadDriver(*driver, *message.mutable_driver());
   const YamlNodePtr exec = Find(node, "exec");
   if (const YamlNodePtr input = Find(*exec, "stdin")) message.mutable_exec()->set_stdin(input->text);
   return ReadProcess(*exec, *message.mutable_exec());

@@ -167,6 +167,9 @@ COMMENT ON COLUMN assay.share.driver IS 'Name that its driver gives itself; null
 COMMENT ON COLUMN assay.share.driver_version IS 'Version of the target, as the driver knows it';
 COMMENT ON COLUMN assay.share.capacity IS 'Tasks that the target can run at once, as the driver says; null where it does not';
 
+COMMENT ON COLUMN assay.cell.sleep_min_ns IS 'Lower bound of the sleeps it asks for, of a driver''s tasks too, nanoseconds; null if they have none or are no sleeps';
+COMMENT ON COLUMN assay.cell.sleep_max_ns IS 'Upper bound of the sleeps it asks for, of a driver''s tasks too, nanoseconds; null if they have none or are no sleeps';
+
 ALTER TABLE assay.trigger ADD COLUMN remote_id text, ADD COLUMN remote_state text, ADD COLUMN accepted_ns bigint, ADD COLUMN completed_ns bigint, ADD COLUMN completed_error_ns bigint;
 COMMENT ON COLUMN assay.trigger.remote_id IS 'By which the target knows the work that it started; null where nothing is followed';
 COMMENT ON COLUMN assay.trigger.remote_state IS 'Last state of that work, in the target''s words';

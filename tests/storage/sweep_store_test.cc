@@ -46,6 +46,24 @@ TEST_F(SweepStoreTest, ReadsBackWhatItStored) {
   EXPECT_EQ(Value("SELECT seed FROM sweep WHERE sweep_id = " + std::to_string(sweep.sweep_id)), "18446744073709551615");
 }
 
+TEST_F(SweepStoreTest, ACellKnowsTheBoundsOfItsSleepsAlsoOfADriversTasks) {
+  SweepRow sweep;
+  sweep.spec.set_name("bounds");
+  sweep.cells.resize(3);
+  for (uint32_t i = 0; i < 3; ++i) sweep.cells[i].position = i;
+  sweep.cells[0].spec.mutable_trigger()->mutable_sleep()->mutable_length()->set_fixed_ns(7);
+  v1::DriverTrigger& driver = *sweep.cells[1].spec.mutable_trigger()->mutable_driver();
+  driver.mutable_sleep()->mutable_uniform()->set_min_ns(1);
+  driver.mutable_sleep()->mutable_uniform()->set_max_ns(10);
+  sweep.cells[2].spec.mutable_trigger()->mutable_driver()->add_argv("without");
+  ASSERT_EQ(store_.CreateSweep(sweep), absl::OkStatus());
+  EXPECT_EQ(
+      Value("SELECT string_agg(coalesce(sleep_min_ns || '..' || sleep_max_ns, 'none'), ' ' ORDER BY position) FROM "
+            "cell WHERE sweep_id = " +
+            std::to_string(sweep.sweep_id)),
+      "7..7 1..10 none");
+}
+
 TEST_F(SweepStoreTest, GoesThroughTheStatesOfASweepAndNoOtherWay) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
   const int64_t id = sweep.sweep_id;

@@ -125,6 +125,48 @@ TEST(Scenario, SleepLengths) {
   EXPECT_EQ(length("{uniform: [5ms, 5ms]}").uniform().max_ns(), 5'000'000);
 }
 
+TEST(Scenario, DriversArriveWithWhatTheirProgramGets) {
+  const Plan plan = MustLoad(R"yaml(
+name: t
+grid: {threads: [16]}
+load: {closed: {concurrency: 4}, triggers: 10}
+trigger:
+  driver:
+    argv: [python3, ./drivers/dask.py, "$(agent)"]
+    env: {RUN: "$(run)"}
+    cwd: /srv
+    options: {threads: $(threads), address: "tcp://$(target)", deep: {on: true}}
+    sleep: {uniform: [1ms, 10ms]}
+    task: {json: {n: $(index), "of": [1]}}
+    batch: 50
+    prepare_timeout: 2m
+  timeout: 30s
+)yaml");
+  const v1::DriverTrigger& driver = plan.cells.at(0).spec.trigger().driver();
+  EXPECT_THAT(driver.argv(), ElementsAre("python3", "./drivers/dask.py", "$(agent)"));
+  EXPECT_EQ(driver.env().at("RUN"), "$(run)");
+  EXPECT_EQ(driver.cwd(), "/srv");
+  EXPECT_EQ(driver.options(), R"({"threads": 16, "address": "tcp://t", "deep": {"on": true}})");
+  EXPECT_EQ(driver.sleep().uniform().max_ns(), 10'000'000);
+  EXPECT_EQ(driver.task(), R"({"n": $(index), "of": [1]})");
+  EXPECT_EQ(driver.batch(), 50);
+  EXPECT_EQ(driver.prepare_timeout_ns(), 120'000'000'000);
+  EXPECT_EQ(plan.cells.at(0).spec.trigger().timeout_ns(), 30'000'000'000);
+
+  const v1::Trigger least = MustLoad(R"yaml(
+name: t
+load: {closed: {concurrency: 4}, triggers: 10}
+trigger: {driver: {argv: [x]}}
+)yaml")
+                                .cells.at(0)
+                                .spec.trigger();
+  EXPECT_EQ(least.driver().batch(), 500);
+  EXPECT_EQ(least.driver().prepare_timeout_ns(), 60'000'000'000);
+  EXPECT_FALSE(least.driver().has_sleep());
+  EXPECT_EQ(least.driver().options(), "");
+  EXPECT_EQ(least.driver().task(), "");
+}
+
 TEST(Scenario, HooksOnContainers) {
   const Plan plan = MustLoad(kBase + R"yaml(
 hooks:
