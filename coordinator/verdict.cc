@@ -119,6 +119,18 @@ void JudgeShares(const RunFacts& f, const v1::CellSpec& cell, const v1::SweepSpe
   }
 }
 
+// What an agent could only see while it fired. A driver that failed did not do what the scenario asks; what it said
+// that no one understands may have cost a task's record, but no trigger's.
+void JudgeFindings(const RunFacts& f, Judgement& judgement) {
+  for (const RunFacts::Share& s : f.shares) {
+    for (const RunFacts::Finding& finding : s.findings) {
+      judgement.Add(finding.code.c_str(), finding.code == "driver_failed" ? "reject" : "warning",
+                    fmt::format("agent {}: {}{}", s.agent, finding.detail,
+                                finding.count > 1 ? fmt::format(" (the first of {})", finding.count) : ""));
+    }
+  }
+}
+
 void JudgeStart(const RunFacts& f, const v1::Limits& limits, Judgement& judgement) {
   int64_t earliest = 0;
   int64_t latest = 0;
@@ -369,6 +381,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   if (!trouble.code.empty()) judgement.Add(trouble.code.c_str(), "reject", trouble.detail);
   JudgeOutcomes(facts, sweep.limits(), trouble, judgement);
   JudgeShares(facts, cell, sweep, trouble, judgement);
+  JudgeFindings(facts, judgement);
   JudgeStart(facts, sweep.limits(), judgement);
   JudgeSlip(facts, cell, sweep.limits(), judgement);
   JudgeInFlight(facts, cell, judgement);

@@ -62,6 +62,13 @@ void ReadShares(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
                                  run_id, row["agent_id"].as<int64_t>())) {
       share.unmatched_cgroups.push_back(pattern[0].as<std::string>());
     }
+    for (const auto& finding : transaction.exec_params(
+             "SELECT code, count, detail FROM finding WHERE run_id = $1 AND agent_id = $2 ORDER BY code", run_id,
+             row["agent_id"].as<int64_t>())) {
+      share.findings.push_back({.code = finding[0].as<std::string>(),
+                                .count = finding[1].as<uint64_t>(),
+                                .detail = finding[2].as<std::string>()});
+    }
     facts.shares.push_back(std::move(share));
   }
 }

@@ -34,6 +34,12 @@ struct RunFacts {
     int64_t begun_ns = 0;
     std::optional<int64_t> ended_ns;  // unset: it was there to the end of the sampling
   };
+  // What an agent noticed while it fired.
+  struct Finding {
+    std::string code;
+    uint64_t count = 0;
+    std::string detail;  // the first of them
+  };
   struct Share {
     std::string agent;
     uint64_t planned = 0;  // triggers it was to fire, 0 if bounded by duration
@@ -55,7 +61,8 @@ struct RunFacts {
     uint64_t missed_ticks = 0;
     std::string error;
     std::vector<std::string> unmatched_cgroups;
-    std::vector<Life> lives;        // of containers and units
+    std::vector<Life> lives;  // of containers and units
+    std::vector<Finding> findings;
     std::optional<RunFloor> floor;  // of its kind and concurrency
   };
   // What a collector found in the target's own records.

@@ -166,6 +166,18 @@ TEST(Verdict, ALostAgentRejectsUnlessTheScenarioAcceptsIt) {
   EXPECT_EQ(f.Flags(), Codes{"agent_lost:reject"});
 }
 
+TEST(Verdict, WhatAnAgentFoundWhileItFiredIsAFlag) {
+  Fixture f;
+  f.facts.shares[1].findings.push_back({.code = "driver_garbage", .count = 3, .detail = "line 7: no JSON: {"});
+  EXPECT_EQ(f.Flags(), Codes{"driver_garbage:warning"});
+  EXPECT_EQ(f.Judged().verdict, "accepted");
+  EXPECT_EQ(f.Judged().flags.at(0).detail, "agent b: line 7: no JSON: { (the first of 3)");
+  f.facts.shares[0].findings.push_back({.code = "driver_failed", .count = 1, .detail = "its driver exited with 3"});
+  EXPECT_EQ(f.Flags(), (Codes{"driver_failed:reject", "driver_garbage:warning"}));
+  EXPECT_EQ(f.Judged().verdict, "rejected");
+  EXPECT_EQ(f.Judged().flags.at(0).detail, "agent a: its driver exited with 3");
+}
+
 TEST(Verdict, BackpressureAndMissingRowsAndUnfiredTriggersReject) {
   Fixture f;
   f.facts.shares[0].backpressured = true;
