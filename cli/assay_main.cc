@@ -35,6 +35,7 @@ int AssayMain(int argc, const char* const* argv) {
   AddCalibrateVerb(app, action);
   AddExportVerb(app, action);
   AddSqlVerb(app, action);
+  AddDriverVerb(app, action);
   AddUpVerb(app, action);
   AddDownVerb(app, action);
   AddTargetVerb(app, action);

@@ -43,6 +43,7 @@ std::vector<Kind> KnownKinds(const CalibrateOptions& options) {
           {"exec", R"(argv: ["true"])"},
           {"http", R"(url: "http://127.0.0.1/")"},
           {"grpc", R"(target: "127.0.0.1:1", method: assay.mock.v1.Echo/Call)"},
+          {"driver", R"(argv: ["true"])"},
           {"container", fmt::format(R"(name: {}, argv: ["true"]{})", JsonString(options.container), socket)}};
 }
 
@@ -58,7 +59,7 @@ absl::StatusOr<std::vector<Kind>> ChosenKinds(const CalibrateOptions& options) {
     return absl::InvalidArgumentError(
         fmt::format("--kinds '{}': there is no such kind of trigger; {}", name,
                     nearest ? fmt::format("did you mean '{}'?", *nearest)
-                            : std::string("there are sleep, exec, http, grpc and container")));
+                            : std::string("there are sleep, exec, http, grpc, driver and container")));
   }
   for (const Kind& kind : known) {
     const bool named = std::find(options.kinds.begin(), options.kinds.end(), kind.name) != options.kinds.end();
@@ -227,7 +228,7 @@ void AddCalibrateVerb(CLI::App& app, Action& action) {
       "calibrate", "Measure what the harness itself costs on each agent: triggers that do nothing, by kind");
   auto options = std::make_shared<CalibrateOptions>();
   verb->add_option("--kinds", options->kinds,
-                   "Of sleep, exec, http, grpc and container (default: all; container with --container only)")
+                   "Of sleep, exec, http, grpc, driver and container (default: all; container with --container only)")
       ->type_name("KIND[,KIND]")
       ->delimiter(',')
       ->allow_extra_args(false);

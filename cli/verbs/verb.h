@@ -21,6 +21,7 @@ void AddCalibrateVerb(CLI::App& app, Action& action);
 void AddExportVerb(CLI::App& app, Action& action);
 void AddCheckVerb(CLI::App& app, Action& action);
 void AddSchemaVerb(CLI::App& app, Action& action);
+void AddDriverVerb(CLI::App& app, Action& action);
 void AddSqlVerb(CLI::App& app, Action& action);
 void AddUpVerb(CLI::App& app, Action& action);
 void AddDownVerb(CLI::App& app, Action& action);

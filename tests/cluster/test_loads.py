@@ -233,7 +233,7 @@ trigger: {{timeout: 60s}}
         return {(one["agent"], one["kind"]): one for one in lines if one["type"] == "floor"}, code, out + err
 
     def test_floors_can_be_measured_by_themselves_and_anew(self):
-        kinds = ("sleep", "exec", "http", "grpc")
+        kinds = ("sleep", "exec", "http", "grpc", "driver")
         floors, code, said = self.floors("--concurrency", "4")
         self.assertEqual(code, 0, said)
         self.assertEqual(sorted(kind for _, kind in floors), sorted(kinds * 2), "two local agents")
@@ -242,7 +242,7 @@ trigger: {{timeout: 60s}}
             self.assertGreater(floor["rate_per_s"], 0)
             self.assertGreaterEqual(floor["service_p99_ms"], floor["service_p50_ms"])
             self.assertRegex(floor["measured_at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
-        self.assertEqual(self.sql("select count(*), bool_and(latest) from floors"), [["8", "t"]])
+        self.assertEqual(self.sql("select count(*), bool_and(latest) from floors"), [["10", "t"]])
         self.assertEqual(self.sql("select count(*) from sweep"), [["0"]], "its runs are none of anybody's results")
         code, out, err = self.assay("calibrate", "--kinds", "exec,sleep", "--concurrency", "4")
         self.assertEqual(code, 0, out + err)

@@ -32,6 +32,8 @@ TEST_F(CliTest, HelpOfEveryVerbHasAnExampleAndTheExitCodes) {
                                                        {"calibrate"},
                                                        {"export"},
                                                        {"sql"},
+                                                       {"driver"},
+                                                       {"driver", "test"},
                                                        {"up"},
                                                        {"down"},
                                                        {"schema"},
@@ -62,7 +64,7 @@ TEST_F(CliTest, HelpIsAVerbToo) {
 TEST_F(CliTest, CalibrateRefusesWhatItCannotMeasureBeforeAnythingIsStarted) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
       {{"--kinds", "exec,htp"}, "--kinds 'htp': there is no such kind of trigger; did you mean 'http'?"},
-      {{"--kinds", "sql"}, "there are sleep, exec, http, grpc and container"},
+      {{"--kinds", "sql"}, "there are sleep, exec, http, grpc, driver and container"},
       {{"--kinds", "sleep,container"}, "with --container NAME"},
       {{"--container-socket", "/s"}, "--container-socket '/s': say for which container too, with --container NAME"},
       {{"--container-socket", "unix:///s", "--container", "a"},
