@@ -20,7 +20,7 @@ def list_schedule_s(lengths_ns, slots):
 class PathRows:
     """Each method is one repetition and yields (line, side, value)."""
 
-    ROWS = {"sleeps-1000": 1000, "sleeps-10000": 10_000, "sleeps-100000": 100_000, "null": 200_000, "exec": 3000, "memory": 30_000}
+    ROWS = {"sleeps-1000": 1000, "sleeps-10000": 10_000, "sleeps-100000": 100_000, "null": 200_000, "exec": 3000, "driver": 100_000, "memory": 30_000}
     LINES = {
         "sleeps-1000": Line("us/task", "<= 10", lambda value, _: value <= 10, "cost"),
         "sleeps-10000": Line("us/task", "<= 10", lambda value, _: value <= 10, "cost"),
@@ -28,6 +28,8 @@ class PathRows:
         "commit-100000": Line("s", "< 2", lambda value, _: value < 2, "cost"),
         "null": Line("rows/s", ">= 200000", lambda value, _: value >= 200_000, "rate"),
         "exec": Line("procs/s", ">= 0.9 x loop", lambda _, ratios: ratios.get("spawn loop", 0.9) >= 0.9, "rate"),
+        "driver": Line("events/s", ">= 50000", lambda value, _: value >= 50_000, "rate"),
+        "driver-agent": Line("us/event", "", lambda value, _: True, "cost"),
         "memory": Line("MB", "< 100", lambda value, _: value < 100, "cost"),
     }
 
@@ -104,6 +106,14 @@ class PathRows:
             run(["parallel", "--will-cite", "-j", str(CONCURRENCY), "-n", "1", "/bin/true"], input="x\n" * count)
             yield row, "GNU parallel", count / (time.monotonic() - begin)
 
+    def driver(self, row):
+        count = self.count(row)
+        facts = self.stack.sweep("driver.yaml", count, driver=os.path.join(HERE, "null_driver.py"), package=os.path.join(HERE, "../../scenarios/drivers"))
+        events = 2 * count  # of null_driver.py
+        yield row, "assay", events / facts["makespan_s"]
+        cpu_ns = self.stack.query(f"SELECT max(agent_cpu_ns) - min(agent_cpu_ns) FROM host_sample WHERE sweep_id = {facts['sweep_id']} AND run_id = {facts['run_id']}")
+        yield "driver-agent", "assay", int(cpu_ns[0][0]) / 1e3 / events
+
     def memory(self, row):
         facts = self.stack.sweep("in_flight.yaml", self.count(row))
         rows = self.stack.query(f"SELECT max(agent_memory_bytes) FROM host_sample WHERE sweep_id = {facts['sweep_id']} AND run_id = {facts['run_id']}")
@@ -112,5 +122,5 @@ class PathRows:
         yield row, "assay", int(rows[0][0]) / 1e6
 
     def repetition(self, row):
-        measure = {"null": self.null, "exec": self.exec, "memory": self.memory}.get(row, self.sleeps)
+        measure = {"null": self.null, "exec": self.exec, "driver": self.driver, "memory": self.memory}.get(row, self.sleeps)
         return measure(row)
