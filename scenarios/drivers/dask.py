@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Assay's driver for Dask: each task is a sleep of its nominal length on a cluster of `distributed`.
+
+Options (the scenario's `driver.options`):
+  threads    slots of each worker (default 16)
+  workers    how many (default 1)
+  processes  true: each worker is a process of its own; false: threads of this one (default true)
+  address    of a scheduler that is there already, tcp://HOST:PORT, with the workers it has; the three above are then its own business
+
+Instants, each with where it comes from: created and scheduled by a plugin in the scheduler, queued and ready by one in the worker,
+stamped as they happen; started and finished are Dask's own `startstops`; body is what the task itself saw. Fetching the results is
+the span `gather`: the client has no result in hand before, only the word that it is there.
+
+A worker shifts its startstops to what it believes to be the scheduler's clock, by half a round trip, which errs by milliseconds
+while it is busy. Where all run on this host there is one clock, and the shift is taken out again.
+
+During the load nothing is told but each task's `done`; all else waits for the drain, so that telling does not slow Dask down.
+"""
+import logging
+import os
+import sys
+import time
+
+# This file is called like Dask's own package: that one must be found first, here and in the workers, which import this file too.
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != HERE] + [HERE]
+
+try:
+    import distributed
+except ImportError:
+    sys.exit("dask.py: this Python has no `distributed`; `assay target up dask` makes one that has it, for $(secret:DASK_PYTHON); Debian: "
+             "apt-get install python3-distributed")
+from assay_driver import Driver, monotonic_ns_of, now  # noqa: E402
+
+OPTIONS = {"threads": 16, "workers": 1, "processes": True, "address": ""}
+STARTSTOPS_ERROR_NS = 1000  # they are floats in Unix time, and the wall clock is steered
+PATIENCE_S = 60
+
+
+def host():
+    """What only processes with the same monotonic clock have in common."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def sleep_monotonic(nanoseconds):
+    begun = time.monotonic_ns()
+    time.sleep(nanoseconds / 1e9)
+    return begun, time.monotonic_ns()
+
+
+def sleep_wall(nanoseconds):
+    begun = time.time_ns()
+    time.sleep(nanoseconds / 1e9)
+    return begun, time.time_ns()
+
+
+class SchedulerStamps(distributed.SchedulerPlugin):
+    """[key, created, scheduled, (started, finished), worker] of this run's tasks; Dask tells a plugin what happens, but not when."""
+
+    def __init__(self, prefix, clock):
+        self.name = prefix + "scheduler"
+        self.prefix, self.clock = prefix, clock
+        self.stamps = {}
+
+    def transition(self, key, start, finish, *args, stimulus_id=None, **facts):
+        if not key.startswith(self.prefix):
+            return
+        stamps = self.stamps.get(key)
+        if stamps is None:
+            stamps = self.stamps[key] = [self.clock(), None, None, None]
+        if finish == "processing":
+            stamps[1] = self.clock()
+        elif finish == "memory":
+            for one in facts.get("startstops") or ():
+                if one["action"] == "compute":
+                    stamps[2] = one["start"], one["stop"]
+            stamps[3] = facts.get("worker")
+
+
+class WorkerStamps(distributed.WorkerPlugin):
+    """[queued, ready, what its startstops are shifted by (s)] of this run's tasks in one worker."""
+
+    def __init__(self, prefix, clock):
+        self.name = prefix + "worker"
+        self.prefix, self.clock = prefix, clock
+        self.stamps = {}
+
+    def setup(self, worker):
+        self.worker = worker
+        self.stamps = {}
+
+    def transition(self, key, start, finish, **_):
+        if not key.startswith(self.prefix):
+            return
+        stamps = self.stamps.setdefault(key, [None, None, 0])
+        if start == "released":
+            stamps[0] = self.clock()
+        if finish == "ready":
+            stamps[1] = self.clock()
+        elif finish == "memory":
+            stamps[2] = self.worker.scheduler_delay
+
+
+def scheduler_host(dask_scheduler=None):
+    return host()
+
+
+def scheduler_stamps(name, dask_scheduler=None):
+    return dask_scheduler.plugins[name].stamps
+
+
+def worker_stamps(name, dask_worker=None):
+    return dask_worker.plugins[name].stamps
+
+
+class TellingClient(distributed.Client):
+    """Tells of each end as the client learns of it. Its public way, a callback for each future, costs a coroutine and a thread's turn
+    per task, which is more than a twentieth of what Dask itself takes."""
+
+    on_done = staticmethod(lambda key: None)
+
+    def _handle_key_in_memory(self, key=None, type=None, workers=None):  # noqa: A002 (Dask's name)
+        super()._handle_key_in_memory(key=key, type=type, workers=workers)
+        self.on_done(key)
+
+    def _handle_task_erred(self, key=None, exception=None, traceback=None):
+        super()._handle_task_erred(key=key, exception=exception, traceback=traceback)
+        self.on_done(key)
+
+
+class Dask(Driver):
+    name = "dask"
+    version = distributed.__version__
+    cluster = client = None
+    begun = submitted = 0  # the first and the last call of submit
+
+    def prepare(self, options):
+        unknown = set(options) - set(OPTIONS)
+        if unknown:
+            raise ValueError(f"no option is called {', '.join(sorted(unknown))}; there are {', '.join(OPTIONS)}")
+        options = {**OPTIONS, **options}
+        self.prefix = f"assay-{self.run_id}-"
+        self.futures = {}  # by key
+        self.over = set()  # keys of tasks whose end has been told
+        if options["address"]:
+            self.client = TellingClient(options["address"], timeout=PATIENCE_S)
+        else:
+            self.cluster = distributed.LocalCluster(n_workers=options["workers"], threads_per_worker=options["threads"], processes=options["processes"],
+                                                    dashboard_address=None)
+            self.client = TellingClient(self.cluster)
+        self.client.wait_for_workers(1 if options["address"] else options["workers"], timeout=PATIENCE_S)
+        threads = sum(self.client.nthreads().values())
+        hosts = {self.client.run_on_scheduler(scheduler_host), *self.client.run(host).values()}
+        self.here = hosts == {host()}
+        self.sleep = sleep_monotonic if self.here else sleep_wall
+        # Imports and connections are not what is measured.
+        self.client.gather(self.client.map(self.sleep, [1_000_000] * threads * 4, pure=False))
+        clock = time.monotonic_ns if self.here else time.time_ns
+        # Dask's older versions have one method for each kind.
+        register = getattr(self.client, "register_plugin", None)
+        (register or self.client.register_scheduler_plugin)(SchedulerStamps(self.prefix, clock), name=self.prefix + "scheduler")
+        (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock), name=self.prefix + "worker")
+        self.client.on_done = self.done
+        return threads
+
+    def submit(self, tasks):
+        keys = [f"{self.prefix}{task.index}" for task in tasks]
+        self.begun = self.begun or now()
+        futures = self.client.map(self.sleep, [task.sleep_ns or 0 for task in tasks], key=keys, pure=False)
+        self.futures.update(zip(keys, futures))
+        self.submitted = now()
+        for task in tasks:
+            self.event(task.index, "accepted", at=self.submitted)
+
+    def done(self, key):
+        """On the client's own thread."""
+        at = now()
+        if not key.startswith(self.prefix) or key in self.over:
+            return
+        self.over.add(key)
+        index = int(key[len(self.prefix):])
+        state = self.client.futures[key]
+        if state.status == "finished":
+            self.event(index, "done", at=at)
+            return
+        self.event(index, "failed", at=at, state=state.status, error=repr(state.exception))
+        self.event(index, "done", at=at)
+
+    def cancel(self):
+        left = [key for key in self.futures if key not in self.over]
+        self.client.cancel([self.futures[key] for key in left], force=True)
+        for key in left:
+            if key not in self.over:
+                self.over.add(key)
+                self.event(int(key[len(self.prefix):]), "cancelled", error="the run was cancelled")
+                self.event(int(key[len(self.prefix):]), "done")
+
+    def drain(self):
+        if self.submitted:
+            self.tell_span("submit", self.begun, self.submitted)
+        finished = {key: future for key, future in self.futures.items() if future.status == "finished"}
+        with self.span("gather"):
+            bodies = self.client.gather(finished, errors="skip")
+        of_workers = {}
+        for stamps in self.client.run(worker_stamps, self.prefix + "worker").values():
+            of_workers.update(stamps)
+        for key, (created, scheduled, compute, worker) in self.client.run_on_scheduler(scheduler_stamps, self.prefix + "scheduler").items():
+            self.tell_later(key, "created", created, task=key, scheduled=scheduled, worker=worker, from_="scheduler")
+            queued, ready, shift_s = of_workers.get(key, (None, None, 0))
+            if queued or ready:
+                self.tell_later(key, "queued", queued or ready, ready=ready, from_="worker")
+            if compute:
+                started, finished = self.instants(compute, shift_s)
+                self.tell_later(key, "finished", finished, started=started, body=bodies.get(key), error_ns=STARTSTOPS_ERROR_NS, from_="startstops")
+
+    def tell_later(self, key, event, at, **fields):
+        self.event(int(key[len(self.prefix):]), event, at=at, clock=None if self.here else "wall", **fields)
+
+    def instants(self, compute, shift_s):
+        """`startstops` are in Unix time, also on this host."""
+        if not self.here:
+            return [round(seconds * 1e9) for seconds in compute]
+        return [monotonic_ns_of(seconds - shift_s) for seconds in compute]
+
+    def close(self):
+        if not self.client:
+            return
+        # A worker that is in the middle of a heartbeat complains when its scheduler goes.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        if not self.cluster:
+            # The cluster stays, and what this run left in it goes.
+            self.client.unregister_scheduler_plugin(self.prefix + "scheduler")
+            self.client.unregister_worker_plugin(self.prefix + "worker")
+        self.futures = {}
+        self.client.close()
+        if self.cluster:
+            self.cluster.close()
+
+
+if __name__ == "__main__":
+    Dask().run()
