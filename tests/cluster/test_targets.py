@@ -150,5 +150,16 @@ class SmallTarget(TargetWorld):
         self.assertEqual(self.of_this_test(), [])
 
 
+class ShippedTargets(TargetWorld):
+    def test_they_are_found_and_complete(self):
+        names = [json.loads(line)["target"] for line in self.must("list", "--json").splitlines()]
+        self.assertEqual(names, ["airflow", "dask", "prefect"])
+        for name in names:
+            folder = SOURCE / "scenarios" / "targets" / name
+            self.assertTrue((folder / "README.md").exists())
+            for line in (folder / "requirements.txt").read_text().splitlines():
+                self.assertRegex(line, r"^(#.*|[\w.\[\]-]+==[\w.+!-]+)?$", f"{name}: every package is pinned")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
