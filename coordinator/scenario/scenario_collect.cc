@@ -7,8 +7,8 @@
 
 #include "common/nearest_name.h"
 #include "common/task_fields.h"
-#include "coordinator/scenario/http_words.h"
 #include "coordinator/scenario/scalar_value.h"
+#include "coordinator/scenario/scenario_http.h"
 
 namespace assay {
 namespace {
@@ -32,11 +32,6 @@ absl::Status CheckPointer(const YamlNode& node, const char* path) {
   if (node.text.empty() || node.text.front() == '/') return absl::OkStatus();
   return NodeError(node, fmt::format("{} cannot be {}: that is no JSON pointer", path, FlowText(node)),
                    fmt::format("write \"/{}\"", node.text));
-}
-
-absl::Status CheckUrl(const YamlNode& url, const char* path) {
-  const WrongHttpWord wrong = WrongHttpUrl(url.text);
-  return wrong.what.empty() ? absl::OkStatus() : NodeError(url, fmt::format("{} {}", path, wrong.what), wrong.mend);
 }
 
 absl::Status ReadPostgres(const YamlNode& node, QueryFiles& files, v1::Collector::Postgres& message) {
@@ -71,16 +66,20 @@ absl::Status ReadCsv(const YamlNode& node, v1::Collector::Csv& message) {
   return absl::OkStatus();
 }
 
-absl::Status ReadHttp(const YamlNode& node, v1::Collector::Http& message) {
+absl::Status ReadHttp(const YamlNode& node, const v1::Trigger& trigger, v1::Collector::Http& message) {
   const YamlNodePtr url = Find(node, "url");
   if (absl::Status status = CheckUrl(*url, "collect.http.url"); !status.ok()) return status;
   message.set_url(url->text);
+  if (const YamlNodePtr login = Find(node, "login")) {
+    if (absl::Status read = ReadLogin(*login, "collect.http.login", *message.mutable_login()); !read.ok()) return read;
+  } else if (trigger.http().has_login()) {
+    *message.mutable_login() = trigger.http().login();
+  }
   if (const YamlNodePtr headers = Find(node, "headers")) {
-    for (const YamlEntry& entry : headers->entries) {
-      if (const WrongHttpWord wrong = WrongHttpHeader(entry.key->text, entry.value->text); !wrong.what.empty())
-        return NodeError(*entry.key, "collect.http.headers: " + wrong.what, wrong.mend);
-      (*message.mutable_headers())[entry.key->text] = entry.value->text;
-    }
+    if (absl::Status read =
+            ReadHeaders(*headers, "collect.http.headers", message.has_login(), *message.mutable_headers());
+        !read.ok())
+      return read;
   }
   if (const YamlNodePtr items = Find(node, "items")) {
     if (absl::Status status = CheckPointer(*items, "collect.http.items"); !status.ok()) return status;
@@ -120,7 +119,7 @@ absl::Status ReadPrometheus(const YamlNode& node, v1::Collector::Prometheus& mes
   return absl::OkStatus();
 }
 
-absl::Status ReadCollector(const YamlNode& node, QueryFiles& files, v1::Hook& hook) {
+absl::Status ReadCollector(const YamlNode& node, QueryFiles& files, const v1::Trigger& trigger, v1::Hook& hook) {
   const YamlNodePtr where = Find(node, "where");
   hook.set_on_coordinator(where == nullptr || where->IsScalar());
   if (!hook.on_coordinator()) {
@@ -144,16 +143,16 @@ absl::Status ReadCollector(const YamlNode& node, QueryFiles& files, v1::Hook& ho
   if (const YamlNodePtr postgres = Find(node, "postgres"))
     return ReadPostgres(*postgres, files, *message.mutable_postgres());
   if (const YamlNodePtr csv = Find(node, "csv")) return ReadCsv(*csv, *message.mutable_csv());
-  if (const YamlNodePtr http = Find(node, "http")) return ReadHttp(*http, *message.mutable_http());
+  if (const YamlNodePtr http = Find(node, "http")) return ReadHttp(*http, trigger, *message.mutable_http());
   return ReadPrometheus(*Find(node, "prometheus"), *message.mutable_prometheus());
 }
 
 }  // namespace
 
 absl::Status ReadCollect(const YamlNode& node, QueryFiles& files, v1::CellSpec& cell) {
-  if (node.IsMap()) return ReadCollector(node, files, *cell.add_collect());
+  if (node.IsMap()) return ReadCollector(node, files, cell.trigger(), *cell.add_collect());
   for (const YamlNodePtr& one : node.items) {
-    if (absl::Status status = ReadCollector(*one, files, *cell.add_collect()); !status.ok()) return status;
+    if (absl::Status status = ReadCollector(*one, files, cell.trigger(), *cell.add_collect()); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

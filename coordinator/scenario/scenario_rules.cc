@@ -347,6 +347,8 @@ const Rule kSample = MapOf(kSampleShape);
 const Rule kCollectText = Template(kNameAgent | kNameRun | kNameBlock);
 const Rule kCollectUrl = Template(kNameAgent | kNameRun | kNameBlock | kNameRemoteId | kNamePage);
 const Rule kCollectTexts = TextMapOf(kCollectText);
+const Rule kCollectHeader = Template(kNameAgent | kNameRun | kNameBlock | kNameToken);
+const Rule kCollectHeaders = TextMapOf(kCollectHeader);
 const Shape kPostgresShape{
     .fields = {{"url", &kCollectText, "of the target's database: postgresql://user@host:5432/database", true},
                {"query", &kText, "its columns name the fields of a task", false, true},
@@ -360,11 +362,11 @@ const Shape kCsvShape{
                {"columns", &kFieldTexts, "field of a task: column; default: columns that are called as the field"}},
     .atomic = true};
 const Rule kCsv = MapOf(kCsvShape);
-const Rule kPage = Integer(1, 1'000'000);
 const Shape kHttpCollectShape{
     .fields = {{"url", &kCollectUrl, "with $(offset) and $(limit) for pages, with $(remote_id) for one request each",
                 true},
-               {"headers", &kCollectTexts, "sent with every request"},
+               {"headers", &kCollectHeaders, "sent with every request"},
+               {"login", &kLogin, "a request before the first look that gives $(token); default: the trigger's"},
                {"items", &kText, "JSON pointer to the array of tasks; default: the answer itself"},
                {"fields", &kFieldTexts, "field of a task: JSON pointer in an item", true},
                {"page", &kPage, "items of one request; default: all in one"}},
@@ -378,7 +380,6 @@ const Shape kPrometheusShape{.fields = {{"url", &kCollectText, "of the Prometheu
 const Rule kPrometheus = MapOf(kPrometheusShape);
 const Rule kResolution = Duration(1, kHour);
 const Rule kExpectRecords = Integer(1, 1'000'000'000);
-const Rule kLookEvery = Duration(10 * kMs, kHour);
 const Rule kQuiet = Duration(0, kHour);
 const Rule kCollectDeadline = Duration(0, kDay);
 const Rule kOutcome{.kind = ValueKind::kWord, .words = {"ok", "failed", "timeout", "cancelled", "skipped"}};
