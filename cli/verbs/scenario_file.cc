@@ -57,7 +57,7 @@ absl::StatusOr<ScenarioFile> ReadScenarioFile(const ScenarioArguments& arguments
     bytes += content->size();
     if (bytes > kMaxTraceBytes) {
       std::error_code ignored;
-      return absl::InvalidArgumentError(fmt::format("it has {}; at most {} of trace files go with a scenario",
+      return absl::InvalidArgumentError(fmt::format("it has {}; at most {} of traces and queries go with a scenario",
                                                     FormatBytes(std::filesystem::file_size(path, ignored)),
                                                     FormatBytes(kMaxTraceBytes)));
     }

@@ -361,7 +361,7 @@ limits: {slip_p99: 10s}
         self.write("days/arrivals.csv", "0\n" * (13 << 20))
         code, out, err = self.assay("check", self.scenario)
         self.assertEqual(code, 2, out + err)
-        self.assertIn("it has 26.0 MiB; at most 24.0 MiB of trace files go with a scenario", err)
+        self.assertIn("it has 26.0 MiB; at most 24.0 MiB of traces and queries go with a scenario", err)
 
 
 class Calls(World):

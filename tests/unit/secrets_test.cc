@@ -29,7 +29,7 @@ class SecretsTest : public testing::Test {
 
 TEST_F(SecretsTest, StandInEveryTextOfAMessage) {
   Write("DB", "postgresql://u:p4ss@h/db\n");
-  Write("K", "a\r\n");
+  Write("K", "4711\r\n");
   v1::Trigger trigger;
   trigger.mutable_http()->set_url("http://h/$(secret:K)?i=$(index)&l=$$(secret:K)");
   (*trigger.mutable_http()->mutable_headers())["X"] = "$(secret:K)";
@@ -38,7 +38,7 @@ TEST_F(SecretsTest, StandInEveryTextOfAMessage) {
   trigger.mutable_exec()->add_argv("$(secret:K)$(secret:K)");
   const auto hidden = secrets_.Fill(trigger);
   ASSERT_TRUE(hidden.ok()) << hidden.status();
-  EXPECT_EQ(trigger.exec().argv(0), "aa");
+  EXPECT_EQ(trigger.exec().argv(0), "47114711");
   EXPECT_EQ(trigger.completion().postgres().url(), "postgresql://u:p4ss@h/db");
   EXPECT_EQ(hidden->Hide("cannot connect to postgresql://u:p4ss@h/db, with p4ss"), "cannot connect to ***, with ***");
 
@@ -46,8 +46,8 @@ TEST_F(SecretsTest, StandInEveryTextOfAMessage) {
   http.set_url("http://h/$(secret:K)?i=$(index)&l=$$(secret:K)");
   (*http.mutable_headers())["X"] = "$(secret:K)";
   ASSERT_TRUE(secrets_.Fill(http).ok());
-  EXPECT_EQ(http.url(), "http://h/a?i=$(index)&l=$$(secret:K)") << "escapes are left for who expands the rest";
-  EXPECT_EQ(http.headers().at("X"), "a");
+  EXPECT_EQ(http.url(), "http://h/4711?i=$(index)&l=$$(secret:K)") << "escapes are left for who expands the rest";
+  EXPECT_EQ(http.headers().at("X"), "4711");
 }
 
 TEST_F(SecretsTest, AreQuotedWhereTheyStandInJson) {

@@ -144,7 +144,7 @@ TEST_F(CompletionTest, WhatIsNeverListedTimesOut) {
   const v1::TriggerRecord& record = written.triggers.at(0);
   EXPECT_EQ(record.outcome(), v1::TIMEOUT);
   EXPECT_EQ(record.remote_state(), "not listed");
-  EXPECT_THAT(record.error(), HasSubstr("did not end within 1500ms"));
+  EXPECT_THAT(record.error(), HasSubstr("did not end within 1.5 s"));
   EXPECT_GE(record.finished_ns(), record.accepted_ns() + 1500 * kMs);
   EXPECT_FALSE(record.has_completed_ns());
   EXPECT_EQ(Errors(written), 0U);

@@ -106,7 +106,7 @@ TEST_F(WatchedRunsTest, ATimeoutHasTheLastState) {
   EXPECT_EQ(ended_[0].remote_state(), "");
   EXPECT_THAT(ended_[0].error(), HasSubstr("the target never told its state"));
   EXPECT_EQ(ended_[1].remote_state(), "stuck");
-  EXPECT_EQ(ended_[1].error(), "what it started did not end within 10s: its last state is 'stuck'");
+  EXPECT_EQ(ended_[1].error(), "what it started did not end within 10 s: its last state is 'stuck'");
   EXPECT_EQ(ended_[2].remote_state(), "not listed");
 }
 
