@@ -226,6 +226,7 @@ void ShareLoad::TaskTold(v1::TaskRecord&& task) {
   if (task.has_body_started_ns()) task.set_body_started_ns(task.body_started_ns() - t0_ns);
   if (task.has_body_finished_ns()) task.set_body_finished_ns(task.body_finished_ns() - t0_ns);
   if (task.has_recorded_ns()) task.set_recorded_ns(task.recorded_ns() - t0_ns);
+  if (!hidden_.empty()) task.set_error(hidden_.Hide(std::move(*task.mutable_error())));
   context_.batch.Add(std::move(task));
 }
 

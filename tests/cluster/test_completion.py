@@ -45,12 +45,11 @@ trigger: {{http: {{method: POST, url: "$(secret:MOCK)/runs", headers: {{X-Key: "
         self.assertEqual(self.sql("select count(*) from trigger where accepted_ns < first_byte_ns or completed_ns < accepted_ns + 600000000 "
                                   "or completed_ns > finished_ns or completed_error_ns > 1000000"), [["0"]],
                          "the run took its time, and the target tells when it ended, to the microsecond")
-        self.assertEqual(self.sql("select output from hook where kind = 'after_run'"), [["got ***"]])
+        self.assertEqual(self.sql("select convert_from(output, 'UTF8') from hook where kind = 'after_run'"), [["got ***"]])
         self.assertEqual(self.sql("select count(*) from finding"), [["0"]])
 
-        dump = self.sql("select query_to_xml('select * from hook', true, false, ''), query_to_xml('select * from sweep', true, false, ''), "
-                        "query_to_xml('select * from cell', true, false, '')")
-        self.assertIn("$(secret:KEY)", str(dump), "the stored plan keeps the name")
+        self.assertEqual(self.sql("select count(*) from cell where position('hush-hush'::bytea in spec) > 0 or position('$(secret:KEY)'::bytea in spec) = 0"),
+                         [["0"]], "the stored plan keeps the name")
         kept = [path for path in pathlib.Path(self.dir).rglob("*") if path.is_file() and path.parent.name != "secrets"]
         self.assertGreater(len(kept), 10)
         self.assertEqual([str(path) for path in kept if b"hush-hush" in path.read_bytes()], [], "neither spool, log nor database has it")

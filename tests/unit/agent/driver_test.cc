@@ -506,5 +506,21 @@ time.sleep(1000)
   EXPECT_TRUE(GroupIsGone(PidIn(dir_.At("pid"))));
 }
 
+TEST_F(DriverTest, ASecretReachesTheDriverAndNoRecord) {
+  dir_.Write("KEY", "hush-hush\n");
+  Restart({.agent_name = "alpha", .secrets_directory = dir_.path()});
+  v1::ShareSpec spec = DriverSpec(1, 1, R"python(
+begin()
+def take(task): tell(about(task["index"], "failed", state="gone", error="no " + os.environ["KEY"]), about(task["index"], "done"))
+tasks(take)
+)python");
+  (*spec.mutable_trigger()->mutable_driver()->mutable_env())["KEY"] = "$(secret:KEY)";
+  const Written written = Execute(spec);
+  ASSERT_THAT(written.triggers, SizeIs(1));
+  EXPECT_THAT(written.triggers[0].error(), Not(HasSubstr("hush")));
+  ASSERT_THAT(written.tasks, SizeIs(1));
+  EXPECT_EQ(written.tasks[0].error(), "no ***");
+}
+
 }  // namespace
 }  // namespace assay
