@@ -16,9 +16,16 @@ constexpr int kPollMs = 50;
 constexpr const char* kSession[] = {"SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET client_encoding = 'UTF8'",
                                     "SET default_transaction_read_only = on"};
 
+// What libpq says on several lines, on one.
 std::string Trimmed(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  return std::string(text);
+  std::string line;
+  for (const char c : text) {
+    const bool blank = c == '\n' || c == '\t' || c == ' ';
+    if (!blank) line += c;
+    if (blank && !line.empty() && line.back() != ' ') line += ' ';
+  }
+  if (line.ends_with(' ')) line.pop_back();
+  return line;
 }
 
 bool Await(int fd, bool for_writing, const Patience& patience) {

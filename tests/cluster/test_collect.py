@@ -140,12 +140,12 @@ collect: {{csv: {{files: "{records}"}}, where: {{disk: b}}, quiet: 200ms, every:
         self.assertEqual(self.psql("select bool_and(verdict = 'accepted') from assay.run"), [["t"]])
 
         sweep = self.start_sweep(coordinator.address, scenario, "collect.expect=1000", "collect.deadline=1h")
-        wait_for(lambda: self.psql(f"select from assay.hook where sweep_id = {sweep} and kind = 'collect'"), "it collects")
+        wait_for(lambda: self.psql(f"select 1 from assay.hook where sweep_id = {sweep} and kind = 'collect'"), "it collects")
         code, out, err = self.assay("sweep", "cancel", str(sweep), "--coordinator", coordinator.address)
         self.assertEqual(code, 0, out + err)
         self.assertEqual(self.wait_sweep(sweep), "cancelled")
         self.assertEqual(self.psql(f"select verdict from assay.run where sweep_id = {sweep}"), [["accepted"]], "all of it was fired")
-        wait_for(lambda: self.psql(f"select from assay.flag where sweep_id = {sweep} and code = 'records_missing' and detail like '%stopped%'"), "what it had read comes late")
+        wait_for(lambda: self.psql(f"select 1 from assay.flag where sweep_id = {sweep} and code = 'records_missing' and detail like '%stopped%'"), "what it had read comes late")
 
     def test_the_next_coordinator_reads_again(self):
         url = self.database()
@@ -159,7 +159,7 @@ trigger: {{sleep: {{for: 1ms}}}}
 collect: {{postgres: {{url: "{url}", query: "SELECT id AS task, 'done' AS state FROM public.seen"}}, expect: 1, quiet: 0, every: 50ms, deadline: 1h}}
 """)
         sweep = self.start_sweep(coordinator.address, scenario)
-        wait_for(lambda: self.psql(f"select from assay.hook where sweep_id = {sweep} and kind = 'collect'"), "it collects")
+        wait_for(lambda: self.psql(f"select 1 from assay.hook where sweep_id = {sweep} and kind = 'collect'"), "it collects")
         coordinator.kill()
         self.psql("insert into seen values (1)")
         self.coordinator(listen=coordinator.address, name="next")

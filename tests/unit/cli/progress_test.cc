@@ -61,9 +61,9 @@ TEST(ProgressTest, WhatIsWaitedForWhileRecordsAreCollected) {
   collector.set_elapsed_ns(12'000'000'000);
   collector.set_deadline_ns(60'000'000'000);
   EXPECT_THAT(RenderBlock(progress, 120)[1],
-              EndsWith("sleep=1ms..10ms (collecting records: 640 of 1,000, 12 s, deadline 60 s)"));
+              EndsWith("sleep=1ms..10ms (collecting records: 640 of 1,000, 12 s, deadline 1 min 0 s)"));
   progress.mutable_collectors(0)->set_expected(0);
-  EXPECT_THAT(RenderLine(progress), HasSubstr("(collecting records: 640, 12 s, deadline 60 s)"));
+  EXPECT_THAT(RenderLine(progress), HasSubstr("(collecting records: 640, 12 s, deadline 1 min 0 s)"));
 }
 
 TEST(ProgressTest, NoLineIsWiderThanTheTerminal) {
