@@ -24,7 +24,6 @@ absl::StatusOr<std::unique_ptr<TriggerKind>> MakeTriggerKind(TriggerContext cont
     return factory(std::move(context));
     ASSAY_TRIGGER_KINDS(ASSAY_MAKE)
 #undef ASSAY_MAKE
-    case v1::Trigger::kDriver:
     case v1::Trigger::KIND_NOT_SET:
       break;
   }
