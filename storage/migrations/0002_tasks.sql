@@ -204,8 +204,7 @@ CREATE TABLE assay.task_result (
   startup_ms double precision[],
   run_ms double precision[],
   finish_ms double precision[],
-  record_lag_ms double precision[],
-  record_lag_s double precision
+  record_lag_ms double precision[]
 );
 COMMENT ON TABLE assay.task_result IS 'Where the time of ended runs with tasks went, computed once by refresh_run; read it as task_overhead';
 COMMENT ON COLUMN assay.task_result.rows IS 'Task rows that ran, as that witness tells';

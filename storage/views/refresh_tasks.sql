@@ -39,8 +39,7 @@ BEGIN
          -- To the makespan's end, so that the parts sum to it.
          x.makespan_s - coalesce(p.before_ms, 0) / 1000 - coalesce(p.submit_ms, 0) / 1000 - coalesce(p.schedule_ms, 0) / 1000 - coalesce(p.queue_ms, 0) / 1000
            - coalesce(p.startup_ms, 0) / 1000 - p.run_ms / 1000,
-         w.before_ms, w.submit_ms, w.schedule_ms, w.queue_ms, w.startup_ms, w.run_ms, w.finish_ms, l.record_lag_ms,
-         (SELECT max(record_lag_s) FROM assay.collection WHERE run_id = refreshed_run_id)
+         w.before_ms, w.submit_ms, w.schedule_ms, w.queue_ms, w.startup_ms, w.run_ms, w.finish_ms, l.record_lag_ms
   FROM path p, whole w, lag l, assay.run_result x
   WHERE x.run_id = refreshed_run_id;
 END

@@ -9,7 +9,8 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        x.startup_ms[1] AS startup_mean_ms, x.startup_ms[2] AS startup_p50_ms, x.startup_ms[3] AS startup_p99_ms,
        x.run_ms[1] AS run_mean_ms, x.run_ms[2] AS run_p50_ms, x.run_ms[3] AS run_p99_ms,
        x.finish_ms[1] AS finish_mean_ms, x.finish_ms[2] AS finish_p50_ms, x.finish_ms[3] AS finish_p99_ms,
-       x.record_lag_ms[1] AS record_lag_mean_ms, x.record_lag_ms[2] AS record_lag_p50_ms, x.record_lag_ms[3] AS record_lag_p99_ms, x.record_lag_s
+       x.record_lag_ms[1] AS record_lag_mean_ms, x.record_lag_ms[2] AS record_lag_p50_ms, x.record_lag_ms[3] AS record_lag_p99_ms,
+       (SELECT max(k.record_lag_s) FROM assay.collection k WHERE k.run_id = r.run_id) AS record_lag_s
 FROM assay.run r JOIN assay.cell c USING (cell_id) JOIN assay.task_result x USING (run_id) JOIN assay.run_result y USING (run_id);
 COMMENT ON VIEW assay.task_overhead IS
   'Where the time of each ended run with tasks went. The makespan along the task that finished last: before_s + submit_s + schedule_s + queue_s + startup_s + run_s + finish_s, those that are known (an unknown one''s time is in the next). Then each part over all tasks that ran, by the same witness. Each task by itself: task_time';

@@ -14,6 +14,9 @@ CROSS JOIN LATERAL (VALUES
   ('body_after_finish', 'body', t.finished_ns, t.body_finished_ns, t.body_finished_ns - t.finished_ns, 2 * t.error_ns)
 ) g (gap, other, says_ns, other_ns, gap_ns, error_ns)
 WHERE g.gap_ns > g.error_ns
+  -- The same once more, which spares the tasks without any of them from being made four rows.
+  AND greatest(t.sent_ns - f.first_ns, t.finished_ns - t.known_ns - t.known_error_ns, t.started_ns - t.body_started_ns - t.error_ns,
+               t.body_finished_ns - t.finished_ns - t.error_ns) > t.error_ns
 UNION ALL
 SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, t.verdict,
        t.task, t.task_attempt, t.index, t.remote_id, 'outcome', t.origin, 'client',
@@ -61,7 +64,10 @@ CROSS JOIN LATERAL (VALUES
   ('body_finished', p.body_finished_ns, p.d_body_finished_ns),
   ('outcome', NULL, NULL)
 ) g (gap, says_ns, other_ns)
-WHERE abs(g.says_ns - g.other_ns) > p.error_ns OR g.gap = 'outcome' AND p.outcome IS DISTINCT FROM p.driver_outcome;
+WHERE (abs(g.says_ns - g.other_ns) > p.error_ns OR g.gap = 'outcome' AND p.outcome IS DISTINCT FROM p.driver_outcome)
+  AND (p.outcome IS DISTINCT FROM p.driver_outcome
+       OR greatest(abs(p.started_ns - p.d_started_ns), abs(p.finished_ns - p.d_finished_ns), abs(p.body_started_ns - p.d_body_started_ns),
+                   abs(p.body_finished_ns - p.d_body_finished_ns)) > p.error_ns);
 COMMENT ON VIEW assay.truth_gap IS
   'Where two witnesses of a task contradict each other by more than both may err: the client (its trigger), the driver, the target''s records, the task''s own code (body). A row for each contradiction; truth_gap_summary counts them';
 COMMENT ON COLUMN assay.truth_gap.index IS 'Trigger that it came of; null where that is not known';

@@ -218,7 +218,7 @@ TEST_F(ExportTest, TheTargetsTasksAreExportedAndRemovedWithTheirSweep) {
   ASSERT_EQ(ExportCsv(connection_, sweeps[0], "", Sink()), absl::OkStatus());
   const std::vector<std::string> tables{"task", "span", "finding", "collection", "task_result"};
   std::vector<std::string> one_row_each = tables;
-  for (const char* view : {"task_instant", "task_time", "task_wait", "task_overhead", "collections"})
+  for (const char* view : {"task_instant", "task_time", "task_wait", "task_overhead", "collections", "spans"})
     one_row_each.emplace_back(view);
   for (const std::string& name : one_row_each) {
     const std::string& text = files_[name + ".csv"];

@@ -1,10 +1,12 @@
 #include "storage/migrator.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <pqxx/pqxx>
 
+#include "common/counter_random.h"
 #include "storage/connection.h"
 #include "storage/embedded_sql.h"
 #include "storage/table.h"
@@ -44,6 +46,48 @@ TEST(Migrator, MakesAnEmptyDatabaseUsableAndIsContentTheSecondTime) {
                  "SELECT string_agg(name || applied_at, ',' ORDER BY kind, position) FROM assay.schema_migration"),
       applied);
   EXPECT_EQ(*ClusterId(connection), *id);
+}
+
+// As a version before tasks left it: a sweep with one ended run.
+TEST(Migrator, BringsAStoreWithResultsFromBeforeTasksToThisSchema) {
+  Connection connection(FreshDatabaseUrl(), "test");
+  const SqlFile first = EmbeddedMigrations().front();
+  ASSERT_EQ(first.name, "0001_tables");
+  ASSERT_EQ(
+      Execute(connection,
+              "CREATE SCHEMA assay; CREATE TABLE assay.schema_migration (kind text NOT NULL, position integer NOT "
+              "NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT "
+              "clock_timestamp(), PRIMARY KEY (kind, name))"),
+      absl::OkStatus());
+  ASSERT_EQ(Execute(connection, first.text), absl::OkStatus());
+  ASSERT_EQ(
+      Execute(connection, fmt::format("INSERT INTO assay.schema_migration VALUES ('migration', 1, '{}', '{:016x}')",
+                                      first.name, StableHash(first.text))),
+      absl::OkStatus());
+  ASSERT_EQ(
+      Execute(connection,
+              "INSERT INTO assay.sweep (name, state, seed, blocks, scenario_yaml, sets, spec) "
+              "  VALUES ('old', 'pending', '1', 1, '', '{}', ''); "
+              "INSERT INTO assay.cell (sweep_id, position, label, target, params, spec) "
+              "  SELECT sweep_id, 0, 'c', 't', '{}', '' FROM assay.sweep; "
+              "INSERT INTO assay.run (sweep_id, cell_id, block, attempt, state, verdict, t0_ns, ended_at) "
+              "  SELECT sweep_id, cell_id, 1, 1, 'ended', 'accepted', 1, now() FROM assay.cell; "
+              "INSERT INTO assay.run_result (run_id, agents, slots, triggers, ok, failed, timeout, cancelled, skipped, "
+              "  lost, makespan_s, task_sum_s, ideal_s) SELECT run_id, 1, 2, 8, 5, 2, 1, 0, 0, 0, 3, 4, 2 FROM "
+              "  assay.run"),
+      absl::OkStatus());
+  ASSERT_EQ(Migrate(connection), absl::OkStatus());
+  EXPECT_EQ(FirstValue(connection,
+                       "SELECT concat_ws('|', tasks, coalesce(tasks_from, 'null'), task_sum_s, overhead_us_per_task) "
+                       "FROM assay.run_summary"),
+            "8|null|4|125000");
+  EXPECT_EQ(FirstValue(connection, "SELECT count(*) FROM assay.task_overhead"), "0");
+  ASSERT_EQ(
+      Execute(connection,
+              "INSERT INTO assay.task (sweep_id, run_id, origin, task, state) SELECT sweep_id, run_id, 'csv', 't', "
+              "'done' FROM assay.run"),
+      absl::OkStatus())
+      << "the sweep has its partition";
 }
 
 TEST(Migrator, RefusesAnAppliedFileThatHasChanged) {

@@ -182,6 +182,9 @@ TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
                                   "false, 2.9, 4)",
                                   run.sweep_id, run.run_id))
                   .ok());
+  ASSERT_TRUE(Execute(fmt::format("INSERT INTO span VALUES ({}, {}, {}, 'gather', 75000000, 80000000)", run.sweep_id,
+                                  run.run_id, a_))
+                  .ok());
   EXPECT_EQ(Count("task_overhead"), 0) << "the run goes on";
   End(run);
   EXPECT_EQ(Value("SELECT concat_ws('|', tasks_from, rows, cached, slots, last_task, before_s, submit_s, schedule_s, "
@@ -201,6 +204,8 @@ TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
   EXPECT_EQ(Value("SELECT concat_ws('|', target, verdict, records, expected, missing, record_lag_s, quiet) FROM "
                   "collections"),
             "dask|accepted|2|3|1|2.9|f");
+  EXPECT_EQ(Value("SELECT concat_ws('|', target, agent, name, begun_s, ended_s, length_s) FROM spans"),
+            "dask|a|gather|0.075|0.08|0.005");
   EXPECT_EQ(Value("SELECT concat_ws('|', sent_at, started_at, known_at, planned_ms) FROM task_time WHERE task = 't2'"),
             "2023-11-14 22:13:20.031+00|2023-11-14 22:13:20.041+00|2023-11-14 22:13:20.08+00|30");
 }
