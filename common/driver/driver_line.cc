@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMostTextBytes = 4096;
+constexpr int64_t kMostErrorNs = 86'400'000'000'000;
 constexpr std::array<std::string_view, kDriverEvents> kEventNames{
     "accepted", "created", "scheduled", "queued", "ready", "started", "finished", "failed", "cancelled", "done"};
 constexpr std::array<std::string_view, 6> kLineNames{"hello", "ready", "failed", "events", "span", "drained"};
@@ -112,8 +113,8 @@ bool ReadField(const std::string& key, const Json& value, DriverEvent& event, st
     event.attempt = static_cast<uint32_t>(whole);
     return true;
   }
-  must = "whole nanoseconds";
-  if (key == "error_ns") return ReadWhole(value, std::numeric_limits<int64_t>::max(), event.error_ns);
+  must = "whole nanoseconds, a day at most";
+  if (key == "error_ns") return ReadWhole(value, kMostErrorNs, event.error_ns);
   if (key == "instants") {
     must = "an object of instants, each whole nanoseconds";
     return ReadInstants(value, event, unused);

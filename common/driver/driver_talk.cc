@@ -134,6 +134,8 @@ void DriverTalk::ReadSpan(const DriverLine& line, std::string_view text, const C
     return Find(fmt::format("more than {} spans", kMostSpans), text,
                 "a span is a phase of the client, not of each task");
   const int64_t shift_ns = line.wall ? clocks.monotonic_from_wall_ns : 0;
+  if (line.begun_ns + shift_ns < clocks.now_ns - DriverTasks::kFarNs)
+    return Find("a span that began more than a year ago", text, kMendClock);
   if (line.ended_ns + shift_ns > clocks.now_ns + DriverTasks::kClockSlackNs)
     return Find("a span that ends in the future", text, kMendClock);
   v1::Span& span = spans_.emplace_back();

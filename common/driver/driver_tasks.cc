@@ -51,13 +51,14 @@ DriverTasks::Task* DriverTasks::Find(uint64_t index) {
 }
 
 absl::Status DriverTasks::Check(const DriverEvent& event, const Task& task, int64_t now_ns, int64_t shift_ns) const {
-  // The wall clocks of other hosts may say what they like: what they err is a finding about the target.
+  const int64_t slack_ns = event.wall ? kFarNs : kClockSlackNs;
   const auto possible = [&](int64_t ns) {
-    return event.wall || (ns + shift_ns >= task.given_ns - kClockSlackNs && ns + shift_ns <= now_ns + kClockSlackNs);
+    return ns + shift_ns >= task.given_ns - slack_ns && ns + shift_ns <= now_ns + slack_ns;
   };
   const auto impossible = [&](std::string_view name, int64_t ns) {
-    return absl::InvalidArgumentError(fmt::format("task {}: {} at {} lies {}", event.index, name, ns,
-                                                  ns > now_ns ? "in the future" : "before the task was given"));
+    return absl::InvalidArgumentError(
+        fmt::format("task {}: {} at {} lies {}", event.index, name, ns,
+                    ns + shift_ns > now_ns ? "in the future" : "before the task was given"));
   };
   if (!possible(event.at_ns)) return impossible(DriverEventName(event.kind), event.at_ns);
   for (size_t i = 0; i < kDriverInstants; ++i) {

@@ -26,6 +26,9 @@ class DriverTasks {
   static constexpr int64_t kDonePatienceNs = 10'000'000'000;  // for the `done` of a task that is over
   // Instants of other threads and of a converted clock may be off by so much without being wrong.
   static constexpr int64_t kClockSlackNs = 1'000'000;
+  // The wall clocks of other hosts may say what they like, and what they err is a finding about the target; but an
+  // instant a year away is of another unit.
+  static constexpr int64_t kFarNs = 366LL * 86'400 * 1'000'000'000;
 
   explicit DriverTasks(int64_t timeout_ns) : timeout_ns_(timeout_ns) {}
 

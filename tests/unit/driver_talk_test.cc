@@ -255,6 +255,11 @@ TEST_F(Talk, WhatBreaksTheRulesIsAFaultAndChangesNothing) {
       {event(done), "task 0 is done a second time"},
       {event(fmt::format(R"({{"index":0,"event":"started","at":{}}})", kNow + kSecond)), "lies in the future"},
       {event(R"({"index":0,"event":"started","at":81})"), "lies before the task was given"},
+      {event(R"({"index":0,"event":"started","at":1700000000,"clock":"wall"})"), "lies before the task was given"},
+      {event(R"({"index":0,"event":"started","at":9223372036854775807,"clock":"wall"})"), "lies in the future"},
+      {event(R"({"index":0,"event":"started","at":9223372036854775808})"), "\"at\" must be whole nanoseconds"},
+      {event(R"({"index":0,"event":"started","at":81,"error_ns":9000000000000000})"), "\"error_ns\" must be"},
+      {R"({"type":"span","name":"g","begun":1700000000,"ended":1700000001,"clock":"wall"})", "more than a year ago"},
   };
   for (const Case& c : cases) {
     faults_.clear();
