@@ -230,12 +230,20 @@ class Trial {
     if (!not_ok_.empty())
       report_.notes.push_back(
           fmt::format("{} of {} tasks were ok; the first that was not, {}", report_.ok, plan_.tasks, not_ok_));
-    if (talk_.events(DriverEvent::Kind::kAccepted) + talk_.events(DriverEvent::Kind::kFinished) == 0 &&
-        talk_.events() == talk_.events(DriverEvent::Kind::kDone))
-      report_.notes.emplace_back(
-          "only done was told: without instants of the target (started, finished, ...) there is "
-          "no wait and no overhead to read from its tasks");
     if (!exited_) SayGoodbye();
+    LookAtInstants();
+  }
+
+  // The last of all: they may be told until it has drained.
+  void LookAtInstants() {
+    const std::vector<v1::TaskRecord> records = talk_.tasks().TakeTasks(plan_.tasks);
+    const bool some = std::any_of(records.begin(), records.end(), [](const v1::TaskRecord& record) {
+      return record.has_started_ns() || record.has_finished_ns() || record.has_body_started_ns();
+    });
+    if (some || records.empty()) return;
+    report_.notes.emplace_back(
+        "it told no instants of the target (started, finished, ...): without them there is no wait and no overhead to "
+        "read from its tasks");
   }
 
   void SayGoodbye() {
