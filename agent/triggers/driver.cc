@@ -99,8 +99,8 @@ class DriverTrigger final : public TriggerKind {
     });
   }
 
-  void Finish(std::function<void(TriggerRemarks&&)> done) override {
-    finished_ = std::move(done);
+  void Finish(const std::function<void(TriggerRemarks&&)>& done) override {
+    finished_ = done;
     if (over_) return TellTasks();
     talk_.Drain();
     process_->Write(kDriverDrainLine);

@@ -64,7 +64,7 @@ class TriggerKind {
 
   // Nothing is in flight and nothing will be fired any more: tells what is still to be told of tasks, and ends what
   // Prepare began. `done` is called once, possibly within it. CancelAll may come while it lasts.
-  virtual void Finish(std::function<void(TriggerRemarks&&)> done) { done({}); }
+  virtual void Finish(const std::function<void(TriggerRemarks&&)>& done) { done({}); }
 
   // Who fires, if that is a driver; known when it is prepared.
   virtual std::optional<v1::DriverInfo> Driver() const { return std::nullopt; }
