@@ -186,7 +186,7 @@ class Driver:
                     return self._failed("prepare: %s: %s" % (type(error).__name__, error))
                 self._out.put({"type": "ready", "capacity": capacity or 0, "version": self.version})
             elif kind == "tasks":
-                self.submit([Task(**task) for task in line["tasks"]])
+                self.submit([Task(task["index"], task.get("sleep_ns"), task.get("task")) for task in line["tasks"]])
             elif kind == "drain":
                 try:
                     self.drain()
@@ -214,11 +214,6 @@ class Driver:
                 if line["type"] == "cancel":
                     threading.Thread(target=self.cancel, name="assay-cancel", daemon=True).start()
                 else:
-                    if line["type"] == "tasks":
-                        # "task" is the protocol's word, "json" the scenario's.
-                        for task in line["tasks"]:
-                            if "task" in task:
-                                task["json"] = task.pop("task")
                     self._in.put(line)
         self._in.put({"type": "bye"})
         time.sleep(PATIENCE_S)
