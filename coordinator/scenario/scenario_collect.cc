@@ -152,7 +152,8 @@ absl::Status ReadCollector(const YamlNode& node, QueryFiles& files, const v1::Tr
 absl::Status ReadCollect(const YamlNode& node, QueryFiles& files, v1::CellSpec& cell) {
   if (node.IsMap()) return ReadCollector(node, files, cell.trigger(), *cell.add_collect());
   for (const YamlNodePtr& one : node.items) {
-    if (absl::Status status = ReadCollector(*one, files, cell.trigger(), *cell.add_collect()); !status.ok()) return status;
+    if (absl::Status status = ReadCollector(*one, files, cell.trigger(), *cell.add_collect()); !status.ok())
+      return status;
   }
   return absl::OkStatus();
 }
