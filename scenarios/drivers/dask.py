@@ -188,7 +188,7 @@ class Dask(Driver):
         self.event(index, "done", at=at)
 
     def cancel(self):
-        left = [key for key in self.futures if key not in self.over]
+        left = [key for key in list(self.futures) if key not in self.over]
         self.client.cancel([self.futures[key] for key in left], force=True)
         for key in left:
             if key not in self.over:

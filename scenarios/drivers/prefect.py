@@ -62,6 +62,7 @@ class Prefect(Driver):
         self.threads = options["threads"]
         self.given = queue.SimpleQueue()  # lists of Tasks; None: there are no more
         self.cancelled = False
+        self.futures = []
         self.begun = threading.Event()
         self.failure = None
         cache = {"cache_policy": DEFAULT, "persist_result": True} if options["cached"] else {"cache_policy": NO_CACHE, "persist_result": False}
@@ -99,17 +100,17 @@ class Prefect(Driver):
             # Connections, and what is imported late, are not what is measured. These have no trigger, so nobody asks for their records.
             wait([self.work.with_options(cache_policy=NO_CACHE, persist_result=False).submit(0) for _ in range(self.threads)])
             self.begun.set()
-            futures = []
+            futures = self.futures
             while (tasks := self.given.get()) is not None:
                 for task in tasks:
                     if self.cancelled:
-                        self.drop(task)
+                        self.drop(task.index)
                         continue
                     future = self.work.submit(task.sleep_ns or 0)
                     self.event(task.index, "accepted", task=str(future.task_run_id))
                     future.add_done_callback(lambda done, index=task.index: self.task_done(index, done))
                     futures.append(future)
-            wait(futures)
+            wait([future for future in futures if not future.wrapped_future.cancelled()])
 
         return load
 
@@ -128,7 +129,7 @@ class Prefect(Driver):
             async def one(task):
                 async with free:
                     if self.cancelled:
-                        return self.drop(task)
+                        return self.drop(task.index)
                     state = await child(task.sleep_ns or 0, return_state=True)
                     flow_run, body = await state.aresult() if state.is_completed() else (None, None)
                     return self.done(task.index, now(), state, body, flow_run)
@@ -148,6 +149,9 @@ class Prefect(Driver):
 
     def task_done(self, index, future):
         at = now()
+        if future.wrapped_future.cancelled():
+            self.drop(index)
+            return
         future.wait()  # it has ended; without this its state would be asked for from the server
         self.done(index, at, future.state, future.result() if future.state.is_completed() else None)
 
@@ -160,12 +164,15 @@ class Prefect(Driver):
             self.event(index, "cancelled" if state.is_cancelled() else "failed", error=state.message or state.name, **facts)
         self.event(index, "done", at=at)
 
-    def drop(self, task):
-        self.event(task.index, "cancelled", error="the run was cancelled")
-        self.event(task.index, "done")
+    def drop(self, index):
+        self.event(index, "cancelled", error="the run was cancelled")
+        self.event(index, "done")
 
     def cancel(self):
         self.cancelled = True
+        # What has begun goes on to its end.
+        for future in list(self.futures):
+            future.wrapped_future.cancel()
 
     def drain(self):
         self.given.put(None)

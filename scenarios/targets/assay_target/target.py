@@ -68,6 +68,9 @@ class Target:
         except Failure as failure:
             print(f"assay: {failure}", file=sys.stderr)
             return 1
+        except OSError as error:  # no room, no rights, no such program
+            print(f"assay: {self.name}: {error}; `assay target down {self.name}` clears up, --data DIR chooses another place", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print(f"assay: interrupted; {self.name} is not up", file=sys.stderr)
             return INTERRUPTED
