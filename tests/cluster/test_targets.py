@@ -161,5 +161,40 @@ class ShippedTargets(TargetWorld):
                 self.assertRegex(line, r"^(#.*|[\w.\[\]-]+==[\w.+!-]+)?$", f"{name}: every package is pinned")
 
 
+class Dask(TargetWorld):
+    """For real: its packages come from PyPI."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.target, "down", "dask")
+
+    def measure(self, *sets):
+        code, out, err = self.assay("run", str(SOURCE / "scenarios" / "dask-overhead.yaml"),
+                                    *(word for one in ("tasks=[300]", "sleep=[{uniform: [1ms, 10ms]}]", *sets) for word in ("--set", one)), patience_s=600)
+        self.assertEqual(code, 0, out + err)
+        self.assertNotIn("driver_", out)
+
+    def check(self, runs):
+        """Every task of every run has all its instants, in their order."""
+        rows = self.sql("select count(distinct run_id), count(*), count(*) filter (where outcome = 'ok' and started_ns <= body_started_ns + 1e6 and "
+                        "created_ns <= scheduled_ns and scheduled_ns <= queued_ns and queued_ns <= ready_ns and ready_ns <= started_ns + 1e6 and "
+                        "body_started_ns < body_finished_ns and body_finished_ns <= finished_ns + 1e6 and task ~ 'assay-' and worker <> '') from task")
+        self.assertEqual(rows, [[str(runs), str(300 * runs), str(300 * runs)]])
+        self.assertEqual(self.sql("select count(*) from trigger where outcome = 'ok' and accepted_ns between started_ns - 1e6 and finished_ns"), [[str(300 * runs)]])
+        self.assertEqual(self.sql("select name, count(*) from span where ended_ns >= begun_ns group by 1 order by 1"), [["gather", str(runs)], ["submit", str(runs)]])
+        self.assertEqual(self.sql("select distinct driver, driver_version, capacity from share"), [["dask", self.listed("dask")["version"], "16"]])
+
+    def test_clusters_of_its_own_and_one_that_is_there(self):
+        self.must("up", "dask", "--", "--cluster")
+        self.measure("processes=[true, false]")
+        self.check(2)
+        address = self.secret("DASK_ADDRESS")
+        self.measure("trigger.driver.options={address: $(secret:DASK_ADDRESS)}")
+        self.check(3)
+        self.assertEqual(self.sql("select distinct worker from task where run_id = (select max(run_id) from run)")[0][0][:16], address[:16])
+        self.must("down", "dask")
+        self.assert_nothing_left("dask")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -1,0 +1,70 @@
+"""Prefect and Airflow for real, small: their packages come from PyPI, all else is made here and gone at the end."""
+import json
+import unittest
+
+from target_world import TargetWorld
+from world import BUILD, SOURCE, wait_for
+
+SCENARIOS = SOURCE / "scenarios"
+
+
+class WorkflowManager(TargetWorld):
+    def measure(self, scenario, *sets, accepted=(0,)):
+        words = [word for one in sets for word in ("--set", one)]
+        code, out, err = self.assay("run", str(SCENARIOS / scenario), *words, patience_s=800)
+        self.assertIn(code, accepted, out + err)
+        return out
+
+    def up(self, name):
+        self.addCleanup(self.target, "down", name)
+        self.must("up", name)
+        self.assertEqual(self.listed(name)["state"], "up")
+
+    def down(self, name):
+        self.must("down", name)
+        self.assert_nothing_left(name)
+
+
+class Prefect(WorkflowManager):
+    def test_tasks_sub_flows_and_a_cache(self):
+        self.up("prefect")
+        self.measure("prefect-overhead.yaml", "blocks=1", "tasks=[20]")
+        rows = self.sql("select target, origin, count(*), count(*) filter (where task.outcome = 'ok'), count(*) filter (where started_ns <= finished_ns) "
+                        "from task join run using (run_id) join cell using (cell_id) group by 1, 2 order by 1, 2")
+        self.assertEqual([row[:4] for row in rows], [[target, origin, "20", "20"] for target in ("dask", "flows", "threads") for origin in ("driver", "postgres")])
+        # Both are of the same tasks, and agree when each ended: the client stamps what the server records.
+        apart = self.sql("select count(*), max(abs(one.finished_ns - other.finished_ns)) < 2e9 from task one join task other using (run_id, task) "
+                         "where one.origin = 'driver' and other.origin = 'postgres'")
+        self.assertEqual(apart, [["60", "t"]])
+        self.measure("prefect-cached.yaml", accepted=(3,))
+        cached = "run_id = (select max(run_id) from run)"
+        self.assertEqual(self.sql(f"select count(*) filter (where cached), count(*) from task where {cached} and origin = 'driver'"), [["19", "20"]])
+        self.assertEqual(self.sql(f"select count(*) filter (where cached), count(*) from task where {cached} and origin = 'postgres'"), [["19", "20"]])
+        flags = {row[0] for row in self.sql(f"select code from flag where {cached}")}
+        self.assertLessEqual({"cached", "zero_variance"}, flags)
+        self.down("prefect")
+
+
+class Airflow(WorkflowManager):
+    def test_mapped_tasks_by_two_witnesses_and_mock_io(self):
+        self.up("airflow")
+        self.measure("airflow-mapped.yaml", "blocks=1", "tasks=[10]")
+        self.assertEqual(self.sql("select outcome, remote_state, accepted_ns < completed_ns, remote_id <> '' from trigger"), [["ok", "success", "t", "t"]])
+        self.assertEqual(self.sql("select origin, count(*), count(*) filter (where outcome = 'ok' and started_ns <= finished_ns) from task group by 1 order by 1"),
+                         [["http", "10", "10"], ["postgres", "10", "10"]])
+        agree = self.sql("select count(*) from task one join task other using (task, scheduled_ns, queued_ns, started_ns, finished_ns, remote_id) "
+                         "where one.origin = 'http' and other.origin = 'postgres'")
+        self.assertEqual(agree, [["10"]])
+        self.assertEqual(self.sql("select count(*) from task where origin = 'postgres' and started_ns <= body_started_ns and body_started_ns < body_finished_ns "
+                                  "and body_finished_ns <= finished_ns"), [["10"]])
+        mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--json", "--delay", "100ms"], "mock")
+        line = wait_for(lambda: mock.text().split("\n")[0] if "\n" in mock.text() else "", "the mock listens")
+        self.measure("airflow-mock-io.yaml", "parallel=[2]", f"mock=[\"http://{json.loads(line)['http']}\"]")
+        last = "run_id = (select max(run_id) from run)"
+        self.assertEqual(self.sql(f"select name, count(*) from task where {last} and outcome = 'ok' group by 1 order by 1"),
+                         [["extract_data", "2"], ["load_data", "2"], ["transform_data", "2"]])
+        self.down("airflow")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
