@@ -25,6 +25,8 @@ constexpr char kCollect[] = "collect";          // the kind of hook that reads t
 constexpr int64_t kStartLeadNs = 150 * kMs;
 constexpr int64_t kMaxStartLeadNs = 3 * kSecond;
 constexpr int64_t kRoundTripsToStart = 20;
+// Remote ids travel to an agent's collector in one message, which may have 8 MiB.
+constexpr size_t kMaxWorkBytes = 4 << 20;
 // A run that never fired says nothing about the target: it is tried again this often whatever the scenario says.
 constexpr uint32_t kTriesToPrepare = 3;
 
@@ -48,6 +50,13 @@ std::string Describe(const v1::Selector& selector) {
 
 std::string FailureOf(const HookRow& hook) {
   return fmt::format("{} hook on {}: {}", hook.kind, hook.where, hook.error);
+}
+
+// Why a collector cannot be given to its agent; empty if it can.
+std::string TooMuchWork(const HookRow& hook) {
+  if (hook.work.ByteSizeLong() <= kMaxWorkBytes) return "";
+  return fmt::format("the run has {} remote ids, more than can be sent to an agent; let collect.where be coordinator",
+                     hook.work.remote_ids_size());
 }
 
 v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& cell, uint64_t seed) {
@@ -131,6 +140,11 @@ void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
   }
   if (row.where != kCoordinator) {
     Expect(row.where, row.incarnation, now_ns);
+    if (TooMuchWork(row).empty()) return;
+    open.given_up = TooMuchWork(row);
+    row.state = "failed";
+    row.error = open.given_up;
+    ended_hooks_[row.hook_id] = std::move(row);
     return;
   }
   // Reading once more does no harm, and what the last coordinator read it has not stored.
@@ -688,10 +702,12 @@ void Scheduler::OpenHooks(const std::vector<Hook>& hooks, HookStage& stage) {
   stage.begun = true;
   for (const Hook& hook : hooks) {
     stage.open[hook.row.hook_id] = hook;
-    if (!hook.given_up.empty()) {
+    const std::string& given_up = hook.given_up.empty() ? TooMuchWork(hook.row) : hook.given_up;
+    if (!given_up.empty()) {
       HookRow& ended = ended_hooks_[hook.row.hook_id] = hook.row;
       ended.state = "failed";
-      ended.error = hook.given_up;
+      ended.error = given_up;
+      stage.open[hook.row.hook_id].given_up = given_up;
     } else if (hook.row.where == kCoordinator) {
       coordinator_hooks_.push_back(hook);
     } else {
@@ -864,6 +880,7 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
     const auto add_hooks = [&](const HookStage& stage) {
       for (const auto& [hook_id, open] : stage.open) {
         if (open.row.where != name->second || open.row.incarnation != agent.hello.incarnation()) continue;
+        if (!open.given_up.empty()) continue;
         busy = true;
         v1::DesiredHook& hook = *desired.add_hooks();
         hook.set_hook_id(hook_id);

@@ -37,7 +37,7 @@ class Scheduler {
     v1::Hook spec;
     uint32_t block = 0;  // of its run, for templates
     std::string target;
-    std::string given_up;           // on the coordinator: why it was told to stop, or is not run at all
+    std::string given_up;           // why it is not run at all or, on the coordinator, was told to stop
     v1::CollectorStatus collector;  // of one that runs on the coordinator, as it last said
   };
 

@@ -87,6 +87,7 @@ class World {
   std::map<int64_t, std::string> verdicts;
   std::map<int64_t, std::string> troubles;
   int fail_writes_percent = 0;
+  int remote_ids = 0;  // of every run
   std::function<bool(const v1::DesiredHook&)> hook_ok = [](const v1::DesiredHook&) { return true; };
 
   Scheduler& scheduler() { return *scheduler_; }
@@ -375,6 +376,7 @@ class World {
 
   void StoreHook(HookRow& row) {
     row.hook_id = static_cast<int64_t>(hooks.size()) + 1;
+    for (int i = 0; i < remote_ids; ++i) row.work.add_remote_ids("manual__2026-11-22T19:30:49+00:00");
     hooks[row.hook_id] = row;
   }
 
@@ -923,6 +925,18 @@ TEST(Scheduler, ACollectorThatFailsOrHasNoPlaceLeavesTheRunAccepted) {
   EXPECT_EQ(world.runs.at(1).verdict, "accepted");
   EXPECT_EQ(world.HooksOf("collect", "failed"), 2);
   EXPECT_NE(world.hooks.at(1).error.find("no connected agent has role=nobody"), std::string::npos);
+}
+
+TEST(Scheduler, MoreIdsThanAMessageHoldsAreNotSentToAnAgent) {
+  World world(25, 2);
+  SweepRow sweep = MakeSweep(1, 1, 1, 2);
+  *sweep.cells[0].spec.add_collect() = Collector("load");
+  world.remote_ids = 200'000;
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }));
+  EXPECT_TRUE(world.hooks_started.empty());
+  EXPECT_EQ(world.runs.at(1).verdict, "accepted");
+  EXPECT_NE(world.hooks.at(1).error.find("the run has 200000 remote ids"), std::string::npos);
 }
 
 TEST(Scheduler, ACollectorOnTheCoordinatorReadsAgainAfterARestart) {
