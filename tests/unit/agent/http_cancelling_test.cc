@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "../temp_dir.h"
 #include "http_client_fixture.h"
 
 namespace assay {

@@ -14,6 +14,7 @@ namespace assay {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 using End = HttpResponse::End;
 
 // libcurl speaks over the unix socket, the client itself over TCP.
