@@ -47,7 +47,7 @@ class CollectTest : public ::testing::Test {
   // One that began at T0 and ended 250 ms and 300 us later, or is running.
   void Insert(const std::string& id, const std::string& state = "success", const std::string& run = "r") {
     Execute(fmt::format(
-        "INSERT INTO public.task_instance VALUES ('{0}', '{1}', '{2}', to_timestamp({3}::numeric / 1000000), "
+        "INSERT INTO public.task_instance VALUES ('{0}', '{2}', '{1}', to_timestamp({3}::numeric / 1000000), "
         "CASE WHEN '{1}' <> 'running' THEN to_timestamp({4}::numeric / 1000000) AT TIME ZONE 'UTC' END)",
         id, state, run, order_.t0_unix_ns / 1000, order_.t0_unix_ns / 1000 + 250'300));
   }
