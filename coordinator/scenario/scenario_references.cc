@@ -14,8 +14,9 @@
 namespace assay {
 namespace {
 
-constexpr std::array<std::string_view, 9> kBuiltIn{"target", "block",  "run",   "index",    "agent",
-                                                   "token",  "offset", "limit", "remote_id"};
+constexpr std::array<std::string_view, 5> kBuiltIn{"target", "block", "run", "index", "agent"};
+// Known in some places only, so that axes may be called so too.
+constexpr std::array<std::string_view, 4> kOfSomePlaces{"token", "offset", "limit", "remote_id"};
 constexpr size_t kMaxTextBytes = 1 << 20;
 
 // The place of a reference within its scalar, as far as it stands on the scalar's first line.
@@ -47,11 +48,11 @@ absl::Status CheckText(const YamlNode& node, const std::vector<std::string>& axe
     return ErrorAt(PlaceOf(node, "$("), "this $( is not closed", "close it with ')'; for a literal $( write $$(");
   }
   for (const std::string& name : TemplateNames(node.text)) {
-    if (IsBuiltInName(name)) continue;
     if (std::find(axes.begin(), axes.end(), name) != axes.end()) {
       used.insert(name);
       continue;
     }
+    if (IsBuiltInName(name) || IsNameOfSomePlaces(name)) continue;
     const YamlPlace place = PlaceOf(node, fmt::format("$({}", name));
     if (name.starts_with("secret:")) {
       if (IsSecretName(SecretOf(name))) continue;
@@ -60,6 +61,7 @@ absl::Status CheckText(const YamlNode& node, const std::vector<std::string>& axe
     }
     std::vector<std::string> known = axes;
     known.insert(known.end(), kBuiltIn.begin(), kBuiltIn.end());
+    known.insert(known.end(), kOfSomePlaces.begin(), kOfSomePlaces.end());
     const auto nearest = NearestName(name, known);
     return ErrorAt(place,
                    fmt::format("$({}) refers to nothing: the grid has no such axis",
@@ -117,6 +119,10 @@ absl::StatusOr<YamlNodePtr> SubstituteText(const YamlNodePtr& node, const Bindin
 
 bool IsBuiltInName(std::string_view name) {
   return std::find(kBuiltIn.begin(), kBuiltIn.end(), name) != kBuiltIn.end();
+}
+
+bool IsNameOfSomePlaces(std::string_view name) {
+  return std::find(kOfSomePlaces.begin(), kOfSomePlaces.end(), name) != kOfSomePlaces.end();
 }
 
 YamlNodePtr EscapedValue(const YamlNodePtr& value) {

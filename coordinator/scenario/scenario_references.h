@@ -16,9 +16,10 @@ namespace assay {
 // Values for $(name), escaped with EscapedValue.
 using Bindings = std::unordered_map<std::string, YamlNodePtr>;
 
-// $(target), $(block), $(run), $(index), $(agent), and those of some places: $(remote_id), $(offset), $(limit),
-// $(token).
+// $(target), $(block), $(run), $(index), $(agent): no axis can be called so.
 bool IsBuiltInName(std::string_view name);
+// $(remote_id), $(offset), $(limit), $(token): an axis that is called so hides them.
+bool IsNameOfSomePlaces(std::string_view name);
 
 // Grid values are taken literally: every "$(" in them becomes "$$(", so that no later expansion takes it for a
 // reference.

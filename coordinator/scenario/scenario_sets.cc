@@ -181,7 +181,8 @@ absl::StatusOr<YamlNodePtr> ApplySet(const YamlNodePtr& scenario, const std::str
   }
   std::set<std::string> referred;
   CollectReferences(*scenario, referred);
-  std::erase_if(referred, [](const std::string& reference) { return IsBuiltInName(reference); });
+  std::erase_if(referred,
+                [](const std::string& reference) { return IsBuiltInName(reference) || IsNameOfSomePlaces(reference); });
   if (path.size() > 1 || !referred.contains(name)) return UnknownName(*scenario, *path.front(), referred);
   return WithValue(scenario, {Key(source, "grid", 0), path.front()}, 0, AsList(*value));
 }

@@ -159,7 +159,7 @@ TEST(Collect, WhatIsWrongIsToldWithItsPlaceAndMend) {
 TEST(Collect, NamesOfRequestsAreKnownOnlyThere) {
   EXPECT_THAT(
       Refusal("name: t\nload: {closed: {concurrency: 1}, triggers: 1}\ntrigger: {exec: {argv: [\"$(offset)\"]}}\n"),
-      HasSubstr("$(offset) is known only in collect.http.url"));
+      HasSubstr("$(offset) is known only in completion.http.url and collect.http.url"));
   const Plan plan = MustLoad(
       "name: t\ngrid: {limit: [3]}\nload: {closed: {concurrency: 1}, triggers: $(limit)}\ntrigger: {sleep: {for: "
       "1ms}}\n");

@@ -208,7 +208,6 @@ INSTANTIATE_TEST_SUITE_P(
             "login_index",
             kProcess + "trigger: {http: {url: \"http://h/\", login: {url: \"http://h/$(index)\", token: /x}}}\n",
             "trigger.http.login.url cannot refer to $(index)", ""},
-        BadCompletion{"axis", kBase + "grid: {limit: [1]}\n", "limit", ""},
         BadCompletion{"secret_name", kProcess + "trigger: {exec: {argv: [a, \"$(secret:../etc)\"]}}\n",
                       "'../etc' cannot name a secret", "letters, digits"},
         BadCompletion{
