@@ -21,8 +21,9 @@ using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 TEST(Shipped, EveryScenarioLoads) {
+  const FileReader read = [](const std::string& path) -> absl::StatusOr<std::string> { return ReadWhole(path); };
   for (const std::string& path : ShippedScenarios()) {
-    const absl::StatusOr<Plan> plan = LoadScenario(ReadWhole(path), path, {});
+    const absl::StatusOr<Plan> plan = LoadScenario(ReadWhole(path), path, {}, read);
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_FALSE(plan->cells.empty());
     EXPECT_THAT(plan->warnings, IsEmpty()) << path;
