@@ -37,6 +37,7 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 OPTIONS = {"runner": "threads", "threads": 16, "cached": False}
 RUNNERS = ("threads", "dask", "flows")
 BEGIN_PATIENCE_S = 120
+WALL_ERROR_NS = 1_000_000  # the wall clock is steered between the instant and its being told
 
 
 def slept(sleep_ns):
@@ -157,7 +158,7 @@ class Prefect(Driver):
 
     def done(self, index, at, state, body, task=None):
         facts = {"state": state.name, "clock": "wall", "at": round(state.timestamp.timestamp() * 1e9), "from_": "client",
-                 "cached": True if state.name == "Cached" else None, "task": task}
+                 "error_ns": WALL_ERROR_NS, "cached": True if state.name == "Cached" else None, "task": task}
         if state.is_completed():
             self.event(index, "finished", body=body, **facts)
         else:

@@ -32,6 +32,7 @@ class Venv:
         print(f"installing the packages of {self.home.name} with pip into {self.path}", file=sys.stderr, flush=True)
         shutil.rmtree(self.path, ignore_errors=True)
         log = self.home.log("pip")
+        open(log, "wb").close()  # what an earlier try met is not why this one fails
         if self.run(log, [PYTHON, "-m", "venv", self.path]) != 0:
             raise Failure(f"{PYTHON} -m venv failed; install it (Debian: apt-get install python3-venv). The end of {log}:\n{tail(log)}")
         if self.run(log, [self.program("pip"), "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--requirement",
