@@ -12,7 +12,7 @@ stamped as they happen; started and finished are Dask's own `startstops`; body i
 the span `gather`: the client has no result in hand before, only the word that it is there.
 
 A worker shifts its startstops to what it believes to be the scheduler's clock, by half a round trip, which errs by milliseconds
-while it is busy. Where all run on this host there is one clock, and the shift is taken out again.
+while it is busy. Where all run on this host there is one clock, and a worker is made to believe so.
 
 During the load nothing is told but each task's `done`; all else waits for the drain, so that telling does not slow Dask down.
 """
@@ -30,7 +30,7 @@ try:
 except ImportError:
     sys.exit("dask.py: this Python has no `distributed`; `assay target up dask` makes one that has it, for $(secret:DASK_PYTHON); Debian: "
              "apt-get install python3-distributed")
-from assay_driver import Driver, monotonic_ns_of, now  # noqa: E402
+from assay_driver import Driver, now  # noqa: E402
 
 OPTIONS = {"threads": 16, "workers": 1, "processes": True, "address": ""}
 STARTSTOPS_ERROR_NS = 1000  # they are floats in Unix time, and the wall clock is steered
@@ -41,6 +41,14 @@ def host():
     """What only processes with the same monotonic clock have in common."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
+
+
+def monotonic_from_wall_ns():
+    """What the two clocks differ by. Another thread may run between two reads, so the closest of many counts."""
+    def read():
+        before, wall, after = now(), time.time_ns(), now()
+        return after - before, (before + after) // 2 - wall
+    return min(read() for _ in range(50))[1]
 
 
 def sleep_monotonic(nanoseconds):
@@ -79,27 +87,30 @@ class SchedulerStamps(distributed.SchedulerPlugin):
 
 
 class WorkerStamps(distributed.WorkerPlugin):
-    """[queued, ready, what its startstops are shifted by (s)] of this run's tasks in one worker."""
+    """[queued, ready] of this run's tasks in one worker."""
 
-    def __init__(self, prefix, clock):
+    def __init__(self, prefix, clock, one_clock):
         self.name = prefix + "worker"
-        self.prefix, self.clock = prefix, clock
+        self.prefix, self.clock, self.one_clock = prefix, clock, one_clock
         self.stamps = {}
 
     def setup(self, worker):
-        self.worker = worker
-        self.stamps = {}
+        self.kind = type(worker)
+        if self.one_clock:
+            no_delay = property(lambda _: 0.0, lambda _, delay: None)  # every heartbeat would set it
+            worker.__class__ = type(self.kind.__name__, (self.kind,), {"scheduler_delay": no_delay})
+
+    def teardown(self, worker):
+        worker.__class__ = self.kind
 
     def transition(self, key, start, finish, **_):
         if not key.startswith(self.prefix):
             return
-        stamps = self.stamps.setdefault(key, [None, None, 0])
+        stamps = self.stamps.setdefault(key, [None, None])
         if start == "released":
             stamps[0] = self.clock()
         if finish == "ready":
             stamps[1] = self.clock()
-        elif finish == "memory":
-            stamps[2] = self.worker.scheduler_delay
 
 
 def scheduler_host(dask_scheduler=None):
@@ -160,7 +171,7 @@ class Dask(Driver):
         # Dask's older versions have one method for each kind.
         register = getattr(self.client, "register_plugin", None)
         (register or self.client.register_scheduler_plugin)(SchedulerStamps(self.prefix, clock), name=self.prefix + "scheduler")
-        (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock), name=self.prefix + "worker")
+        (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock, self.here), name=self.prefix + "worker")
         self.client.on_done = self.done
         return threads
 
@@ -202,26 +213,22 @@ class Dask(Driver):
         finished = {key: future for key, future in self.futures.items() if future.status == "finished"}
         with self.span("gather"):
             bodies = self.client.gather(finished, errors="skip")
+        shift_ns = monotonic_from_wall_ns() if self.here else 0
         of_workers = {}
         for stamps in self.client.run(worker_stamps, self.prefix + "worker").values():
             of_workers.update(stamps)
         for key, (created, scheduled, compute, worker) in self.client.run_on_scheduler(scheduler_stamps, self.prefix + "scheduler").items():
             self.tell_later(key, "created", created, task=key, scheduled=scheduled, worker=worker, from_="scheduler")
-            queued, ready, shift_s = of_workers.get(key, (None, None, 0))
+            queued, ready = of_workers.get(key, (None, None))
             if queued or ready:
                 self.tell_later(key, "queued", queued or ready, ready=ready, from_="worker")
             if compute:
-                started, finished = self.instants(compute, shift_s)
+                # In Unix time, also on this host.
+                started, finished = (round(seconds * 1e9) + shift_ns for seconds in compute)
                 self.tell_later(key, "finished", finished, started=started, body=bodies.get(key), error_ns=STARTSTOPS_ERROR_NS, from_="startstops")
 
     def tell_later(self, key, event, at, **fields):
         self.event(int(key[len(self.prefix):]), event, at=at, clock=None if self.here else "wall", **fields)
-
-    def instants(self, compute, shift_s):
-        """`startstops` are in Unix time, also on this host."""
-        if not self.here:
-            return [round(seconds * 1e9) for seconds in compute]
-        return [monotonic_ns_of(seconds - shift_s) for seconds in compute]
 
     def close(self):
         if not self.client:
