@@ -210,7 +210,8 @@ TEST_F(ExportTest, TheTargetsTasksAreExportedAndRemovedWithTheirSweep) {
                   "VALUES ({0}, {1}, 'driver', 't', 0, 'memory', 'ok', 1, 2); "
                   "INSERT INTO span VALUES ({0}, {1}, {2}, 'gather', 1, 2); "
                   "INSERT INTO finding VALUES ({0}, {1}, {2}, 'driver_garbage', 1, 'half a line'); "
-                  "INSERT INTO collection VALUES ({0}, {1}, 'coordinator', 'postgres', 2, 3, 0, 5, false, 2.9, 4)",
+                  "INSERT INTO collection VALUES ({1}, {0}, {1}, 'coordinator', 'postgres', 2, 3, 0, 0, 5, false, 2.9, "
+                  "false, 4)",
                   run.sweep_id, run.run_id, a_)),
               absl::OkStatus());
     ASSERT_EQ(End(run.run_id, "accepted"), absl::OkStatus());

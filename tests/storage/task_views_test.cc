@@ -178,8 +178,8 @@ TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
   // Records beside the driver's word change nothing of it, but tell how late they were.
   Add(run, {.origin = "postgres", .task = "t0", .ms = {{"started", 10}, {"finished", 24}, {"recorded", 1024}}});
   Add(run, {.origin = "postgres", .task = "t1", .ms = {{"started", 10}, {"finished", 45}, {"recorded", 3045}}});
-  ASSERT_TRUE(Execute(fmt::format("INSERT INTO collection VALUES ({}, {}, 'coordinator', 'postgres', 2, 3, 0, 5, "
-                                  "false, 2.9, 4)",
+  ASSERT_TRUE(Execute(fmt::format("INSERT INTO collection VALUES (1, {}, {}, 'coordinator', 'postgres', 2, 3, 0, "
+                                  "0, 5, false, 2.9, false, 4)",
                                   run.sweep_id, run.run_id))
                   .ok());
   ASSERT_TRUE(Execute(fmt::format("INSERT INTO span VALUES ({}, {}, {}, 'gather', 75000000, 80000000)", run.sweep_id,
