@@ -29,10 +29,10 @@ void ListSink::Append(v1::Batch&& batch) {
     ++outcomes_[record.outcome()];
     if (keeps_triggers) written.triggers.push_back(std::move(record));
   }
+  if (batch.collections_size() > 0) written.collected.push_back(batch);
   for (auto& task : *batch.mutable_tasks()) written.tasks.push_back(std::move(task));
   for (auto& sample : *batch.mutable_cgroup_samples()) written.cgroups.push_back(std::move(sample));
   for (auto& sample : *batch.mutable_host_samples()) written.hosts.push_back(std::move(sample));
-  if (batch.collections_size() > 0) written.collected.push_back(batch);
   if (batch.has_share_start()) written.start = batch.share_start();
   if (batch.has_share_end()) written.end = batch.share_end();
   if (full_after >= 0 && written.triggers.size() >= static_cast<size_t>(full_after)) {
