@@ -31,6 +31,7 @@ except ImportError:
     sys.exit("prefect.py: this Python has no `prefect`; `assay target up prefect` makes one that has it, for $(secret:PREFECT_PYTHON)")
 from assay_driver import Driver, now  # noqa: E402
 from prefect.cache_policies import DEFAULT, NO_CACHE  # noqa: E402
+from prefect.events.worker import EventsWorker  # noqa: E402
 from prefect.futures import wait  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
@@ -177,9 +178,12 @@ class Prefect(Driver):
 
     def drain(self):
         self.given.put(None)
-        # Prefect sends the last of its events before a flow run is over.
         with self.span("flow_end"):
             self.flow.join()
+        # A process of Prefect's own sends what is left of its events before it exits. Task runs become records by them alone: without
+        # this, records would be missing that the target never had a chance to write.
+        with self.span("event_flush"):
+            EventsWorker.drain_all()
 
     def close(self):
         if hasattr(self, "given"):

@@ -36,6 +36,12 @@ class Prefect(WorkflowManager):
         apart = self.sql("select count(*), max(abs(one.finished_ns - other.finished_ns)) < 2e9 from task one join task other using (run_id, task) "
                          "where one.origin = 'driver' and other.origin = 'postgres'")
         self.assertEqual(apart, [["60", "t"]])
+        # Enough that the client still has events to send when the flow run is over.
+        many = (SCENARIOS / "prefect-overhead.yaml").read_text()
+        many = many[:many.index("targets:")].replace("$(tasks)", "400").replace("./targets", f"{SCENARIOS}/targets")
+        self.measure(self.write("many.yaml", many), "blocks=1")
+        self.assertEqual(self.sql("select records, expected, unfinished from collection where run_id = (select max(run_id) from run)"), [["400", "400", "0"]])
+        self.assertEqual(self.sql("select count(*) from span where name = 'event_flush' and run_id = (select max(run_id) from run)"), [["1"]])
         self.measure("prefect-cached.yaml", accepted=(3,))
         cached = "run_id = (select max(run_id) from run)"
         self.assertEqual(self.sql(f"select count(*) filter (where cached), count(*) from task where {cached} and origin = 'driver'"), [["19", "20"]])
