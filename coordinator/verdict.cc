@@ -303,10 +303,23 @@ int64_t Capacity(const RunFacts& f) {
   return capacity;
 }
 
-void JudgePlausibility(const RunFacts& f, Judgement& judgement) {
+// The scenario's word is a claim: where a driver knows better its word counts.
+int64_t TargetSlots(const RunFacts& f, const v1::CellSpec& cell, Judgement& judgement) {
+  const int64_t told = Capacity(f);
+  if (told > 0 && cell.slots() > 0 && told != cell.slots()) {
+    judgement.Add(
+        "slots_differ", "warning",
+        fmt::format("the scenario says that the target runs {} tasks at once, its driver {}: the figures are of "
+                    "the driver's {}; mend slots in the scenario, or the target",
+                    cell.slots(), told, told));
+  }
+  return told > 0 ? told : cell.slots();
+}
+
+void JudgePlausibility(const RunFacts& f, const v1::CellSpec& cell, Judgement& judgement) {
   int64_t in_flight = 0;
   for (const RunFacts::Share& s : f.shares) in_flight += s.slots;
-  const int64_t capacity = Capacity(f);
+  const int64_t capacity = TargetSlots(f, cell, judgement);
   const auto impossible = [&](int64_t sum_ns, int64_t max_ns, int64_t slots, const char* what, const char* lengths) {
     if (slots == 0) return false;
     const double bound =
@@ -388,7 +401,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeSampling(facts, cell, trouble, judgement);
   JudgeCollections(facts, judgement);
   JudgeVariance(facts, judgement);
-  JudgePlausibility(facts, judgement);
+  JudgePlausibility(facts, cell, judgement);
   for (Flag& flag : TaskFlags(facts)) judgement.Add(flag.code.c_str(), flag.severity.c_str(), std::move(flag.detail));
   JudgeFloor(facts, cell, judgement);
   if (facts.first_of_target)

@@ -136,12 +136,14 @@ absl::Status SweepStore::CreateSweep(SweepRow& sweep) {
       cell.cell_id = transaction
                          .exec_params1(
                              "INSERT INTO cell (sweep_id, position, label, target, params, spec, sleep_min_ns, "
-                             "sleep_max_ns, loop) "
-                             "VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, -1), nullif($8::bigint, -1), $9) "
+                             "sleep_max_ns, loop, slots) "
+                             "VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, -1), nullif($8::bigint, -1), $9, "
+                             "nullif($10::bigint, 0)) "
                              "RETURNING cell_id",
                              sweep.sweep_id, cell.position, ValidText(cell.label), ValidText(cell.spec.target()),
                              cell.params.empty() ? "{}" : ValidText(cell.params), Bytes(cell.spec.SerializeAsString()),
-                             sleep.min_ns, sleep.max_ns, cell.spec.load().has_open() ? "open" : "closed")[0]
+                             sleep.min_ns, sleep.max_ns, cell.spec.load().has_open() ? "open" : "closed",
+                             static_cast<int64_t>(cell.spec.slots()))[0]
                          .as<int64_t>();
     }
     MakePartitions(transaction, sweep.sweep_id);

@@ -99,6 +99,8 @@ absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files
   if (absl::Status status = ReadTrigger(*Find(cell, "trigger"), *spec.mutable_trigger()); !status.ok()) return status;
   if (absl::Status status = ReadLoad(*Find(cell, "load"), files.traces, *spec.mutable_load()); !status.ok())
     return status;
+  // A sleep is no target's work: it runs in the agents' slots.
+  if (!spec.trigger().has_sleep()) spec.set_slots(static_cast<uint32_t>(IntegerValue(Find(cell, "slots"), 0)));
   if (const YamlNodePtr completion = Find(cell, "completion")) {
     if (absl::Status status = ReadCompletion(*completion, files.queries, *spec.mutable_trigger()); !status.ok())
       return status;

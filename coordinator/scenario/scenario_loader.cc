@@ -118,7 +118,7 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
   return cell;
 }
 
-void Warn(const Plan& plan, std::vector<std::string>& warnings) {
+void Warn(const Plan& plan, const std::vector<TargetGrid>& targets, std::vector<std::string>& warnings) {
   const bool no_timeout = std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
     return !cell.spec.trigger().has_sleep() && cell.spec.trigger().timeout_ns() == 0;
   });
@@ -132,6 +132,15 @@ void Warn(const Plan& plan, std::vector<std::string>& warnings) {
     warnings.emplace_back(
         "sample.run is set, but no trigger is an exec or a driver: only processes that the agent starts can be in a "
         "run's cgroup");
+  }
+  const bool claimed = std::any_of(targets.begin(), targets.end(), [](const TargetGrid& target) {
+    return Find(*target.parts.cell, "slots") != nullptr;
+  });
+  const bool counts =
+      std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) { return cell.spec.slots() > 0; });
+  if (claimed && !counts) {
+    warnings.emplace_back(
+        "slots is set, but every trigger is a sleep: those run in the agents' slots, as load.closed.concurrency says");
   }
 }
 
@@ -165,7 +174,7 @@ absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, ScenarioFiles& files)
       plan.cells.push_back(*std::move(cell));
     }
   }
-  Warn(plan, plan.warnings);
+  Warn(plan, *targets, plan.warnings);
   return plan;
 }
 

@@ -15,8 +15,12 @@ const Field kLoadField{"load", &kLoad, "how much, and how fast", true};
 const Field kCompletionField{"completion", &kCompletion, "how the work that a trigger starts is followed to its end"};
 const Field kSampleField{"sample", &kSample, "what is sampled; absent: nothing"};
 const Field kCollectField{"collect", &kCollect, "the target's own records, read after a run"};
+const Rule kSlots = Integer(1, 1'000'000);
+const Field kSlotsField{"slots", &kSlots,
+                        "tasks that the target runs at once, where no driver tells it; default: not known"};
 const Shape kCellShape{.fields = {kTriggerField,
                                   kLoadField,
+                                  kSlotsField,
                                   kCompletionField,
                                   kSampleField,
                                   {"hooks", &kRunHooks, "commands around a run"},
@@ -26,6 +30,7 @@ const Rule kAxes{.kind = ValueKind::kAxes};
 const Field kGridField{"grid", &kAxes, "axes; cells are their product. Those in zip move together"};
 const Shape kTargetShape{.fields = {{"trigger", &kTrigger, "what is fired at this target"},
                                     {"load", &kLoad, "what differs for this target"},
+                                    kSlotsField,
                                     kCompletionField,
                                     kSampleField,
                                     {"hooks", &kRunHooks, "commands around this target's runs"},
@@ -66,6 +71,7 @@ const Shape kScenarioShape{
                {"cells", &kCells, "bound on the number of cells"},
                {"agents", &kAgents, "who fires"},
                {"load", &kLoad, "how much, and how fast"},
+               kSlotsField,
                {"trigger", &kTrigger, "what is fired"},
                kCompletionField,
                {"targets", &kTargets, "several systems under the same load; each gives what differs"},

@@ -167,6 +167,8 @@ COMMENT ON COLUMN assay.share.driver IS 'Name that its driver gives itself; null
 COMMENT ON COLUMN assay.share.driver_version IS 'Version of the target, as the driver knows it';
 COMMENT ON COLUMN assay.share.capacity IS 'Tasks that the target can run at once, as the driver says; null where it does not';
 
+ALTER TABLE assay.cell ADD COLUMN slots integer CHECK (slots >= 1);
+COMMENT ON COLUMN assay.cell.slots IS 'Tasks that the target runs at once, as the scenario says; null where it does not';
 COMMENT ON COLUMN assay.cell.sleep_min_ns IS 'Lower bound of the sleeps it asks for, of a driver''s tasks too, nanoseconds; null if they have none or are no sleeps';
 COMMENT ON COLUMN assay.cell.sleep_max_ns IS 'Upper bound of the sleeps it asks for, of a driver''s tasks too, nanoseconds; null if they have none or are no sleeps';
 

@@ -64,7 +64,7 @@ COMMENT ON COLUMN assay.cell_summary.makespan_s IS 'Median makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_min_s IS 'Shortest makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_max_s IS 'Longest makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.tasks IS 'Median of the tasks that ran';
-COMMENT ON COLUMN assay.cell_summary.slots IS 'Median of the slots: of the target where its driver tells them, else of the agents';
+COMMENT ON COLUMN assay.cell_summary.slots IS 'Median of the slots: of the target where its driver or the scenario tells them, else of the agents';
 COMMENT ON COLUMN assay.cell_summary.task_sum_s IS 'Median of the sums of the measured durations, seconds';
 COMMENT ON COLUMN assay.cell_summary.planned_sum_s IS 'Median of the sums of the nominal lengths, seconds; null where they are not known beforehand';
 COMMENT ON COLUMN assay.cell_summary.list_schedule_s IS 'Median of the list schedule''s length, seconds';

@@ -16,7 +16,7 @@ DECLARE
     "agent": "Name of the agent",
     "host": "Host the agent ran on",
     "agents": "Agents that fired",
-    "slots": "Tasks that the target could run at once, where its drivers tell it; else triggers that could be in flight at once, over all agents; null in an open loop, and where triggers start several tasks each",
+    "slots": "Tasks that the target could run at once, where its drivers or the scenario tell it; else triggers that could be in flight at once, over all agents; null in an open loop, and where triggers start several tasks each",
     "triggers": "Trigger rows, whatever their outcome",
     "ok": "Triggers that were ok",
     "failed": "Triggers that failed",

@@ -1,8 +1,9 @@
--- Without a driver's word the slots are those of the agents: in an open loop nothing waits for one, and where a trigger starts many tasks these do not
+-- Without a driver's word, and without the scenario's, the slots are those of the agents: in an open loop nothing waits for one, and where a trigger starts many tasks these do not
 -- run in them. Then there is no ideal that is made of slots.
 CREATE FUNCTION assay.run_slots(of_run_id bigint)
 RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT CASE WHEN s.capacity IS NOT NULL THEN s.capacity
+                    WHEN c.slots IS NOT NULL THEN c.slots
                     WHEN c.loop = 'open' THEN NULL
                     WHEN (SELECT count(DISTINCT task) FROM assay.task t
                           WHERE t.sweep_id = r.sweep_id AND t.run_id = r.run_id AND t.origin = assay.task_witness(r.sweep_id, r.run_id))
@@ -14,4 +15,4 @@ RETURN (SELECT CASE WHEN s.capacity IS NOT NULL THEN s.capacity
                             FROM assay.share WHERE run_id = r.run_id) s
         WHERE r.run_id = of_run_id);
 COMMENT ON FUNCTION assay.run_slots IS
-  'Tasks of a run that could run at once: in the target, where the driver of every share that fires tells it; else triggers that could be in flight, in a closed loop whose triggers are its tasks; else null';
+  'Tasks of a run that could run at once: in the target, where the driver of every share that fires tells it, else the scenario; else triggers that could be in flight, in a closed loop whose triggers are its tasks; else null';

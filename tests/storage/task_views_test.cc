@@ -162,6 +162,28 @@ TEST_F(TaskViewsTest, SlotsAreTheDriversOnlyWhereEveryShareThatFiresHasOne) {
   EXPECT_EQ(slots(), "16") << "b only samples";
 }
 
+TEST_F(TaskViewsTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
+  SweepRow sweep;
+  sweep.spec.set_name("s");
+  sweep.spec.set_blocks(1);
+  sweep.cells.resize(1);
+  sweep.cells[0].spec.set_target("airflow");
+  sweep.cells[0].spec.set_slots(16);
+  ASSERT_TRUE(store_.CreateSweep(sweep).ok());
+  const RunRow run = RunOf(sweep, {{0, 0, 80, 0}});
+  for (int i = 0; i < 3; ++i) {
+    Add(run, {.origin = "postgres", .task = fmt::format("t{}", i), .ms = {{"started", 10}, {"finished", 74}}});
+  }
+  EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 16u);
+  End(run);
+  EXPECT_EQ(Value("SELECT concat_ws('|', slots, tasks, task_sum_s, ideal_s) FROM run_summary"), "16|3|0.192|0.012");
+  SetDriver(run, 4);
+  EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 4u) << "its driver's word";
+  ASSERT_TRUE(Execute("UPDATE share SET capacity = NULL").ok());
+  ASSERT_TRUE(Execute("UPDATE cell SET slots = NULL").ok());
+  EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 0u) << "three tasks of one trigger, and nobody tells";
+}
+
 TEST_F(TaskViewsTest, AnOpenLoopThatADriverTellsTheSlotsOfHasAnIdealAndKeepsItsRate) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());

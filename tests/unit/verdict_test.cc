@@ -390,6 +390,28 @@ TEST(Verdict, TasksAreBoundedByTheSlotsThatTheirDriversTell) {
       << f.Judged().flags[0].detail;
 }
 
+TEST(Verdict, TheScenariosSlotsCountWhereNoDriverTellsThem) {
+  Fixture f;
+  f.facts.planned_sum_ns = 0;
+  f.facts.planned_max_ns = 0;
+  f.facts.tasks.witness = "postgres";
+  f.facts.tasks.least_sum_ns = 40'001 * kMs;
+  f.cell.set_slots(889);
+  EXPECT_EQ(f.Flags(), Codes{}) << "45 ms";
+  f.cell.set_slots(884);
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
+  f.facts.shares[0].capacity = 889;
+  EXPECT_EQ(f.Flags(), Codes{"impossible:reject"}) << "b's driver does not tell it";
+  f.facts.shares[1].capacity = 1;
+  EXPECT_EQ(f.Flags(), Codes{"slots_differ:warning"});
+  EXPECT_NE(
+      f.Judged().flags[0].detail.find("runs 884 tasks at once, its driver 890: the figures are of the driver's 890"),
+      std::string::npos)
+      << f.Judged().flags[0].detail;
+  f.cell.set_slots(890);
+  EXPECT_EQ(f.Flags(), Codes{});
+}
+
 TEST(Verdict, TasksTellOfCachedResultsInPlaceOfTheTriggers) {
   Fixture f;
   f.facts.service_stddev_ns = 0;

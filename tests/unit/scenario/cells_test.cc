@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "coordinator/scenario/scenario_loader.h"
 #include "tests/unit/scenario/scenario_text.h"
@@ -29,6 +30,28 @@ sample: {cgroups: ["/$(a)/$(workers)/$(pool)/$(b)"]}
                           "a=2 workers=4 pool=32 b=x", "a=2 workers=4 pool=32 b=y z"));
   EXPECT_THAT(plan.cells[3].spec.sampling().cgroups(), ElementsAre("/1/4/32/y z"));
   for (uint32_t i = 0; i < plan.cells.size(); ++i) EXPECT_EQ(plan.cells[i].position, i);
+}
+
+TEST(Scenario, SlotsAreTheTargetsElseTheScenariosAndNoneOfSleeps) {
+  const Plan plan = MustLoad(R"yaml(
+name: t
+load: {closed: {concurrency: 1}, triggers: 1}
+trigger: {exec: {argv: [x]}, timeout: 1s}
+grid: {workers: [2, 3]}
+slots: 16
+targets:
+  all: {load: {closed: {concurrency: $(workers)}}}
+  own: {slots: $(workers)}
+  floor: {trigger: {sleep: {for: 1ms}}}
+)yaml");
+  std::vector<uint32_t> slots;
+  for (const PlannedCell& cell : plan.cells) slots.push_back(cell.spec.slots());
+  EXPECT_THAT(slots, ElementsAre(16, 16, 2, 3, 0, 0));
+  EXPECT_THAT(plan.warnings, testing::IsEmpty());
+  EXPECT_EQ(MustLoad(kProcess + "trigger: {exec: {argv: [x]}}\n").cells[0].spec.slots(), 0U);
+  EXPECT_THAT(MustLoad(kBase + "slots: 16\n").warnings,
+              ElementsAre(HasSubstr("slots is set, but every trigger is a sleep")));
+  EXPECT_THAT(Refusal(kBase + "slots: 0\n"), HasSubstr("slots is out of range: 0"));
 }
 
 TEST(Scenario, TheKeyOfACellDoesNotDependOnItsPlace) {
