@@ -104,8 +104,6 @@ uint64_t ExpectedOf(const CollectOrder& order) {
 
 }  // namespace
 
-bool Patience::Over() const { return stop || MonotonicNs() >= until_ns; }
-
 bool AsksForRemoteIds(const v1::Collector& collector) {
   return collector.postgres().query().find("$1") != std::string::npos ||
          collector.http().url().find("$(remote_id)") != std::string::npos;

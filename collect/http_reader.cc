@@ -91,11 +91,4 @@ absl::StatusOr<std::string> HttpReader::Read(const Request& request, const Patie
                                                    : "; correct the collector's url"));
 }
 
-std::string HttpReader::Escaped(const std::string& text) {
-  char* const escaped = curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
-  std::string copy = escaped == nullptr ? "" : escaped;
-  curl_free(escaped);
-  return copy;
-}
-
 }  // namespace assay

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "collect/record_source.h"
+#include "collect/patience.h"
 
 namespace assay {
 
@@ -26,9 +26,6 @@ class HttpReader {
   };
   // The body of an answer of 2xx. Unavailable: no answer, or one that asks to come again (429, 5xx).
   absl::StatusOr<std::string> Read(const Request& request, const Patience& patience);
-
-  // For a query in a URL.
-  static std::string Escaped(const std::string& text);
 
  private:
   void* curl_;

@@ -4,11 +4,15 @@
 #include <utility>
 
 #include "collect/http_reader.h"
-#include "collect/json_answers.h"
 #include "collect/record_source.h"
+#include "common/json_document.h"
+#include "common/percent_encoding.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {
+
+constexpr size_t kMostShown = 200;
 
 class HttpSource : public RecordSource {
  public:
@@ -47,10 +51,13 @@ class HttpSource : public RecordSource {
     for (const auto& [name, value] : login.headers()) request.headers.push_back(fmt::format("{}: {}", name, value));
     const absl::StatusOr<std::string> body = reader_of_pages_.Read(request, patience);
     if (!body.ok()) return body.status();
-    absl::StatusOr<std::string> token = ReadJsonText(*body, login.token());
+    const absl::StatusOr<JsonDocument> answer = JsonDocument::Parse(*body);
+    // What it holds may be the token itself, which is to stand in no message.
+    if (!answer.ok()) return absl::InvalidArgumentError("collect.http.login: its answer is no JSON; correct its url");
+    absl::StatusOr<std::string> token = answer->root().Text(login.token());
     if (!token.ok()) {
-      return absl::InvalidArgumentError(
-          fmt::format("collect.http.login: {}; correct its token", std::string(token.status().message())));
+      return absl::InvalidArgumentError(fmt::format(
+          "collect.http.login: its answer has no token: {}; correct its token", std::string(token.status().message())));
     }
     token_ = *std::move(token);
     return absl::OkStatus();
@@ -68,7 +75,7 @@ class HttpSource : public RecordSource {
 
   absl::StatusOr<size_t> ReadPage(const std::string& remote_id, uint64_t offset, const Patience& patience) {
     HttpReader::Request request;
-    request.url = absl::StrReplaceAll(http_.url(), {{"$(remote_id)", HttpReader::Escaped(remote_id)},
+    request.url = absl::StrReplaceAll(http_.url(), {{"$(remote_id)", PercentEncoded(remote_id)},
                                                     {"$(offset)", std::to_string(offset)},
                                                     {"$(limit)", std::to_string(http_.page())}});
     for (const auto& [name, value] : http_.headers())
@@ -79,18 +86,26 @@ class HttpSource : public RecordSource {
       token_.clear();
       return absl::UnavailableError(std::string(body.status().message()));
     }
-    absl::StatusOr<size_t> items = ReadJsonItems(
-        *body, http_.items(), pointers_, [&](const std::vector<std::optional<std::string>>& values) -> absl::Status {
-          TaskReader::Texts texts;
-          if (!remote_id.empty()) texts[static_cast<size_t>(TaskField::kRemoteId)] = remote_id;
-          for (size_t i = 0; i < values.size(); ++i) {
-            if (values[i]) texts[fields_[i]] = *values[i];
-          }
-          return reader_.Add(texts);
-        });
-    if (items.ok() || absl::IsFailedPrecondition(items.status())) return items;
-    return absl::Status(items.status().code(),
-                        fmt::format("{}; correct collect.http", std::string(items.status().message())));
+    const absl::StatusOr<JsonDocument> answer = JsonDocument::Parse(*body);
+    if (!answer.ok()) return Unreadable("the answer", answer.status(), "");
+    const absl::StatusOr<std::vector<JsonDocument::Part>> items = answer->root().Items(http_.items());
+    if (!items.ok()) return Unreadable("items", items.status(), *body);
+    std::vector<std::optional<std::string>> values(pointers_.size());
+    for (const JsonDocument::Part& item : *items) {
+      TaskReader::Texts texts;
+      if (!remote_id.empty()) texts[static_cast<size_t>(TaskField::kRemoteId)] = remote_id;
+      for (size_t i = 0; i < pointers_.size(); ++i) {
+        values[i] = item.TextOrJson(pointers_[i]);
+        if (values[i]) texts[fields_[i]] = *values[i];
+      }
+      if (absl::Status status = reader_.Add(texts); !status.ok()) return status;
+    }
+    return items->size();
+  }
+
+  static absl::Status Unreadable(std::string_view what, const absl::Status& why, std::string_view answer) {
+    return absl::InvalidArgumentError(fmt::format("{}: {}{}; correct collect.http", what, std::string(why.message()),
+                                                  answer.empty() ? "" : ": " + PlainText(answer, kMostShown)));
   }
 
   const v1::Collector::Http http_;

@@ -1,14 +1,19 @@
+#include <absl/strings/numbers.h>
 #include <fmt/format.h>
 
 #include <cmath>
 #include <utility>
 
 #include "collect/http_reader.h"
-#include "collect/json_answers.h"
 #include "collect/record_source.h"
+#include "common/json_document.h"
+#include "common/percent_encoding.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {
+
+constexpr size_t kMostShown = 200;
 
 class PrometheusSource : public RecordSource {
  public:
@@ -21,14 +26,15 @@ class PrometheusSource : public RecordSource {
       // From T0 to the last finish, and one step more: what the run did may show only in the next scrape.
       HttpReader::Request request;
       request.url = fmt::format("{}/api/v1/query_range?query={}&start={:.3f}&end={:.3f}&step={:.3f}", Server(),
-                                HttpReader::Escaped(query), Seconds(frame_.t0_unix_ns),
+                                PercentEncoded(query), Seconds(frame_.t0_unix_ns),
                                 Seconds(frame_.t0_unix_ns + frame_.ended_ns + prometheus_.step_ns()),
                                 Seconds(prometheus_.step_ns()));
       const absl::StatusOr<std::string> body = reader_.Read(request, patience);
       if (!body.ok()) return OfQuery(name, body.status());
-      absl::StatusOr<std::vector<MetricSeries>> matrix = ReadMatrix(*body);
-      if (!matrix.ok()) return OfQuery(name, matrix.status());
-      for (const MetricSeries& series : *matrix) Add(name, series, look);
+      if (const absl::Status added = AddMatrix(name, *body, look); !added.ok()) {
+        return OfQuery(name, absl::InvalidArgumentError(fmt::format(
+                                 "the answer is no matrix of a Prometheus server: {}", PlainText(*body, kMostShown))));
+      }
     }
     return look;
   }
@@ -47,16 +53,39 @@ class PrometheusSource : public RecordSource {
                         fmt::format("collect.prometheus.queries.{}: {}", name, std::string(status.message())));
   }
 
-  void Add(const std::string& name, const MetricSeries& series, Look& look) const {
-    for (const auto& [unix_s, value] : series.samples) {
+  absl::Status AddMatrix(const std::string& name, const std::string& body, Look& look) const {
+    const absl::StatusOr<JsonDocument> answer = JsonDocument::Parse(body);
+    if (!answer.ok()) return answer.status();
+    if (answer->root().Text("/data/resultType").value_or("") != "matrix")
+      return absl::InvalidArgumentError("no matrix");
+    const absl::StatusOr<std::vector<JsonDocument::Part>> matrix = answer->root().Items("/data/result");
+    if (!matrix.ok()) return matrix.status();
+    for (const JsonDocument::Part& series : *matrix) {
+      if (absl::Status added = AddSeries(name, series, look); !added.ok()) return added;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddSeries(const std::string& name, const JsonDocument::Part& series, Look& look) const {
+    const absl::StatusOr<std::map<std::string, std::string>> labels = series.Fields("/metric");
+    if (!labels.ok()) return labels.status();
+    const absl::StatusOr<std::vector<JsonDocument::Part>> values = series.Items("/values");
+    if (!values.ok()) return values.status();
+    for (const JsonDocument::Part& one : *values) {
+      double unix_s = 0;
+      double value = 0;  // a text in JSON, which has no NaN and no infinity
+      if (!absl::SimpleAtod(one.Text("/0").value_or(""), &unix_s) ||
+          !absl::SimpleAtod(one.Text("/1").value_or(""), &value))
+        return absl::InvalidArgumentError("no sample");
       v1::MetricSample& sample = look.metrics.emplace_back();
       sample.set_origin("prometheus");
       sample.set_name(name);
-      for (const auto& [key, label] : series.labels) (*sample.mutable_labels())[key] = label;
+      sample.mutable_labels()->insert(labels->begin(), labels->end());
       // Prometheus knows milliseconds, which a double of seconds is finer than.
       sample.set_at_ns(std::llround(unix_s * 1e3) * 1'000'000 - frame_.t0_unix_ns);
       sample.set_value(value);
     }
+    return absl::OkStatus();
   }
 
   const v1::Collector::Prometheus prometheus_;

@@ -3,25 +3,16 @@
 
 #include <absl/status/statusor.h>
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "assay/v1/scenario.pb.h"
 #include "collect/looks.h"
+#include "collect/patience.h"
 #include "collect/task_reader.h"
 
 namespace assay {
-
-// How long something that waits for others may go on.
-struct Patience {
-  const std::atomic<bool>& stop;
-  int64_t until_ns;  // monotonic
-
-  bool Over() const;
-};
 
 // Where a target keeps its records. A look blocks, and ends soon when its patience is over. Unavailable: a later look
 // may do better. Any other error is for good. Errors name host or file, and the mend.

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <utility>
 
-#include "collect/instant_text.h"
+#include "common/wall_instant.h"
 
 namespace assay {
 namespace {
@@ -51,7 +51,8 @@ std::optional<bool> Truth(std::string_view text) {
 
 absl::StatusOr<TaskReader> TaskReader::Make(std::string origin, const v1::Collector& collector, const RunFrame& frame) {
   absl::StatusOr<std::optional<absl::TimeZone>> zone = ReadZone(collector.zone());
-  if (!zone.ok()) return zone.status();
+  if (!zone.ok())
+    return absl::InvalidArgumentError(fmt::format("collect.zone: {}", std::string(zone.status().message())));
   return TaskReader(std::move(origin), collector, frame, *zone);
 }
 
@@ -74,7 +75,7 @@ void TaskReader::Misread(std::string what) {
 
 absl::Status TaskReader::AddInstant(TaskField field, std::string_view text, v1::TaskRecord& task) {
   if (text == "infinity" || text == "-infinity") return absl::OkStatus();  // PostgreSQL's way to say that there is none
-  const absl::StatusOr<ToldInstant> told = ReadInstant(text, zone_, frame_.t0_unix_ns);
+  const absl::StatusOr<WallInstant> told = WallInstant::Parse(text, zone_, frame_.t0_unix_ns);
   if (absl::IsFailedPrecondition(told.status())) {
     return absl::FailedPreconditionError(
         fmt::format("{} of {} ({}); declare the zone that it is written in, such as collect: {{zone: UTC}}",

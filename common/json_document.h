@@ -3,7 +3,9 @@
 
 #include <absl/status/statusor.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +20,13 @@ class JsonDocument {
    public:
     // A scalar as a text: strings as they are, numbers and booleans as JSON writes them. NotFound says why there is
     // none: the pointer points nowhere, at null, at a list or at an object.
-    absl::StatusOr<std::string> Text(const std::string& pointer) const;
+    absl::StatusOr<std::string> Text(std::string_view pointer) const;
+    // The same, but a list or an object as JSON again; unset: the pointer points nowhere, or at null.
+    std::optional<std::string> TextOrJson(std::string_view pointer) const;
     // The elements of the list at the pointer.
-    absl::StatusOr<std::vector<Part>> Items(const std::string& pointer) const;
+    absl::StatusOr<std::vector<Part>> Items(std::string_view pointer) const;
+    // The fields of the object at the pointer, each as TextOrJson has it; null ones are left out.
+    absl::StatusOr<std::map<std::string, std::string>> Fields(std::string_view pointer) const;
 
    private:
     friend class JsonDocument;

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/percent_encoding.h"
 #include "common/spawn.h"
 #include "storage/data_directory.h"
 #include "storage/directory_lock.h"
@@ -84,15 +84,6 @@ bool Ready(const std::string& data, pid_t pid) {
 bool HasEnded(int pidfd, int wait_ms) {
   pollfd fd{pidfd, POLLIN, 0};
   return poll(&fd, 1, wait_ms) > 0;
-}
-
-std::string PercentEncoded(const std::string& text) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
-    encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return encoded;
 }
 
 std::string Url(const std::string& socket_dir, const char* database) {

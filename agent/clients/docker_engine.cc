@@ -5,29 +5,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <utility>
 
 #include "common/json_text.h"
+#include "common/percent_encoding.h"
 
 namespace assay {
 namespace {
 
 constexpr size_t kMaxAnswer = 64 << 20;  // a list of thousands of containers, with all their labels
 constexpr size_t kMaxEvent = 1 << 20;
-
-// In a path or a query; names come from scenarios.
-std::string Escaped(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_' || c == '~';
-    escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return escaped;
-}
 
 // Why nobody can be reached there, in the kernel's words: libcurl's are of the host and port that a URL has to name.
 // Empty where somebody can.
@@ -143,7 +133,7 @@ void DockerEngine::Ping(std::function<void(absl::Status)> done) {
 
 void DockerEngine::CreateExec(const std::string& container, const std::string& request,
                               std::function<void(absl::StatusOr<std::string>, int64_t)> done) {
-  Call("POST", fmt::format("/containers/{}/exec", Escaped(container)), request,
+  Call("POST", fmt::format("/containers/{}/exec", PercentEncoded(container)), request,
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t answered_ns) {
          done(answer.ok() ? ReadExecId(*answer) : answer.status(), answered_ns);
        });
@@ -177,7 +167,7 @@ void DockerEngine::InspectExec(const std::string& exec, std::function<void(absl:
 void DockerEngine::ListContainers(const std::string& label,
                                   std::function<void(absl::StatusOr<std::vector<DockerContainer>>)> done) {
   const std::string all_with_it =
-      fmt::format("?all=true&filters={}", Escaped(fmt::format(R"({{"label": [{}]}})", JsonString(label))));
+      fmt::format("?all=true&filters={}", PercentEncoded(fmt::format(R"({{"label": [{}]}})", JsonString(label))));
   Call("GET", "/containers/json" + (label.empty() ? "" : all_with_it), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
          done(answer.ok() ? ReadContainers(*answer) : answer.status());
@@ -185,20 +175,20 @@ void DockerEngine::ListContainers(const std::string& label,
 }
 
 void DockerEngine::StartContainer(const std::string& container, std::function<void(absl::Status)> done) {
-  Call("POST", fmt::format("/containers/{}/start", Escaped(container)), "",
+  Call("POST", fmt::format("/containers/{}/start", PercentEncoded(container)), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); });
 }
 
 void DockerEngine::StopContainer(const std::string& container, std::function<void(absl::Status)> done) {
   Call(
-      "POST", fmt::format("/containers/{}/stop", Escaped(container)), "",
+      "POST", fmt::format("/containers/{}/stop", PercentEncoded(container)), "",
       [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*ns*/) { done(answer.status()); },
       0);
 }
 
 void DockerEngine::InspectContainer(const std::string& container,
                                     std::function<void(absl::StatusOr<DockerContainerState>)> done) {
-  Call("GET", fmt::format("/containers/{}/json", Escaped(container)), "",
+  Call("GET", fmt::format("/containers/{}/json", PercentEncoded(container)), "",
        [done = std::move(done)](const absl::StatusOr<std::string>& answer, int64_t /*answered_ns*/) {
          done(answer.ok() ? ReadContainerState(*answer) : answer.status());
        });

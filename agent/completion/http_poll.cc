@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "common/clock.h"
+#include "common/percent_encoding.h"
 #include "common/template.h"
 
 namespace assay {
@@ -20,16 +20,6 @@ constexpr int64_t kRequestTimeoutNs = 10'000'000'000;
 bool RefersTo(const std::string& text, std::string_view name) {
   const std::vector<std::string> names = TemplateNames(text);
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// As a part of a path or a query: Airflow's ids have ':' and '+' in them.
-std::string Encoded(std::string_view id) {
-  std::string out;
-  for (const char c : id) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
 }
 
 }  // namespace
@@ -89,7 +79,8 @@ void HttpPoll::StartNext() {
   BuiltInNames::Others others;
   if (one_each_) {
     asked->id = ids_[next_];
-    others.emplace_back("remote_id", Encoded(asked->id));
+    // Airflow's ids have ':' and '+' in them.
+    others.emplace_back("remote_id", PercentEncoded(asked->id));
   } else {
     others.emplace_back("offset", std::to_string(offset_));
     others.emplace_back("limit", std::to_string(http_.page()));

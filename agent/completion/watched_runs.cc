@@ -65,7 +65,10 @@ void WatchedRuns::Complete(Key key, const RunSeen& seen, int64_t wall_ahead_ns) 
       watched.record.set_completed_ns(instant->unix_ns - wall_ahead_ns);
       watched.record.set_completed_error_ns(instant->resolution_ns);
     } else {
-      faulty_(fmt::format("finished: {}", std::string(instant.status().message())));
+      faulty_(fmt::format("finished: {}{}", std::string(instant.status().message()),
+                          absl::IsFailedPrecondition(instant.status())
+                              ? ": have the target write one, or give it one in the query"
+                              : ""));
     }
   }
   const bool ok = done_.contains(seen.state);

@@ -4,7 +4,6 @@
 
 #include <mutex>
 
-#include "collect/json_answers.h"
 #include "collect/record_source.h"
 #include "common/clock.h"
 #include "tests/unit/agent/request_server.h"
@@ -119,7 +118,11 @@ TEST_F(HttpSourceTest, ALoginsTokenIsInTheHeaders) {
   EXPECT_THAT(target.requests()[1], HasSubstr("Authorization: Bearer secret\r"));
   login.set_token("/none");
   EXPECT_THAT(std::string(Read(collector).status().message()),
-              HasSubstr("collect.http.login: the answer has nothing at '/none'"));
+              HasSubstr("collect.http.login: its answer has no token: /none points nowhere"));
+  Target plain([](const std::string&) { return std::pair{200, "secret"}; });
+  login.set_url(plain.Url("/token"));
+  EXPECT_THAT(std::string(Read(collector).status().message()),
+              testing::AllOf(HasSubstr("collect.http.login"), testing::Not(HasSubstr("secret"))));
 }
 
 TEST_F(HttpSourceTest, WhatWillNotGetBetterIsForGoodAndTheRestIsNot) {
@@ -134,7 +137,8 @@ TEST_F(HttpSourceTest, WhatWillNotGetBetterIsForGoodAndTheRestIsNot) {
   EXPECT_THAT(std::string(refused.message()), testing::AllOf(HasSubstr("401"), HasSubstr("login")));
   EXPECT_THAT(std::string(refused.message()), testing::Not(HasSubstr("token=x"))) << "it may be a secret";
   EXPECT_THAT(std::string(status(200, "<html>").message()), HasSubstr("no JSON"));
-  EXPECT_THAT(std::string(status(200, R"({"a":1})").message()), HasSubstr("no array at ''"));
+  EXPECT_THAT(std::string(status(200, R"({"a":1})").message()),
+              testing::AllOf(HasSubstr("items: it is no list"), HasSubstr("{\"a\":1}")));
   EXPECT_TRUE(absl::IsUnavailable(Read(Collector("http://127.0.0.1:1/")).status())) << "nobody listens there";
 }
 

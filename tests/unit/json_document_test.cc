@@ -1,16 +1,16 @@
-// What others answer: JSON, and the instants in it.
+#include "common/json_document.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "common/json_document.h"
-#include "common/wall_instant.h"
-
 namespace assay {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 
 TEST(JsonDocument, IsAskedByPointers) {
   const auto json = JsonDocument::Parse(R"({"a/b": {"c~d": [1, {"s": "x", "t": 2.5, "n": null, "b": true}]}})");
@@ -43,30 +43,17 @@ TEST(JsonDocument, SaysWhyThereIsNothing) {
   EXPECT_FALSE(JsonDocument::Parse(std::string(100'000, '[')).ok());
 }
 
-TEST(WallInstant, HasTheResolutionOfItsText) {
-  const auto expect = [](const std::string& text, int64_t unix_ns, int64_t resolution_ns) {
-    const auto instant = WallInstant::Parse(text);
-    ASSERT_TRUE(instant.ok()) << instant.status();
-    EXPECT_EQ(instant->unix_ns, unix_ns) << text;
-    EXPECT_EQ(instant->resolution_ns, resolution_ns) << text;
-  };
-  constexpr int64_t kSecond = 1'000'000'000;
-  constexpr int64_t kBegin = 1'795'375'847 * kSecond;
-  expect("2026-11-22T19:30:47Z", kBegin, kSecond);
-  expect("2026-11-22 19:30:47+00", kBegin, kSecond);
-  expect("2026-11-22T21:30:47.25+02:00", kBegin + kSecond / 4, kSecond / 100);
-  expect("2026-11-22T19:30:47.123456Z", kBegin + 123'456'000, 1'000);
-  expect("1795375847", kBegin, kSecond);
-  expect("1795375847.5", kBegin + kSecond / 2, kSecond / 10);
-  expect("1795375847123", kBegin + 123'000'000, 1'000'000);
-  expect("1795375847123456", kBegin + 123'456'000, 1'000);
-  expect("1795375847123456789", kBegin + 123'456'789, 1);
-}
-
-TEST(WallInstant, IsRefusedWithoutAZone) {
-  EXPECT_THAT(std::string(WallInstant::Parse("2026-11-22T19:30:47").status().message()), HasSubstr("no time zone"));
-  for (const char* text : {"", "soon", "12", "nan", "2026-11-22"})
-    EXPECT_THAT(std::string(WallInstant::Parse(text).status().message()), HasSubstr("is no instant")) << text;
+TEST(JsonDocument, ListsAndObjectsAreJsonAgainWhereThatIsWanted) {
+  const auto json =
+      JsonDocument::Parse(R"({"a": [1, {"b": "x"}], "n": null, "s": "t", "": 7, "o": {"k": "v", "n": null, "m": 2}})");
+  EXPECT_EQ(json->root().TextOrJson("/a"), R"([1,{"b":"x"}])");
+  EXPECT_EQ(json->root().TextOrJson("/s"), "t");
+  EXPECT_EQ(json->root().TextOrJson("/"), "7") << "a field may have an empty name";
+  for (const char* nothing : {"/n", "/none", "/s/0", "s", "/a/18446744073709551616"})
+    EXPECT_EQ(json->root().TextOrJson(nothing), std::nullopt) << nothing;
+  EXPECT_THAT(*json->root().Fields("/o"), ElementsAre(Pair("k", "v"), Pair("m", "2")));
+  EXPECT_THAT(std::string(json->root().Fields("/a").status().message()), HasSubstr("/a points at no object"));
+  EXPECT_THAT(std::string(json->root().Items("").status().message()), HasSubstr("it is no list"));
 }
 
 }  // namespace
