@@ -8,13 +8,15 @@
 #include <string>
 #include <utility>
 
+#include "common/utf8.h"
+
 namespace assay {
 namespace {
 
 constexpr int kPollMs = 50;
-// Reading is all that a collector may do.
-constexpr const char* kSession[] = {"SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET client_encoding = 'UTF8'",
-                                    "SET default_transaction_read_only = on"};
+constexpr size_t kMostErrorBytes = 1'000;
+constexpr Oid kTextArray = 1009;  // pg_type.dat; it never changes
+constexpr const char* kTexts[] = {"SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET client_encoding = 'UTF8'"};
 
 // What libpq says on several lines, on one.
 std::string Trimmed(std::string_view text) {
@@ -25,15 +27,7 @@ std::string Trimmed(std::string_view text) {
     if (blank && !line.empty() && line.back() != ' ') line += ' ';
   }
   if (line.ends_with(' ')) line.pop_back();
-  return line;
-}
-
-bool Await(int fd, bool for_writing, const Patience& patience) {
-  pollfd one{fd, static_cast<int16_t>(for_writing ? POLLIN | POLLOUT : POLLIN), 0};
-  while (!patience.Over()) {
-    if (poll(&one, 1, kPollMs) > 0) return true;
-  }
-  return false;
+  return PlainText(line, kMostErrorBytes);
 }
 
 // libpq keeps no SQLSTATE of a refused login, so the words must do.
@@ -53,14 +47,31 @@ bool MayPass(std::string_view sqlstate) {
 
 }  // namespace
 
-PostgresClient::Rows::Rows(pg_result* result) : result_(result, PQclear) {}
 int PostgresClient::Rows::columns() const { return PQnfields(result_.get()); }
 int PostgresClient::Rows::size() const { return PQntuples(result_.get()); }
 std::string_view PostgresClient::Rows::Name(int column) const { return PQfname(result_.get(), column); }
+int PostgresClient::Rows::Column(std::string_view name) const {
+  int column = columns() - 1;
+  while (column >= 0 && Name(column) != name) --column;
+  return column;
+}
 std::optional<std::string_view> PostgresClient::Rows::Value(int row, int column) const {
   if (PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
   return std::string_view(PQgetvalue(result_.get(), row, column),
                           static_cast<size_t>(PQgetlength(result_.get(), row, column)));
+}
+
+PostgresClient::Parameter PostgresClient::TextArray(const std::vector<std::string>& texts) {
+  std::string array;
+  for (const std::string& text : texts) {
+    array += array.empty() ? "\"" : ",\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') array += '\\';
+      array += c;
+    }
+    array += '"';
+  }
+  return {kTextArray, fmt::format("{{{}}}", array)};
 }
 
 PostgresClient::~PostgresClient() { Close(); }
@@ -79,14 +90,47 @@ absl::Status PostgresClient::Failed(std::string_view what) {
   return absl::UnavailableError(message);
 }
 
+// A stop is seen at once where the session has a wake, else within a moment.
+bool PostgresClient::Await(bool for_writing, const Patience& patience) const {
+  std::array<pollfd, 2> fds{{{PQsocket(connection_), static_cast<int16_t>(for_writing ? POLLIN | POLLOUT : POLLIN), 0},
+                             {session_.wake_fd, POLLIN, 0}}};
+  while (!patience.Over()) {
+    if (poll(fds.data(), fds.size(), kPollMs) > 0 && fds[0].revents != 0) return true;
+  }
+  return false;
+}
+
+absl::Status PostgresClient::GaveUp() {
+  // Else the server would go on with a query that nobody waits for. It takes a connection of its own, and so a time
+  // that nobody bounds: not where somebody waits.
+  PGcancel* const cancel = session_.wake_fd < 0 ? PQgetCancel(connection_) : nullptr;
+  if (cancel != nullptr) {
+    std::array<char, 256> ignored{};
+    PQcancel(cancel, ignored.data(), ignored.size());
+    PQfreeCancel(cancel);
+  }
+  Close();
+  return absl::UnavailableError(fmt::format("PostgreSQL at {} did not answer the query in time", where_));
+}
+
 absl::Status PostgresClient::Connect(const Patience& patience) {
+  if (connection_ != nullptr) return absl::OkStatus();
+  if (absl::Status opened = Open(patience); !opened.ok()) return opened;
+  PQsetnonblocking(connection_, 1);
+  for (const char* setting : kTexts) {
+    if (const absl::StatusOr<Rows> set = Run(setting, {}, patience); !set.ok()) return set.status();
+  }
+  return session_.read_only ? Run("SET default_transaction_read_only = on", {}, patience).status() : absl::OkStatus();
+}
+
+absl::Status PostgresClient::Open(const Patience& patience) {
   char* why = nullptr;
   PQconninfoOption* const parsed = PQconninfoParse(url_.c_str(), &why);
   if (parsed == nullptr) {
     const std::string text = why == nullptr ? "out of memory" : Trimmed(why);
     PQfreemem(why);
-    return absl::InvalidArgumentError(fmt::format(
-        "the collector's url cannot be read: {}; it reads like postgresql://user@host:5432/database", text));
+    return absl::InvalidArgumentError(
+        fmt::format("the url cannot be read: {}; it reads like postgresql://user@host:5432/database", text));
   }
   std::string host;
   std::string port = "5432";
@@ -101,22 +145,29 @@ absl::Status PostgresClient::Connect(const Patience& patience) {
   where_ = fmt::format("{}:{}/{}", host.empty() ? "the default socket" : host, port, database);
 
   const std::array<const char*, 3> keys{"dbname", "application_name", nullptr};
-  const std::array<const char*, 3> values{url_.c_str(), "assay collector", nullptr};
+  const std::array<const char*, 3> values{url_.c_str(), session_.called.c_str(), nullptr};
   connection_ = PQconnectStartParams(keys.data(), values.data(), /*expand_dbname=*/1);
   if (connection_ == nullptr || PQstatus(connection_) == CONNECTION_BAD) return Failed("cannot connect");
   for (PostgresPollingStatusType next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK;
        next = PQconnectPoll(connection_)) {
     if (next == PGRES_POLLING_FAILED) return Failed("cannot connect");
-    if (!Await(PQsocket(connection_), next == PGRES_POLLING_WRITING, patience)) {
+    if (!Await(next == PGRES_POLLING_WRITING, patience)) {
       Close();
       return absl::UnavailableError(fmt::format("PostgreSQL at {} did not answer in time", where_));
     }
   }
-  PQsetnonblocking(connection_, 1);
-  for (const char* setting : kSession) {
-    if (const absl::StatusOr<Rows> set = Run(setting, {}, patience); !set.ok()) return set.status();
-  }
   return absl::OkStatus();
+}
+
+// Until a result can be taken.
+absl::Status PostgresClient::AwaitAnswer(const Patience& patience) {
+  while (true) {
+    const int unsent = PQflush(connection_);
+    if (unsent < 0) return Failed("cannot ask");
+    if (unsent == 0 && PQisBusy(connection_) == 0) return absl::OkStatus();
+    if (!Await(unsent > 0, patience)) return GaveUp();
+    if (PQconsumeInput(connection_) == 0) return Failed("the connection broke");
+  }
 }
 
 absl::StatusOr<PostgresClient::Rows> PostgresClient::Run(const std::string& sql,
@@ -131,24 +182,17 @@ absl::StatusOr<PostgresClient::Rows> PostgresClient::Run(const std::string& sql,
   if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(parameters.size()), types.data(), values.data(),
                         nullptr, nullptr, 0) == 0)
     return Failed("cannot ask");
+  Rows rows;
   while (true) {
-    const int unsent = PQflush(connection_);
-    if (unsent < 0) return Failed("cannot ask");
-    if (unsent == 0 && PQisBusy(connection_) == 0) break;
-    if (!Await(PQsocket(connection_), unsent > 0, patience)) {
-      // Else the server would go on with a query that nobody waits for.
-      if (PGcancel* const cancel = PQgetCancel(connection_)) {
-        std::array<char, 256> ignored{};
-        PQcancel(cancel, ignored.data(), ignored.size());
-        PQfreeCancel(cancel);
-      }
-      Close();
-      return absl::UnavailableError(fmt::format("PostgreSQL at {} did not answer the query in time", where_));
-    }
-    if (PQconsumeInput(connection_) == 0) return Failed("the connection broke");
+    if (absl::Status ready = AwaitAnswer(patience); !ready.ok()) return ready;
+    PGresult* const result = PQgetResult(connection_);
+    if (result == nullptr) break;
+    rows.result_ = std::shared_ptr<pg_result>(result, PQclear);
+    const ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT && status != PGRES_COPY_BOTH) continue;
+    Close();
+    return absl::InvalidArgumentError(fmt::format("PostgreSQL at {}: the query copies; it must select", where_));
   }
-  Rows rows(PQgetResult(connection_));
-  while (PGresult* const more = PQgetResult(connection_)) PQclear(more);
   const ExecStatusType status = PQresultStatus(rows.result_.get());
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return rows;
   const char* const state = PQresultErrorField(rows.result_.get(), PG_DIAG_SQLSTATE);
@@ -157,15 +201,13 @@ absl::StatusOr<PostgresClient::Rows> PostgresClient::Run(const std::string& sql,
                                           Trimmed(PQresultErrorMessage(rows.result_.get())), state);
   Close();
   if (MayPass(state)) return absl::UnavailableError(message);
-  return absl::InvalidArgumentError(message + "; correct the collector's query, or the rights of its user");
+  return absl::InvalidArgumentError(message + "; correct the query, or the rights of its user");
 }
 
 absl::StatusOr<PostgresClient::Rows> PostgresClient::Query(const std::string& sql,
                                                            const std::vector<Parameter>& parameters,
                                                            const Patience& patience) {
-  if (connection_ == nullptr) {
-    if (absl::Status status = Connect(patience); !status.ok()) return status;
-  }
+  if (absl::Status status = Connect(patience); !status.ok()) return status;
   return Run(sql, parameters, patience);
 }
 

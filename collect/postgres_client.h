@@ -10,18 +10,24 @@
 #include <string_view>
 #include <vector>
 
-#include "collect/record_source.h"
+#include "collect/patience.h"
 
 struct pg_conn;
 struct pg_result;
 
 namespace assay {
 
-// A reading connection to a target's PostgreSQL, on the calling thread, that never waits longer than it is told to.
-// Times come as ISO 8601 in UTC.
+// A connection to a target's PostgreSQL, on the calling thread, that never waits longer than it is told to; any error
+// closes it. Times come as ISO 8601 in UTC.
 class PostgresClient {
  public:
-  explicit PostgresClient(std::string url) : url_(std::move(url)) {}
+  struct Session {
+    std::string called;  // in the server's list of its sessions
+    bool read_only = false;
+    // Readable once the patience's `stop` is set and somebody waits for the end; -1: nobody does.
+    int wake_fd = -1;
+  };
+  PostgresClient(std::string url, Session session) : url_(std::move(url)), session_(std::move(session)) {}
   ~PostgresClient();
   PostgresClient(const PostgresClient&) = delete;
   PostgresClient& operator=(const PostgresClient&) = delete;
@@ -31,28 +37,39 @@ class PostgresClient {
     int columns() const;
     int size() const;
     std::string_view Name(int column) const;
+    int Column(std::string_view name) const;  // -1: there is none
     std::optional<std::string_view> Value(int row, int column) const;
 
    private:
     friend class PostgresClient;
-    explicit Rows(pg_result* result);
+    Rows() = default;
     std::shared_ptr<pg_result> result_;
   };
   struct Parameter {
     uint32_t type;  // its OID
     std::string text;
   };
-  // Connects where there is no connection. Unavailable: the server is not there, or asks to come again.
+  static Parameter TextArray(const std::vector<std::string>& texts);
+
+  // Where there is no connection. Unavailable: the server is not there, or asks to come again.
+  absl::Status Connect(const Patience& patience);
+  // Connects first. One statement that gives rows, or none.
   absl::StatusOr<Rows> Query(const std::string& sql, const std::vector<Parameter>& parameters,
                              const Patience& patience);
+  void Close();
+  // For what only one caller wants of libpq; null: there is none.
+  pg_conn* connection() const { return connection_; }
 
  private:
-  absl::Status Connect(const Patience& patience);
+  absl::Status Open(const Patience& patience);
   absl::StatusOr<Rows> Run(const std::string& sql, const std::vector<Parameter>& parameters, const Patience& patience);
+  absl::Status AwaitAnswer(const Patience& patience);
+  bool Await(bool for_writing, const Patience& patience) const;
   absl::Status Failed(std::string_view what);  // and closes the connection
-  void Close();
+  absl::Status GaveUp();
 
   const std::string url_;
+  const Session session_;
   std::string where_;  // host, port and database, without user and password
   pg_conn* connection_ = nullptr;
 };

@@ -11,29 +11,17 @@
 namespace assay {
 namespace {
 
-// Their OIDs never change (pg_type.dat).
-constexpr uint32_t kTextArray = 1009;
+// Its OID never changes (pg_type.dat).
 constexpr uint32_t kTimestamptz = 1184;
-
-std::string ArrayText(const std::vector<std::string>& values) {
-  std::string text;
-  for (const std::string& value : values) {
-    text += text.empty() ? "\"" : ",\"";
-    for (const char c : value) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return fmt::format("{{{}}}", text);
-}
 
 class PostgresSource : public RecordSource {
  public:
   PostgresSource(const v1::Collector::Postgres& postgres, const std::vector<std::string>& remote_ids,
                  const RunFrame& frame, TaskReader reader)
-      : query_(postgres.query()), client_(postgres.url()), reader_(std::move(reader)) {
-    parameters_ = {{kTextArray, ArrayText(remote_ids)},
+      : query_(postgres.query()),
+        client_(postgres.url(), {.called = "assay collector", .read_only = true}),
+        reader_(std::move(reader)) {
+    parameters_ = {PostgresClient::TextArray(remote_ids),
                    {kTimestamptz, UtcText(frame.t0_unix_ns, 'T')},
                    {kTimestamptz, UtcText(frame.t0_unix_ns + frame.ended_ns, 'T')}};
   }

@@ -142,6 +142,8 @@ TEST_F(CollectTest, WhatCannotBeReadIsToldWithHostAndMend) {
   EXPECT_THAT(Error(), HasSubstr("whether a task has ended"));
   SetQuery("DELETE FROM task_instance RETURNING id AS task, state");
   EXPECT_THAT(Error(), HasSubstr("read-only"));
+  SetQuery("COPY task_instance TO STDOUT");
+  EXPECT_THAT(Error(), HasSubstr("it must select"));
   Insert("a");
   order_.collector.clear_zone();
   SetQuery("SELECT id AS task, ended AS finished FROM task_instance");
