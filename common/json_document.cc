@@ -121,6 +121,8 @@ absl::StatusOr<std::map<std::string, std::string>> JsonDocument::Part::Fields(st
   return fields;
 }
 
+bool IsJsonObject(std::string_view text) { return Json::parse(text, nullptr, /*allow_exceptions=*/false).is_object(); }
+
 bool IsJsonPointer(std::string_view text) {
   if (text.empty()) return true;
   if (text.front() != '/') return false;

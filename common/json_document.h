@@ -47,6 +47,8 @@ class JsonDocument {
   std::unique_ptr<Tree> tree_;
 };
 
+bool IsJsonObject(std::string_view text);
+
 // Whether a text is a JSON pointer: empty, or "/" and names, with "~0" and "~1" for "~" and "/".
 bool IsJsonPointer(std::string_view text);
 

@@ -12,7 +12,7 @@
 #include "common/built_in_names.h"
 #include "common/clock.h"
 #include "common/counter_random.h"
-#include "common/driver/driver_line.h"
+#include "common/driver/driver_order.h"
 #include "common/driver/driver_talk.h"
 #include "common/units.h"
 

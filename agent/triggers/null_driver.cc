@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/driver/driver_line.h"
+#include "common/driver/driver_order.h"
 
 namespace assay {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "cli/verbs/tried_driver.h"
 #include "common/clock.h"
+#include "common/driver/driver_order.h"
 #include "common/units.h"
 
 namespace assay {

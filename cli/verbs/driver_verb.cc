@@ -14,6 +14,7 @@
 #include "cli/verbs/verb.h"
 #include "cli/watch/interrupts.h"
 #include "cli/watch/progress_printer.h"
+#include "common/json_document.h"
 #include "common/json_text.h"
 #include "common/units.h"
 

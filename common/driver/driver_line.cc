@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "common/json_text.h"
 #include "common/utf8.h"
 
 namespace assay {
@@ -236,45 +235,6 @@ absl::StatusOr<DriverLine> ParseDriverLine(std::string_view text) {
   const absl::Status read = line.kind == DriverLine::Kind::kEvents ? ReadEvents(json, line) : ReadOther(json, line);
   if (!read.ok()) return read;
   return line;
-}
-
-std::string DriverHelloLine() { return fmt::format("{{\"type\":\"hello\",\"protocol\":{}}}\n", kDriverProtocol); }
-
-std::string DriverPrepareLine(int64_t run_id, std::string_view target, uint64_t tasks, std::string_view options_json) {
-  return fmt::format("{{\"type\":\"prepare\",\"run\":{},\"target\":{},\"tasks\":{},\"options\":{}}}\n", run_id,
-                     JsonString(target), tasks, options_json.empty() ? "{}" : options_json);
-}
-
-std::string DriverTasksLine(const std::vector<DriverTask>& tasks) {
-  std::string line = "{\"type\":\"tasks\",\"tasks\":[";
-  for (const DriverTask& task : tasks) {
-    fmt::format_to(std::back_inserter(line), "{}{{\"index\":{}", line.back() == '[' ? "" : ",", task.index);
-    if (task.sleep_ns >= 0) fmt::format_to(std::back_inserter(line), ",\"sleep_ns\":{}", task.sleep_ns);
-    if (!task.json.empty()) fmt::format_to(std::back_inserter(line), ",\"task\":{}", task.json);
-    line += '}';
-  }
-  line += "]}\n";
-  return line;
-}
-
-bool IsJsonObject(std::string_view text) {
-  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false).is_object();
-}
-
-absl::StatusOr<DriverOrder> ParseDriverOrder(std::string_view text) {
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  DriverOrder order;
-  if (!json.is_object() || !json.contains("type") || !ReadText(json["type"], order.type)) return Wrong("no order");
-  if (order.type != "tasks") return order;
-  if (!json.contains("tasks") || !json["tasks"].is_array()) return Wrong("no tasks");
-  for (const Json& task : json["tasks"]) {
-    int64_t index = 0;
-    if (!task.is_object() || !task.contains("index") ||
-        !ReadWhole(task["index"], std::numeric_limits<int64_t>::max(), index))
-      return Wrong("a task without an index");
-    order.indices.push_back(static_cast<uint64_t>(index));
-  }
-  return order;
 }
 
 }  // namespace assay

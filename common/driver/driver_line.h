@@ -13,8 +13,7 @@
 
 namespace assay {
 
-// The lines of docs/driver.md, both ways: what an agent says to a driver, and what a driver says. The only place that
-// knows their JSON.
+// The lines of docs/driver.md: what a driver says. What it is told is in driver_order.h.
 
 inline constexpr uint32_t kDriverProtocol = 1;
 inline constexpr size_t kMostDriverLineBytes = 1 << 20;
@@ -66,29 +65,6 @@ struct DriverLine {
 std::string_view DriverLineName(DriverLine::Kind kind);
 // An error says what is wrong with the whole line.
 absl::StatusOr<DriverLine> ParseDriverLine(std::string_view line);
-
-// What an agent says. Every line comes with its end.
-struct DriverTask {
-  uint64_t index = 0;
-  int64_t sleep_ns = -1;  // -1: none
-  std::string json;       // empty: none
-};
-std::string DriverHelloLine();
-std::string DriverPrepareLine(int64_t run_id, std::string_view target, uint64_t tasks, std::string_view options_json);
-std::string DriverTasksLine(const std::vector<DriverTask>& tasks);
-inline constexpr std::string_view kDriverCancelLine = "{\"type\":\"cancel\"}\n";
-inline constexpr std::string_view kDriverDrainLine = "{\"type\":\"drain\"}\n";
-inline constexpr std::string_view kDriverByeLine = "{\"type\":\"bye\"}\n";
-
-// Whether this text may be a driver's options.
-bool IsJsonObject(std::string_view text);
-
-// Such a line again, as far as a driver that does nothing needs it.
-struct DriverOrder {
-  std::string type;
-  std::vector<uint64_t> indices;  // of the tasks
-};
-absl::StatusOr<DriverOrder> ParseDriverOrder(std::string_view line);
 
 }  // namespace assay
 

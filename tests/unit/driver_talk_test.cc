@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "common/driver/driver_order.h"
+
 namespace assay {
 namespace {
 
@@ -335,6 +337,9 @@ TEST(DriverLines, WhatAnAgentSaysCanBeReadAgain) {
   ASSERT_TRUE(order.ok());
   EXPECT_THAT(order->indices, ElementsAre(0U, 5U));
   EXPECT_EQ(ParseDriverOrder(kDriverByeLine)->type, "bye");
+  for (const char* none : {"", "[]", "{}", R"({"type":"tasks"})", R"({"type":"tasks","tasks":[{}]})",
+                           R"({"type":"tasks","tasks":[{"index":-1}]})"})
+    EXPECT_FALSE(ParseDriverOrder(none).ok()) << none;
 }
 
 }  // namespace
