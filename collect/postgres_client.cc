@@ -47,20 +47,6 @@ bool MayPass(std::string_view sqlstate) {
 
 }  // namespace
 
-int PostgresClient::Rows::columns() const { return PQnfields(result_.get()); }
-int PostgresClient::Rows::size() const { return PQntuples(result_.get()); }
-std::string_view PostgresClient::Rows::Name(int column) const { return PQfname(result_.get(), column); }
-int PostgresClient::Rows::Column(std::string_view name) const {
-  int column = columns() - 1;
-  while (column >= 0 && Name(column) != name) --column;
-  return column;
-}
-std::optional<std::string_view> PostgresClient::Rows::Value(int row, int column) const {
-  if (PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
-  return std::string_view(PQgetvalue(result_.get(), row, column),
-                          static_cast<size_t>(PQgetlength(result_.get(), row, column)));
-}
-
 PostgresClient::Parameter PostgresClient::TextArray(const std::vector<std::string>& texts) {
   std::string array;
   for (const std::string& text : texts) {
@@ -118,7 +104,7 @@ absl::Status PostgresClient::Connect(const Patience& patience) {
   if (absl::Status opened = Open(patience); !opened.ok()) return opened;
   PQsetnonblocking(connection_, 1);
   for (const char* setting : kTexts) {
-    if (const absl::StatusOr<Rows> set = Run(setting, {}, patience); !set.ok()) return set.status();
+    if (const absl::StatusOr<PostgresRows> set = Run(setting, {}, patience); !set.ok()) return set.status();
   }
   return session_.read_only ? Run("SET default_transaction_read_only = on", {}, patience).status() : absl::OkStatus();
 }
@@ -170,9 +156,8 @@ absl::Status PostgresClient::AwaitAnswer(const Patience& patience) {
   }
 }
 
-absl::StatusOr<PostgresClient::Rows> PostgresClient::Run(const std::string& sql,
-                                                         const std::vector<Parameter>& parameters,
-                                                         const Patience& patience) {
+absl::StatusOr<PostgresRows> PostgresClient::Run(const std::string& sql, const std::vector<Parameter>& parameters,
+                                                 const Patience& patience) {
   std::vector<Oid> types;
   std::vector<const char*> values;
   for (const Parameter& parameter : parameters) {
@@ -182,7 +167,7 @@ absl::StatusOr<PostgresClient::Rows> PostgresClient::Run(const std::string& sql,
   if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(parameters.size()), types.data(), values.data(),
                         nullptr, nullptr, 0) == 0)
     return Failed("cannot ask");
-  Rows rows;
+  PostgresRows rows;
   while (true) {
     if (absl::Status ready = AwaitAnswer(patience); !ready.ok()) return ready;
     PGresult* const result = PQgetResult(connection_);
@@ -204,9 +189,8 @@ absl::StatusOr<PostgresClient::Rows> PostgresClient::Run(const std::string& sql,
   return absl::InvalidArgumentError(message + "; correct the query, or the rights of its user");
 }
 
-absl::StatusOr<PostgresClient::Rows> PostgresClient::Query(const std::string& sql,
-                                                           const std::vector<Parameter>& parameters,
-                                                           const Patience& patience) {
+absl::StatusOr<PostgresRows> PostgresClient::Query(const std::string& sql, const std::vector<Parameter>& parameters,
+                                                   const Patience& patience) {
   if (absl::Status status = Connect(patience); !status.ok()) return status;
   return Run(sql, parameters, patience);
 }

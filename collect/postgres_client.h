@@ -4,16 +4,15 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "collect/patience.h"
+#include "collect/postgres_rows.h"
 
 struct pg_conn;
-struct pg_result;
 
 namespace assay {
 
@@ -32,19 +31,6 @@ class PostgresClient {
   PostgresClient(const PostgresClient&) = delete;
   PostgresClient& operator=(const PostgresClient&) = delete;
 
-  class Rows {
-   public:
-    int columns() const;
-    int size() const;
-    std::string_view Name(int column) const;
-    int Column(std::string_view name) const;  // -1: there is none
-    std::optional<std::string_view> Value(int row, int column) const;
-
-   private:
-    friend class PostgresClient;
-    Rows() = default;
-    std::shared_ptr<pg_result> result_;
-  };
   struct Parameter {
     uint32_t type;  // its OID
     std::string text;
@@ -54,15 +40,16 @@ class PostgresClient {
   // Where there is no connection. Unavailable: the server is not there, or asks to come again.
   absl::Status Connect(const Patience& patience);
   // Connects first. One statement that gives rows, or none.
-  absl::StatusOr<Rows> Query(const std::string& sql, const std::vector<Parameter>& parameters,
-                             const Patience& patience);
+  absl::StatusOr<PostgresRows> Query(const std::string& sql, const std::vector<Parameter>& parameters,
+                                     const Patience& patience);
   void Close();
   // For what only one caller wants of libpq; null: there is none.
   pg_conn* connection() const { return connection_; }
 
  private:
   absl::Status Open(const Patience& patience);
-  absl::StatusOr<Rows> Run(const std::string& sql, const std::vector<Parameter>& parameters, const Patience& patience);
+  absl::StatusOr<PostgresRows> Run(const std::string& sql, const std::vector<Parameter>& parameters,
+                                   const Patience& patience);
   absl::Status AwaitAnswer(const Patience& patience);
   bool Await(bool for_writing, const Patience& patience) const;
   absl::Status Failed(std::string_view what);  // and closes the connection

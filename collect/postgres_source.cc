@@ -27,7 +27,7 @@ class PostgresSource : public RecordSource {
   }
 
   absl::StatusOr<Look> Read(const Patience& patience) override {
-    const absl::StatusOr<PostgresClient::Rows> rows = client_.Query(query_, parameters_, patience);
+    const absl::StatusOr<PostgresRows> rows = client_.Query(query_, parameters_, patience);
     if (!rows.ok()) return rows.status();
     std::vector<size_t> fields;  // of the columns
     if (absl::Status status = ReadColumns(*rows, fields); !status.ok()) return status;
@@ -47,7 +47,7 @@ class PostgresSource : public RecordSource {
   }
 
  private:
-  absl::Status ReadColumns(const PostgresClient::Rows& rows, std::vector<size_t>& fields) {
+  absl::Status ReadColumns(const PostgresRows& rows, std::vector<size_t>& fields) {
     std::array<bool, kTaskFields> given{};
     for (int column = 0; column < rows.columns(); ++column) {
       const std::string name(rows.Name(column));

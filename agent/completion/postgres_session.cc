@@ -47,7 +47,7 @@ absl::Status PostgresSession::Connect() {
 absl::StatusOr<std::vector<RunSeen>> PostgresSession::Ask(const std::vector<std::string>& ids) {
   if (absl::Status connected = Connect(); !connected.ok()) return Of("completion.postgres", connected);
   const int64_t asked_ns = MonotonicNs();
-  const absl::StatusOr<PostgresClient::Rows> rows =
+  const absl::StatusOr<PostgresRows> rows =
       client_.Query(query_, {PostgresClient::TextArray(ids)}, {interrupted_, asked_ns + kQueryNs});
   const int64_t seen_ns = MonotonicNs();
   if (!rows.ok()) return Of("completion.postgres.query", rows.status());
