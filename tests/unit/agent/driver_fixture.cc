@@ -87,12 +87,6 @@ tasks(take)
                                 before.empty() ? "pass" : before));
 }
 
-std::string DriverTest::Refusal(const v1::ShareSpec& spec) {
-  Want(spec, v1::PREPARE);
-  Exchange();
-  return WaitForPhase(spec.run_id(), v1::REFUSED).error();
-}
-
 const v1::Finding* DriverTest::FindingOf(const Written& written, const std::string& code) {
   for (const v1::Finding& finding : written.end->findings()) {
     if (finding.code() == code) return &finding;

@@ -19,7 +19,6 @@ class DriverTest : public ExecutorTest {
   v1::ShareSpec DriverSpec(uint64_t count, uint32_t slots, const std::string& body);
   // Says done for all its tasks, having run `before` for each.
   v1::ShareSpec Obliging(uint64_t count, const std::string& before = "");
-  std::string Refusal(const v1::ShareSpec& spec);
   static const v1::Finding* FindingOf(const Written& written, const std::string& code);
   // All its triggers are rows that are ok, and one finding says what the driver did besides.
   void ExpectOnlyGarbage(const v1::ShareSpec& spec, uint64_t count, const std::string& detail);

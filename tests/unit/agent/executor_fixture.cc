@@ -163,6 +163,12 @@ Written ExecutorTest::Finish(const v1::ShareSpec& spec, int64_t cooldown_ns) {
   return sink_.Of(spec.run_id());
 }
 
+std::string ExecutorTest::Refusal(const v1::ShareSpec& spec) {
+  Want(spec, v1::PREPARE);
+  Exchange();
+  return WaitForPhase(spec.run_id(), v1::REFUSED).error();
+}
+
 Written ExecutorTest::Execute(const v1::ShareSpec& spec) {
   Begin(spec);
   WaitForPhase(spec.run_id(), v1::FIRED);

@@ -94,7 +94,8 @@ class ExecutorTest : public testing::Test {
   void Begin(const v1::ShareSpec& spec, int64_t in_ns = 5 * kMs);
   // COOLDOWN, for so long, and waits for the end.
   Written Finish(const v1::ShareSpec& spec, int64_t cooldown_ns = 0);
-  Written Execute(const v1::ShareSpec& spec);  // Begin, fired, Finish
+  Written Execute(const v1::ShareSpec& spec);      // Begin, fired, Finish
+  std::string Refusal(const v1::ShareSpec& spec);  // why it cannot be prepared
 
   static v1::ShareSpec SleepSpec(int64_t run_id, uint64_t count, uint32_t slots, int64_t sleep_ns);
   static v1::ShareSpec ExecSpec(int64_t run_id, uint64_t count, uint32_t slots, const std::vector<std::string>& argv);

@@ -23,12 +23,6 @@ std::string EchoFiles(bool with_imports) {
 
 class GrpcPrepareTest : public GrpcTest {
  protected:
-  std::string Refusal(const v1::ShareSpec& spec) {
-    Want(spec, v1::PREPARE);
-    Exchange();
-    return WaitForPhase(spec.run_id(), v1::REFUSED).error();
-  }
-
   // With the method and the JSON that a description of the service has to allow.
   v1::ShareSpec Asking(const std::string& method, const std::string& json) {
     v1::ShareSpec spec = JsonSpec(server_.Address(), json);

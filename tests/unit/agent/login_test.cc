@@ -72,23 +72,22 @@ class LoginTest : public HttpTriggerTest {
     login.set_token("/data/token");
     return spec;
   }
-  std::string RefusalOf(const v1::ShareSpec& spec) {
-    Want(spec, v1::PREPARE);
-    Exchange();
-    return WaitForPhase(spec.run_id(), v1::REFUSED).error();
+  // To the end of what they start, with the token.
+  static v1::Completion& Follow(const TokenServer& server, v1::ShareSpec& spec) {
+    v1::Completion& completion = *spec.mutable_trigger()->mutable_completion();
+    completion.add_done("success");
+    completion.set_every_ns(10 * kMs);
+    completion.mutable_http()->set_url(server.Url("/runs/$(remote_id)"));
+    (*completion.mutable_http()->mutable_headers())["Authorization"] = "Bearer $(token)";
+    completion.mutable_http()->set_state("/state");
+    return completion;
   }
 };
 
 TEST_F(LoginTest, OneTokenForAllTriggersAndTheirCompletion) {
   const TokenServer server;
   v1::ShareSpec spec = LoginSpec(server, 20);
-  v1::Completion& completion = *spec.mutable_trigger()->mutable_completion();
-  completion.set_remote_id_pointer("/run_id");
-  completion.add_done("success");
-  completion.set_every_ns(10 * kMs);
-  completion.mutable_http()->set_url(server.Url("/runs/$(remote_id)"));
-  (*completion.mutable_http()->mutable_headers())["Authorization"] = "Bearer $(token)";
-  completion.mutable_http()->set_state("/state");
+  Follow(server, spec).set_remote_id_pointer("/run_id");
   const Written written = Execute(spec);
   ASSERT_EQ(written.triggers.size(), 20U);
   for (const v1::TriggerRecord& record : written.triggers) EXPECT_EQ(record.outcome(), v1::OK) << record.error();
@@ -102,13 +101,8 @@ TEST_F(LoginTest, CompletionMayHaveALoginOfItsOwn) {
   v1::ShareSpec spec = LoginSpec(server, 1);
   const v1::Login login = spec.trigger().http().login();
   for (const char* word : {"echo", "id=r"}) spec.mutable_trigger()->mutable_exec()->add_argv(word);
-  v1::Completion& completion = *spec.mutable_trigger()->mutable_completion();
+  v1::Completion& completion = Follow(server, spec);
   completion.set_remote_id_pattern("id=(.*)");
-  completion.add_done("success");
-  completion.set_every_ns(10 * kMs);
-  completion.mutable_http()->set_url(server.Url("/runs/$(remote_id)"));
-  (*completion.mutable_http()->mutable_headers())["Authorization"] = "Bearer $(token)";
-  completion.mutable_http()->set_state("/state");
   *completion.mutable_http()->mutable_login() = login;
   const Written written = Execute(spec);
   EXPECT_EQ(written.triggers.at(0).outcome(), v1::OK) << written.triggers.at(0).error();
@@ -151,15 +145,15 @@ TEST_F(LoginTest, WhoTakesNoTokenIsNotFloodedWithLogins) {
 TEST_F(LoginTest, ARefusedLoginRefusesTheShare) {
   TokenServer server;
   server.refuses_logins = 403;
-  EXPECT_THAT(RefusalOf(LoginSpec(server, 1)),
+  EXPECT_THAT(Refusal(LoginSpec(server, 1)),
               AllOf(HasSubstr("POST " + server.Url("/login")), HasSubstr("status 403: wrong password")));
   server.refuses_logins = 0;
   v1::ShareSpec spec = LoginSpec(server, 1);
   spec.mutable_trigger()->mutable_http()->mutable_login()->set_token("/access_token");
-  EXPECT_THAT(RefusalOf(spec), AllOf(HasSubstr("/access_token points nowhere"), Not(HasSubstr("token-"))));
+  EXPECT_THAT(Refusal(spec), AllOf(HasSubstr("/access_token points nowhere"), Not(HasSubstr("token-"))));
   spec = LoginSpec(server, 1);
   spec.mutable_trigger()->mutable_http()->mutable_login()->set_url("http://127.0.0.1:1/login");
-  EXPECT_THAT(RefusalOf(spec), HasSubstr("http://127.0.0.1:1/login: "));
+  EXPECT_THAT(Refusal(spec), HasSubstr("http://127.0.0.1:1/login: "));
 }
 
 TEST_F(LoginTest, SecretsReachTheTargetAndNoRecord) {
@@ -182,7 +176,7 @@ TEST_F(LoginTest, SecretsReachTheTargetAndNoRecord) {
 
 TEST_F(LoginTest, AMissingSecretRefusesTheShareAndTheHook) {
   v1::ShareSpec spec = Spec("http://127.0.0.1:1/$(secret:NO_SUCH)");
-  EXPECT_THAT(RefusalOf(spec),
+  EXPECT_THAT(Refusal(spec),
               AllOf(HasSubstr("agent 'alpha'"), HasSubstr("--secrets"), HasSubstr("ASSAY_SECRET_NO_SUCH")));
   v1::DesiredHook& hook = *desired_.add_hooks();
   hook.set_hook_id(5);

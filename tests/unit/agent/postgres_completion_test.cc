@@ -50,11 +50,6 @@ class PostgresCompletionTest : public ExecutorTest {
     completion.mutable_postgres()->set_query("SELECT run_id AS id, state, ended AS finished FROM ask($1)");
     return spec;
   }
-  std::string RefusalOf(const v1::ShareSpec& spec) {
-    Want(spec, v1::PREPARE);
-    Exchange();
-    return WaitForPhase(spec.run_id(), v1::REFUSED).error();
-  }
 
   std::string url_;
   int64_t runs_ = 0;
@@ -124,14 +119,14 @@ TEST_F(PostgresCompletionTest, WhatCannotBeAskedRefusesTheShare) {
     spec.mutable_trigger()->mutable_completion()->mutable_postgres()->set_query(query);
     return spec;
   };
-  EXPECT_THAT(RefusalOf(with_query("SELECT run_id, state FROM run WHERE run_id = ANY ($1)")),
+  EXPECT_THAT(Refusal(with_query("SELECT run_id, state FROM run WHERE run_id = ANY ($1)")),
               HasSubstr("has no column 'id'; name it with AS"));
-  EXPECT_THAT(RefusalOf(with_query("SELECT run_id AS id FROM run WHERE run_id = ANY ($1)")),
+  EXPECT_THAT(Refusal(with_query("SELECT run_id AS id FROM run WHERE run_id = ANY ($1)")),
               HasSubstr("has no column 'state'"));
-  EXPECT_THAT(RefusalOf(with_query("SELECT nothing FROM nowhere WHERE run_id = ANY ($1)")), HasSubstr("nowhere"));
+  EXPECT_THAT(Refusal(with_query("SELECT nothing FROM nowhere WHERE run_id = ANY ($1)")), HasSubstr("nowhere"));
   v1::ShareSpec spec = Spec(1, 1);
   spec.mutable_trigger()->mutable_completion()->mutable_postgres()->set_url("postgresql://u:hush@127.0.0.1:1/db");
-  EXPECT_THAT(RefusalOf(spec), AllOf(HasSubstr("127.0.0.1"), HasSubstr("port 1 failed"), Not(HasSubstr("hush"))));
+  EXPECT_THAT(Refusal(spec), AllOf(HasSubstr("127.0.0.1"), HasSubstr("port 1 failed"), Not(HasSubstr("hush"))));
 }
 
 TEST_F(PostgresCompletionTest, AQueryThatHangsDoesNotHoldTheEnd) {
