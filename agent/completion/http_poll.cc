@@ -87,10 +87,10 @@ void HttpPoll::StartNext() {
   }
   ++next_;
   asked->url = names_.Expand(http_.url(), std::nullopt, others);
-  Start(std::move(asked));
+  Start(asked);
 }
 
-void HttpPoll::Start(std::shared_ptr<Asked> asked) {
+void HttpPoll::Start(const std::shared_ptr<Asked>& asked) {
   auto request = std::make_shared<HttpRequest>(like_);
   request->method = "GET";
   request->url = asked->url;

@@ -36,7 +36,7 @@ class HttpPoll final : public Poll {
  private:
   // One request, and its answer as it comes.
   struct Asked;
-  void Start(std::shared_ptr<Asked> asked);
+  void Start(const std::shared_ptr<Asked>& asked);
   void StartMore();
   void StartNext();
   void Answered(const Asked& asked, const HttpResponse& response);
