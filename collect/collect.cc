@@ -78,7 +78,7 @@ absl::StatusOr<RecordSourcePtr> MakeSource(const CollectOrder& order) {
   if (!reader.ok()) return reader.status();
   switch (collector.kind_case()) {
     case v1::Collector::kPostgres:
-      return MakePostgresSource(collector.postgres(), std::move(ids), frame, *std::move(reader));
+      return MakePostgresSource(collector.postgres(), ids, frame, *std::move(reader));
     case v1::Collector::kCsv:
       return MakeCsvSource(collector.csv(), *std::move(reader));
     case v1::Collector::kHttp:

@@ -76,7 +76,7 @@ class PostgresSource : public RecordSource {
 
 }  // namespace
 
-RecordSourcePtr MakePostgresSource(const v1::Collector::Postgres& postgres, std::vector<std::string> remote_ids,
+RecordSourcePtr MakePostgresSource(const v1::Collector::Postgres& postgres, const std::vector<std::string>& remote_ids,
                                    const RunFrame& frame, TaskReader reader) {
   return std::make_unique<PostgresSource>(postgres, remote_ids, frame, std::move(reader));
 }

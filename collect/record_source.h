@@ -25,7 +25,7 @@ class RecordSource {
 using RecordSourcePtr = std::unique_ptr<RecordSource>;
 
 // One for each kind of collector. The collector's templates are expanded, but for names that only a source knows.
-RecordSourcePtr MakePostgresSource(const v1::Collector::Postgres& postgres, std::vector<std::string> remote_ids,
+RecordSourcePtr MakePostgresSource(const v1::Collector::Postgres& postgres, const std::vector<std::string>& remote_ids,
                                    const RunFrame& frame, TaskReader reader);
 RecordSourcePtr MakeCsvSource(const v1::Collector::Csv& csv, TaskReader reader);
 RecordSourcePtr MakeHttpSource(const v1::Collector::Http& http, std::vector<std::string> remote_ids, TaskReader reader);
