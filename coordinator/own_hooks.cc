@@ -74,8 +74,9 @@ HookRow RunOwnCollector(const Scheduler::Hook& hook, const OwnCollector& how) {
   order.secrets = how.secrets;
   absl::Status status = WaitOut(how.leaving, [&] {
     absl::StatusOr<v1::RunWork> work = ReadRunWork(connection, row.run_id, AsksForRemoteIds(order.collector));
-    if (work.ok()) order.work = *std::move(work);
-    return work.status();
+    if (!work.ok()) return work.status();
+    order.work = *std::move(work);
+    return absl::OkStatus();
   });
   if (status.ok()) {
     order.t0_unix_ns = order.work.t0_ns() + (WallNs() - SteadyWallNs());
