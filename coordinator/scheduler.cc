@@ -21,6 +21,8 @@ constexpr int64_t kSilentNs = 10 * kSecond;
 constexpr int64_t kSettleNs = 10 * kSecond;
 constexpr char kCoordinator[] = "coordinator";  // the place of a hook that runs on no agent
 constexpr char kCollect[] = "collect";          // the kind of hook that reads the target's records
+constexpr char kSetup[] = "setup";
+constexpr char kTeardown[] = "teardown";
 // T0 lies this far ahead, plus a generous multiple of the slowest agent's round trip.
 constexpr int64_t kStartLeadNs = 150 * kMs;
 constexpr int64_t kMaxStartLeadNs = 3 * kSecond;
@@ -49,7 +51,8 @@ std::string Describe(const v1::Selector& selector) {
 }
 
 std::string FailureOf(const HookRow& hook) {
-  return fmt::format("{} hook on {}: {}", hook.kind, hook.where, hook.error);
+  const std::string of = hook.target.empty() ? "" : " of " + hook.target;
+  return fmt::format("{} hook{} on {}: {}", hook.kind, of, hook.where, hook.error);
 }
 
 // Why a collector cannot be given to its agent; empty if it can.
@@ -98,12 +101,17 @@ void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<HookRow
       NoteEnded(sweep, run, run.verdict, run.agent_lost);
     } else {
       for (const ShareRow& share : run.shares) Expect(share.agent, share.incarnation, now_ns).agent_id = share.agent_id;
-      AdoptRun(sweep, std::move(run), now_ns);
+      AdoptRun(sweep, run, now_ns);
     }
   }
   if (sweep.run && sweep.run->row.state == "preparing")
     sweep.run->trouble = {"interrupted", "the coordinator was restarted before the run began"};
   for (HookRow& hook : hooks) LoadHook(sweep, std::move(hook), now_ns);
+  // Without a setup nothing but its runs tells that a target has begun, and is to be torn down.
+  for (const RunRow& run : runs) {
+    Target* const target = TargetOf(sweep, sweep.CellOf(run.cell_id));
+    if (target != nullptr && !target->hooks.has_setup()) target->setup.begun = true;
+  }
 }
 
 // An agent that is known from the store alone. Its lease counts from now.
@@ -130,6 +138,10 @@ void Scheduler::LoadHook(Sweep& sweep, HookRow row, int64_t now_ns) {
       open.spec = cell.collect(static_cast<int>(row.position));
     open.block = sweep.run->row.block;
     open.target = cell.target();
+  } else if (!row.target.empty()) {
+    const v1::TargetHooks& hooks = sweep.targets.at(row.target).hooks;
+    open.spec = row.kind == kSetup ? hooks.setup() : hooks.teardown();
+    open.target = row.target;
   } else if (row.run_id == 0) {
     open.spec = before ? sweep.row.spec.before_sweep() : sweep.row.spec.after_sweep();
   } else {
@@ -168,6 +180,10 @@ void Scheduler::AddSweep(SweepRow row) {
     sweep.shortest_ns.push_back(
         ShortestRunNs(cell.spec, RunKey(sweep.row.spec.seed(), cell.spec.key(), 1), std::min(drawn, kMaxDrawnOfACell)));
   }
+  for (const v1::TargetHooks& hooks : sweep.row.spec.targets()) sweep.targets[hooks.target()].hooks = hooks;
+  for (const CellRow& cell : sweep.row.cells) {
+    if (Target* const target = TargetOf(sweep, cell)) target->left += sweep.row.spec.blocks();
+  }
   for (uint32_t block = 1; block <= sweep.row.spec.blocks(); ++block) {
     sweep.order.push_back(BlockOrder(sweep.row.spec.seed(), block, static_cast<uint32_t>(sweep.row.cells.size())));
   }
@@ -201,9 +217,13 @@ void Scheduler::AdoptRun(Sweep& sweep, RunRow row, int64_t now_ns) {
 void Scheduler::NoteEnded(Sweep& sweep, const RunRow& row, const std::string& verdict, bool agent_lost) {
   const std::pair key{row.block, sweep.position_of_cell.at(row.cell_id)};
   const uint32_t attempts = sweep.attempts[key] = std::max(sweep.attempts[key], row.attempt);
+  const auto close = [&] {
+    Target* const target = TargetOf(sweep, sweep.CellOf(row.cell_id));
+    if (sweep.done.insert(key).second && target != nullptr) --target->left;
+  };
   if (verdict == "accepted") {
     ++sweep.accepted;
-    sweep.done.insert(key);
+    close();
     return;
   }
   ++sweep.rejected;
@@ -211,7 +231,7 @@ void Scheduler::NoteEnded(Sweep& sweep, const RunRow& row, const std::string& ve
   const bool never_fired = row.t0_ns == 0 && agent_lost;
   const uint32_t tries = spec.on_agent_loss() == v1::SweepSpec::REPEAT ? spec.repeat_limit() + 1 : 1;
   const bool again = agent_lost && attempts < (never_fired ? std::max(tries, kTriesToPrepare) : tries);
-  if (!again) sweep.done.insert(key);
+  if (!again) close();
 }
 
 // ---- agents
@@ -398,7 +418,7 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     if (auto write = NextPins(sweep, now_ns)) return write;
     if (!sweep.waiting.empty()) return std::nullopt;
     std::optional<std::vector<Hook>> hooks =
-        HooksOf(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr, now_ns);
+        HooksOf(sweep.before, sweep, "before_sweep", spec.before_sweep(), nullptr, "", now_ns);
     if (!hooks) return std::nullopt;
     if (!sweep.before.failure.empty()) return EndSweep{sweep.row.sweep_id, "failed", sweep.before.failure};
     return StartSweep{sweep.row.sweep_id, *std::move(hooks)};
@@ -410,10 +430,27 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     if (!sweep.before.Over()) return std::nullopt;
     if (!sweep.before.failure.empty() && !sweep.Cancelling()) sweep.failure = sweep.before.failure;
   }
+  for (auto& [name, target] : sweep.targets) {
+    if (!target.setup.begun || target.setup.Over()) continue;
+    if (auto write = NextOfSetup(sweep, target, now_ns)) return write;
+    if (!target.setup.Over()) return std::nullopt;
+  }
   if (sweep.run) return NextOfRun(sweep, *sweep.run, now_ns);
   const auto next = NextCell(sweep);
-  if (next && !sweep.Cancelling() && sweep.failure.empty()) {
+  const bool goes_on = next && !sweep.Cancelling() && sweep.failure.empty();
+  if (auto write = NextOfTeardowns(sweep, !goes_on, now_ns)) return write;
+  for (const auto& [name, target] : sweep.targets) {
+    if (!target.teardown.open.empty()) return std::nullopt;
+    // One that waits for an agent of its teardown; with runs to come it waits for those.
+    if (target.setup.begun && !target.teardown.begun && (!goes_on || target.left == 0)) return std::nullopt;
+  }
+  if (goes_on) {
     if (auto write = NextPins(sweep, now_ns)) return write;
+    if (!sweep.waiting.empty()) return std::nullopt;
+    if (Target* const target = TargetOf(sweep, sweep.CellAt(next->second)); target != nullptr && !target->setup.begun) {
+      if (auto write = NextOfSetup(sweep, *target, now_ns)) return write;
+      if (!target->setup.Over()) return std::nullopt;
+    }
     const v1::Sampling& sampling = sweep.CellAt(next->second).spec.sampling();
     if (sampling.has_where() && now_ns < settled_ns_) sweep.waiting = "waiting for agents to connect again";
     if (!sweep.waiting.empty()) return std::nullopt;
@@ -425,8 +462,32 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(Sweep& sweep, int64_t now
     if (!sweep.after.Over()) return std::nullopt;
     if (sweep.failure.empty()) sweep.failure = sweep.after.failure;
   }
+  for (const auto& [name, target] : sweep.targets) {
+    if (sweep.failure.empty()) sweep.failure = target.teardown.failure;
+  }
   const char* state = !sweep.failure.empty() ? "failed" : sweep.Cancelling() ? "cancelled" : "finished";
   return EndSweep{sweep.row.sweep_id, state, sweep.failure};
+}
+
+Scheduler::Target* Scheduler::TargetOf(Sweep& sweep, const CellRow& cell) {
+  const auto found = sweep.targets.find(cell.spec.target());
+  return found == sweep.targets.end() ? nullptr : &found->second;
+}
+
+// A target that does not come up costs its own runs, not those of the others.
+std::optional<Scheduler::Write> Scheduler::NextOfSetup(Sweep& sweep, Target& target, int64_t now_ns) {
+  return NextOfStage(target.setup, sweep, kSetup, target.hooks.setup(), nullptr,
+                     sweep.Cancelling() ? "the sweep was cancelled" : "", now_ns, target.hooks.target());
+}
+
+// Of what has begun, and was perhaps only half set up: each target when it has no run left, with `all` every one.
+std::optional<Scheduler::Write> Scheduler::NextOfTeardowns(Sweep& sweep, bool all, int64_t now_ns) {
+  for (auto& [name, target] : sweep.targets) {
+    if (!target.setup.begun || target.teardown.Over() || (target.left > 0 && !all && !target.teardown.begun)) continue;
+    if (auto write = NextOfStage(target.teardown, sweep, kTeardown, target.hooks.teardown(), nullptr, "", now_ns, name))
+      return write;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::pair<uint32_t, uint32_t>> Scheduler::NextCell(const Sweep& sweep) const {
@@ -515,6 +576,9 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(Sweep& sweep, Run& run, int
   }
 
   if (run.row.state == "preparing") {
+    const Target* const target = TargetOf(sweep, cell);
+    if (run.trouble.code.empty() && target != nullptr && !target->setup.failure.empty())
+      run.trouble = {"hook_failed", target->setup.failure};
     for (const auto& [name, share] : run.shares) {
       const Agent& agent = agents_.at(name);
       if (!run.trouble.code.empty()) break;
@@ -604,7 +668,7 @@ std::optional<Scheduler::Write> Scheduler::NextLoss(Run& run, int64_t now_ns) {
 // stage.failure says so.
 std::optional<std::vector<Scheduler::Hook>> Scheduler::HooksOf(HookStage& stage, const Sweep& sweep, const char* kind,
                                                                const v1::Hook& hook, const Run* run,
-                                                               int64_t now_ns) const {
+                                                               const std::string& target, int64_t now_ns) const {
   stage.failure.clear();
   if (hook.argv().empty() && !hook.has_containers()) return std::vector<Hook>();
   std::map<std::string, std::string> places;  // with the incarnation
@@ -620,13 +684,18 @@ std::optional<std::vector<Scheduler::Hook>> Scheduler::HooksOf(HookStage& stage,
       places[name] = agent.hello.incarnation();
     }
   }
-  if (places.empty()) stage.failure = fmt::format("{}: no connected agent has {}", kind, Describe(hook.where()));
+  if (places.empty()) {
+    stage.failure = fmt::format("{}{}: no connected agent has {}", kind, target.empty() ? "" : " of " + target,
+                                Describe(hook.where()));
+  }
   std::vector<Hook> hooks;
   for (const auto& [place, incarnation] : places) {
     Hook& made = hooks.emplace_back();
     made.row.sweep_id = sweep.row.sweep_id;
     made.row.run_id = run != nullptr ? run->row.run_id : 0;
     made.row.kind = kind;
+    made.row.target = target;
+    made.target = target;
     made.row.where = place;
     made.row.incarnation = incarnation;
     made.row.state = "running";
@@ -760,11 +829,11 @@ void Scheduler::SettleHooks(HookStage& stage, const std::string& give_up, int64_
 
 std::optional<Scheduler::Write> Scheduler::NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind,
                                                        const v1::Hook& hook, const Run* run, const std::string& give_up,
-                                                       int64_t now_ns) {
+                                                       int64_t now_ns, const std::string& target) {
   if (!stage.begun) {
     std::optional<std::vector<Hook>> hooks;
     if (give_up.empty()) {
-      hooks = HooksOf(stage, sweep, kind, hook, run, now_ns);
+      hooks = HooksOf(stage, sweep, kind, hook, run, target, now_ns);
       if (!hooks) return std::nullopt;
       if (!hooks->empty()) return CreateHooks{*std::move(hooks)};
     }
@@ -787,6 +856,11 @@ Scheduler::HookStage* Scheduler::StageOf(const HookRow& hook) {
   const auto found = sweeps_.find(hook.sweep_id);
   if (found == sweeps_.end()) return nullptr;
   Sweep& sweep = found->second;
+  if (!hook.target.empty()) {
+    const auto target = sweep.targets.find(hook.target);
+    if (target == sweep.targets.end()) return nullptr;
+    return hook.kind == kSetup ? &target->second.setup : &target->second.teardown;
+  }
   const bool before = hook.kind.rfind("before", 0) == 0;
   if (hook.run_id == 0) return before ? &sweep.before : &sweep.after;
   if (!sweep.run || sweep.run->row.run_id != hook.run_id) return nullptr;
@@ -799,6 +873,10 @@ Scheduler::HookStage* Scheduler::StageWith(int64_t hook_id) {
     for (HookStage* stage : {&sweep.before, &sweep.after, sweep.run ? &sweep.run->before : nullptr,
                              sweep.run ? &sweep.run->collect : nullptr, sweep.run ? &sweep.run->after : nullptr}) {
       if (stage != nullptr && stage->open.contains(hook_id)) return stage;
+    }
+    for (auto& [name, target] : sweep.targets) {
+      if (target.setup.open.contains(hook_id)) return &target.setup;
+      if (target.teardown.open.contains(hook_id)) return &target.teardown;
     }
   }
   return nullptr;
@@ -893,6 +971,10 @@ v1::Desired Scheduler::DesiredOf(uint64_t session, int64_t now_ns) const {
     };
     add_hooks(sweep.before);
     add_hooks(sweep.after);
+    for (const auto& [target_name, target] : sweep.targets) {
+      add_hooks(target.setup);
+      add_hooks(target.teardown);
+    }
     if (sweep.run) {
       const Run& run = *sweep.run;
       add_hooks(run.before);
@@ -1025,6 +1107,10 @@ std::optional<v1::SweepProgress> Scheduler::Progress(int64_t sweep_id, int64_t n
     doing = "running the before_sweep hook";
   } else if (sweep.after.begun) {
     doing = "running the after_sweep hook";
+  }
+  for (const auto& [name, target] : sweep.targets) {
+    if (!target.setup.open.empty()) doing = fmt::format("running the setup hook of {}", name);
+    if (!target.teardown.open.empty()) doing = fmt::format("running the teardown hook of {}", name);
   }
   progress.set_doing(std::move(doing));
   return progress;

@@ -171,6 +171,12 @@ class Scheduler {
     bool fired_by_itself = false;  // it came to its cool-down without a cancel; after a restart not known any more
     bool judging = false;
   };
+  // One that has hooks of its own.
+  struct Target {
+    v1::TargetHooks hooks;
+    HookStage setup, teardown;
+    uint64_t left = 0;  // runs to come
+  };
   struct Sweep {
     SweepRow row;
     std::map<int64_t, uint32_t> position_of_cell;
@@ -179,8 +185,9 @@ class Scheduler {
     std::set<std::pair<uint32_t, uint32_t>> done;
     uint32_t accepted = 0;
     uint32_t rejected = 0;
-    std::set<std::string> pinned;  // agents that fire
-    HookStage before, after;       // before.begun: the sweep has begun
+    std::set<std::string> pinned;           // agents that fire
+    HookStage before, after;                // before.begun: the sweep has begun
+    std::map<std::string, Target> targets;  // by name
     std::unique_ptr<Run> run;
     std::map<uint32_t, std::pair<int64_t, uint32_t>> spent_ns;  // by position: total wall time of runs, and how many
     std::vector<int64_t> shortest_ns;                           // by position: of one run, as planned
@@ -205,15 +212,19 @@ class Scheduler {
   std::optional<Write> NextPins(Sweep& sweep, int64_t now_ns) const;
 
   std::optional<std::vector<Hook>> HooksOf(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
-                                           const Run* run, int64_t now_ns) const;
+                                           const Run* run, const std::string& target, int64_t now_ns) const;
   std::optional<Hook> CollectorOf(const Sweep& sweep, const Run& run, uint32_t position, int64_t now_ns) const;
   std::optional<Write> NextOfCollect(const Sweep& sweep, Run& run, int64_t now_ns);
   void SettleHooks(HookStage& stage, const std::string& give_up, int64_t now_ns);
   std::optional<Write> NextEnded(const HookStage& stage) const;
   void OpenHooks(const std::vector<Hook>& hooks, HookStage& stage);
   std::optional<Write> NextOfStage(HookStage& stage, const Sweep& sweep, const char* kind, const v1::Hook& hook,
-                                   const Run* run, const std::string& give_up, int64_t now_ns);
+                                   const Run* run, const std::string& give_up, int64_t now_ns,
+                                   const std::string& target = "");
   std::optional<Write> NextOfSweep(Sweep& sweep, int64_t now_ns);
+  std::optional<Write> NextOfSetup(Sweep& sweep, Target& target, int64_t now_ns);
+  std::optional<Write> NextOfTeardowns(Sweep& sweep, bool all, int64_t now_ns);
+  static Target* TargetOf(Sweep& sweep, const CellRow& cell);
   std::optional<Write> NextOfRun(Sweep& sweep, Run& run, int64_t now_ns);
   static bool IsMeasured(const Run& run);
   std::optional<Write> NextLoss(Run& run, int64_t now_ns);

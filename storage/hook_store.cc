@@ -21,16 +21,16 @@ void SweepStore::InsertHooks(pqxx::transaction_base& transaction, std::vector<Ho
   // Those made by a commit whose answer was lost: they were never started.
   transaction.exec_params(
       "DELETE FROM hook WHERE sweep_id = $1 AND run_id IS NOT DISTINCT FROM nullif($2::bigint, 0) AND kind = $3 AND "
-      "state = 'running'",
-      hooks[0].sweep_id, hooks[0].run_id, hooks[0].kind);
+      "target IS NOT DISTINCT FROM nullif($4, '') AND state = 'running'",
+      hooks[0].sweep_id, hooks[0].run_id, hooks[0].kind, ValidText(hooks[0].target));
   for (HookRow& hook : hooks) {
     hook.state = "running";
     hook.hook_id = transaction
                        .exec_params1(
-                           "INSERT INTO hook (sweep_id, run_id, kind, place, incarnation, position) VALUES ($1, "
-                           "nullif($2::bigint, 0), $3, $4, $5, $6) RETURNING hook_id",
+                           "INSERT INTO hook (sweep_id, run_id, kind, place, incarnation, position, target) "
+                           "VALUES ($1, nullif($2::bigint, 0), $3, $4, $5, $6, nullif($7, '')) RETURNING hook_id",
                            hook.sweep_id, hook.run_id, hook.kind, ValidText(hook.where), ValidText(hook.incarnation),
-                           static_cast<int64_t>(hook.position))[0]
+                           static_cast<int64_t>(hook.position), ValidText(hook.target))[0]
                        .as<int64_t>();
     if (!CollectsOnAgent(hook)) continue;
     absl::StatusOr<v1::RunWork> work = ReadRunWork(transaction, hook.run_id, hook.remote_ids);
@@ -80,6 +80,7 @@ absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) 
       hook.sweep_id = row["sweep_id"].as<int64_t>();
       hook.run_id = row["run_id"].as<int64_t>(0);
       hook.kind = row["kind"].as<std::string>();
+      hook.target = row["target"].as<std::string>("");
       hook.where = row["place"].as<std::string>();
       hook.incarnation = row["incarnation"].as<std::string>();
       hook.state = row["state"].as<std::string>();

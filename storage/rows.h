@@ -76,8 +76,9 @@ struct HookStepRow {
 struct HookRow {
   int64_t hook_id = 0;
   int64_t sweep_id = 0;
-  int64_t run_id = 0;        // 0: the sweep's
-  std::string kind;          // before_sweep after_sweep before_run after_run collect
+  int64_t run_id = 0;        // 0: the sweep's, or its target's
+  std::string kind;          // before_sweep after_sweep setup teardown before_run after_run collect
+  std::string target;        // of setup and teardown
   uint32_t position = 0;     // of a collector, in its cell's list
   std::string where;         // agent name or "coordinator"
   std::string incarnation;   // of that agent

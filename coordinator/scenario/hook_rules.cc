@@ -14,13 +14,14 @@ Shape ActionShape(const Rule& name) {
       .atomic = true,
       .choice_required = true};
 }
-Shape HookShape(const Rule& text, const Rule& argv, const Rule& env, const Rule& action) {
+Shape HookShape(const Rule& text, const Rule& argv, const Rule& env, const Rule& action,
+                std::string_view timeout = "it fails when it takes longer; default: 60s") {
   return {.fields = {{"argv", &argv, "program and arguments, started without a shell; it must exit 0", false, true},
                      {"container", &action, "stops and starts a container, by its name or id", false, true},
                      {"compose", &action, "stops and starts the containers of a Compose project", false, true},
                      {"env", &env, "added to the environment"},
                      {"cwd", &text, "directory to start in"},
-                     {"timeout", &kTimeout, "it fails when it takes longer; default: 60s"},
+                     {"timeout", &kTimeout, timeout},
                      {"where", &kHookWhere,
                       "coordinator, or labels: on every agent that has them (default: every agent that fires)"}},
           .choice_required = true};
@@ -33,6 +34,8 @@ const Shape kSweepActionShape = ActionShape(kSweepActionName);
 const Rule kSweepAction = MapOf(kSweepActionShape);
 const Shape kSweepHookShape = HookShape(kSweepHookText, kSweepHookArgv, kSweepHookEnv, kSweepAction);
 const Rule kSweepHook = MapOf(kSweepHookShape);
+const Shape kTargetHookShape = HookShape(kSweepHookText, kSweepHookArgv, kSweepHookEnv, kSweepAction,
+                                         "it fails when it takes longer; default: 10m");
 const Rule kRunHookText = Template(kRunNames);
 const Rule kRunHookArgv = ListOf(kRunHookText, 1, 1'000);
 const Rule kRunHookEnv = TextMapOf(kRunHookText);
@@ -53,5 +56,6 @@ const Shape kRunHooksShape{.fields = {kBeforeRun, kAfterRun}};
 
 const Rule kHooks = MapOf(kHooksShape);
 const Rule kRunHooks = MapOf(kRunHooksShape);
+const Rule kTargetHook = MapOf(kTargetHookShape);
 
 }  // namespace assay::rules

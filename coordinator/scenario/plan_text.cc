@@ -135,6 +135,8 @@ std::string PerAgentText(const CellBound& cell) {
 bool ActsEverywhere(const Plan& plan) {
   const auto everywhere = [](const v1::Hook& hook) { return hook.has_containers() && hook.where().labels().empty(); };
   return everywhere(plan.spec.before_sweep()) || everywhere(plan.spec.after_sweep()) ||
+         std::any_of(plan.spec.targets().begin(), plan.spec.targets().end(),
+                     [&](const v1::TargetHooks& t) { return everywhere(t.setup()) || everywhere(t.teardown()); }) ||
          std::any_of(plan.cells.begin(), plan.cells.end(), [&](const PlannedCell& cell) {
            return everywhere(cell.spec.before_run()) || everywhere(cell.spec.after_run());
          });

@@ -57,6 +57,7 @@ extern const Rule kLoad;
 extern const Rule kCompletion;
 extern const Rule kHooks;     // of a sweep
 extern const Rule kRunHooks;  // of a cell
+extern const Rule kTargetHook;
 extern const Rule kSample;
 extern const Rule kCollect;
 

@@ -14,6 +14,8 @@ namespace assay {
 namespace {
 
 constexpr int64_t kDefaultHookTimeoutNs = 60'000'000'000;
+// A whole system comes up.
+constexpr int64_t kDefaultTargetHookTimeoutNs = 600'000'000'000;
 constexpr int64_t kDefaultEveryNs = 1'000'000'000;
 constexpr int64_t kDefaultCooldownNs = 5'000'000'000;
 constexpr uint32_t kDefaultRepeats = 2;
@@ -44,8 +46,8 @@ absl::Status ReadAction(const YamlNode& node, bool compose, v1::ContainerAction&
   return absl::OkStatus();
 }
 
-absl::Status ReadHook(const YamlNode& node, v1::Hook& message) {
-  message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), kDefaultHookTimeoutNs));
+absl::Status ReadHook(const YamlNode& node, v1::Hook& message, int64_t default_timeout_ns = kDefaultHookTimeoutNs) {
+  message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), default_timeout_ns));
   const YamlNodePtr where = Find(node, "where");
   if (where != nullptr && where->IsScalar()) {
     message.set_on_coordinator(true);
@@ -118,6 +120,20 @@ absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files
     if (absl::Status status = ReadHook(*hook, *spec.mutable_after_run()); !status.ok()) return status;
   }
   return spec;
+}
+
+absl::StatusOr<v1::TargetHooks> ReadTargetHooks(const std::string& target, const YamlNode& node) {
+  v1::TargetHooks hooks;
+  hooks.set_target(target);
+  if (const YamlNodePtr setup = Find(node, "setup")) {
+    absl::Status status = ReadHook(*setup, *hooks.mutable_setup(), kDefaultTargetHookTimeoutNs);
+    if (!status.ok()) return status;
+  }
+  if (const YamlNodePtr teardown = Find(node, "teardown")) {
+    absl::Status status = ReadHook(*teardown, *hooks.mutable_teardown(), kDefaultTargetHookTimeoutNs);
+    if (!status.ok()) return status;
+  }
+  return hooks;
 }
 
 absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario) {

@@ -16,6 +16,9 @@ namespace assay {
 // target nor key.
 absl::StatusOr<v1::CellSpec> ReadCell(const YamlNode& cell, ScenarioFiles& files);
 
+// `node`: setup and teardown of a target, resolved and checked.
+absl::StatusOr<v1::TargetHooks> ReadTargetHooks(const std::string& target, const YamlNode& node);
+
 // `scenario`: its sweep-wide keys must be checked as resolved. Those of cells are not looked at.
 absl::StatusOr<v1::SweepSpec> ReadSweep(const YamlNode& scenario);
 

@@ -118,6 +118,30 @@ absl::StatusOr<PlannedCell> PlanCell(const TargetGrid& target, uint64_t position
   return cell;
 }
 
+// They belong to no cell, so that they know no axis.
+absl::Status ReadHooksOfTargets(const YamlNode& scenario, v1::SweepSpec& spec) {
+  const YamlNodePtr targets = Find(scenario, "targets");
+  if (targets == nullptr) return absl::OkStatus();
+  std::set<std::string> used;
+  for (const YamlEntry& entry : targets->entries) {
+    if (!entry.value->IsMap()) continue;
+    auto part = std::make_shared<YamlNode>(*entry.value);
+    std::erase_if(part->entries,
+                  [](const YamlEntry& e) { return e.key->text != "setup" && e.key->text != "teardown"; });
+    if (part->entries.empty()) continue;
+    if (absl::Status status = CheckReferences(*part, {}, used); !status.ok()) return status;
+    const absl::StatusOr<YamlNodePtr> resolved = Substitute(part, {{"target", entry.key}});
+    if (!resolved.ok()) return resolved.status();
+    const std::string path = "targets." + entry.key->text;
+    if (absl::Status status = CheckValue(**resolved, TargetRule(), path, CheckPhase::kResolved); !status.ok())
+      return status;
+    absl::StatusOr<v1::TargetHooks> hooks = ReadTargetHooks(entry.key->text, **resolved);
+    if (!hooks.ok()) return hooks.status();
+    *spec.add_targets() = *std::move(hooks);
+  }
+  return absl::OkStatus();
+}
+
 void Warn(const Plan& plan, const std::vector<TargetGrid>& targets, std::vector<std::string>& warnings) {
   const bool no_timeout = std::any_of(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
     return !cell.spec.trigger().has_sleep() && cell.spec.trigger().timeout_ns() == 0;
@@ -152,6 +176,7 @@ absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, ScenarioFiles& files)
   absl::StatusOr<v1::SweepSpec> spec = ReadSweep(*root);
   if (!spec.ok()) return spec.status();
   plan.spec = *std::move(spec);
+  if (absl::Status status = ReadHooksOfTargets(*root, plan.spec); !status.ok()) return status;
   const absl::StatusOr<std::vector<TargetGrid>> targets = ReadTargets(*root, plan.warnings);
   if (!targets.ok()) return targets.status();
   if (absl::Status status = CheckCellLimit(*root, *targets); !status.ok()) return status;

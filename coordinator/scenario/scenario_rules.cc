@@ -35,8 +35,8 @@ const Shape kTargetShape{.fields = {{"trigger", &kTrigger, "what is fired at thi
                                     kSampleField,
                                     {"hooks", &kRunHooks, "commands around this target's runs"},
                                     kGridField,
-                                    {"setup", nullptr, ""},
-                                    {"teardown", nullptr, ""},
+                                    {"setup", &kTargetHook, "once, before this target's first run"},
+                                    {"teardown", &kTargetHook, "once, after this target's last run"},
                                     kCollectField}};
 const Rule kTarget = MapOf(kTargetShape);
 const Rule kTargets{.kind = ValueKind::kTargets, .item = &kTarget};

@@ -180,9 +180,13 @@ COMMENT ON COLUMN assay.trigger.completed_ns IS 'When that work ended, nanosecon
 COMMENT ON COLUMN assay.trigger.completed_error_ns IS 'completed_ns is right to within this: the poll''s period, or the resolution of the target''s instant';
 
 ALTER TABLE assay.hook DROP CONSTRAINT hook_kind_check, DROP CONSTRAINT hook_check2;
-ALTER TABLE assay.hook ADD CHECK (kind IN ('before_sweep', 'after_sweep', 'before_run', 'after_run', 'collect')),
+ALTER TABLE assay.hook ADD COLUMN target text;
+ALTER TABLE assay.hook ADD CHECK (kind IN ('before_sweep', 'after_sweep', 'setup', 'teardown', 'before_run', 'after_run', 'collect')),
+  ADD CHECK ((kind IN ('setup', 'teardown')) = (target IS NOT NULL)),
   ADD CHECK ((kind IN ('before_run', 'after_run', 'collect')) = (run_id IS NOT NULL));
-COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, before_run, after_run or collect';
+COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, setup, teardown, before_run, after_run or collect';
+COMMENT ON COLUMN assay.hook.target IS 'Of setup and teardown: the target that they bring up and down; else null';
+COMMENT ON COLUMN assay.hook.run_id IS 'Run it belongs to; null for the hooks of the sweep and of its targets';
 
 ALTER TABLE assay.run_result ADD COLUMN tasks bigint, ADD COLUMN tasks_from text;
 

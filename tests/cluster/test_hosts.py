@@ -139,6 +139,38 @@ hooks:
         self.assertEqual(code, 1, out + err)
         self.assertIn("before_sweep hook on a: 'sh' exited with 4; its output ends with: why not", out)
 
+    def test_a_target_is_set_up_and_torn_down_and_one_that_does_not_come_up_costs_its_own_runs(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "a")
+        mark = self.dir / "mark"
+        text = f"""
+name: targets
+blocks: 2
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 10}}
+trigger: {{sleep: {{for: 1ms}}}}
+targets:
+  good:
+    setup: {{argv: [sh, -c, "echo up $(target) on $(agent) >> {mark}"]}}
+    hooks: {{after_run: {{argv: [sh, -c, "echo run >> {mark}"]}}}}
+    teardown: {{argv: [sh, -c, "echo down $(target) >> {mark}"], where: coordinator}}
+  bad:
+    setup: {{argv: [sh, -c, "echo no port; exit 3"]}}
+    teardown: {{argv: [sh, -c, "echo gone >> {mark}.bad"]}}
+  plain:
+"""
+        sweep = self.start_sweep(coordinator.address, self.write("t.yaml", text))
+        self.assertEqual(self.wait_sweep(sweep), "finished")
+        self.assertEqual(mark.read_text().splitlines(), ["up good on a", "run", "run", "down good"])
+        self.assertEqual((self.dir / "mark.bad").read_text().splitlines(), ["gone"])
+        self.assertEqual(self.psql("select target, verdict, count(*) from assay.run_summary group by 1, 2 order by 1"),
+                         [["bad", "rejected", "2"], ["good", "accepted", "2"], ["plain", "accepted", "2"]])
+        self.assertEqual(self.psql("select distinct code, detail from assay.flags where target = 'bad' and severity = 'reject' and code = 'hook_failed'"),
+                         [["hook_failed", "setup hook of bad on a: 'sh' exited with 3; its output ends with: no port"]])
+        self.assertEqual(self.psql("select kind, target, state from assay.hook where kind in ('setup', 'teardown') order by 2, 1"),
+                         [["setup", "bad", "failed"], ["teardown", "bad", "ok"], ["setup", "good", "ok"], ["teardown", "good", "ok"]])
+
     def test_a_sweep_of_more_runs_and_flags_than_one_message_holds_is_shown_whole(self):
         self.database()
         coordinator = self.coordinator()

@@ -192,6 +192,28 @@ TEST_F(SweepStoreTest, ARunThatNeverFiredEndsWithItsReason) {
   EXPECT_EQ(Value("SELECT list_schedule_s FROM run_summary"), "null");
 }
 
+TEST_F(SweepStoreTest, HooksOfTargetsKeepTheirTargetAndDoNotReplaceEachOther) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}, {"u", "{}"}});
+  const auto create = [&](const char* kind, const char* target) {
+    std::vector<HookRow> hooks(1);
+    hooks[0].sweep_id = sweep.sweep_id;
+    hooks[0].kind = kind;
+    hooks[0].target = target;
+    hooks[0].where = "a";
+    return store_.CreateHooks(hooks);
+  };
+  ASSERT_EQ(create("setup", "t"), absl::OkStatus());
+  ASSERT_EQ(create("setup", "u"), absl::OkStatus());
+  ASSERT_EQ(create("setup", "u"), absl::OkStatus()) << "as after a commit whose answer was lost";
+  ASSERT_EQ(create("before_sweep", ""), absl::OkStatus());
+  const auto hooks = store_.HooksOfSweep(sweep.sweep_id);
+  ASSERT_TRUE(hooks.ok()) << hooks.status();
+  std::vector<std::string> found;
+  for (const HookRow& hook : *hooks) found.push_back(hook.kind + ":" + hook.target);
+  EXPECT_EQ(found, (std::vector<std::string>{"setup:t", "setup:u", "before_sweep:"}));
+  EXPECT_FALSE(create("setup", "").ok());
+}
+
 TEST_F(SweepStoreTest, RemovingASweepLeavesTheOthers) {
   const SweepRow gone = MakeSweep(1, {{"t", "{}"}});
   const SweepRow kept = MakeSweep(1, {{"t", "{}"}});

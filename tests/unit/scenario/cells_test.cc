@@ -54,6 +54,28 @@ targets:
   EXPECT_THAT(Refusal(kBase + "slots: 0\n"), HasSubstr("slots is out of range: 0"));
 }
 
+TEST(Scenario, TargetsHaveHooksOfTheirOwn) {
+  const Plan plan = MustLoad(kBase + R"yaml(
+targets:
+  dask:
+    setup: {argv: [up, $(target), $(agent)], where: {role: target}}
+    teardown: {argv: [down], timeout: 5s, where: coordinator}
+  plain:
+  down: {teardown: {container: {stop: db}, where: {role: db}}}
+)yaml");
+  ASSERT_EQ(plan.spec.targets_size(), 2);
+  const v1::TargetHooks& dask = plan.spec.targets(0);
+  EXPECT_EQ(dask.target(), "dask");
+  EXPECT_THAT(dask.setup().argv(), ElementsAre("up", "dask", "$(agent)"));
+  EXPECT_EQ(dask.setup().where().labels().at("role"), "target");
+  EXPECT_EQ(dask.setup().timeout_ns(), 600'000'000'000);
+  EXPECT_EQ(dask.teardown().timeout_ns(), 5'000'000'000);
+  EXPECT_TRUE(dask.teardown().on_coordinator());
+  EXPECT_EQ(plan.spec.targets(1).target(), "down");
+  EXPECT_FALSE(plan.spec.targets(1).has_setup());
+  EXPECT_TRUE(plan.spec.targets(1).teardown().has_containers());
+}
+
 TEST(Scenario, TheKeyOfACellDoesNotDependOnItsPlace) {
   const std::string text = kBase + "sample: {cgroups: [\"/$(a)$(b)\"]}\n";
   const auto keys = [](const Plan& plan) {
