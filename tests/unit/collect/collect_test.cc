@@ -31,7 +31,8 @@ class CollectTest : public ::testing::Test {
     order_.collector.set_quiet_ns(40 * kMs);
     order_.collector.set_deadline_ns(60 * kSecond);
     order_.collector.set_zone("UTC");
-    order_.t0_unix_ns = WallNs() - kSecond;
+    // Its microseconds do not end with a zero, which PostgreSQL would leave out.
+    order_.t0_unix_ns = (WallNs() - kSecond) / 10'000 * 10'000 + 1'000;
     order_.work.set_ended_ns(kSecond);
     SetQuery("SELECT id AS task, run AS remote_id, state, began AS started, ended AS finished FROM task_instance");
   }
