@@ -93,7 +93,7 @@ absl::Status Coordinator::Start() {
     absl::StatusOr<std::vector<HookRow>> hooks = store_.HooksOfSweep(sweep.sweep_id);
     if (!hooks.ok()) return hooks.status();
     spdlog::info("sweep {} ({}) goes on: {} runs so far", sweep.sweep_id, sweep.spec.name(), runs->size());
-    scheduler_.Load(std::move(sweep), *std::move(runs), *std::move(hooks), now_ns);
+    scheduler_.Load(std::move(sweep), *runs, *std::move(hooks), now_ns);
   }
   listened_ns_ = now_ns;
   thread_ = std::thread([this] { Run(); });

@@ -85,7 +85,7 @@ v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& ce
 
 // ---- loading, users
 
-void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<HookRow> hooks, int64_t now_ns) {
+void Scheduler::Load(SweepRow row, const std::vector<RunRow>& runs, std::vector<HookRow> hooks, int64_t now_ns) {
   const int64_t id = row.sweep_id;
   settled_ns_ = now_ns + kSettleNs;
   AddSweep(std::move(row));
@@ -96,7 +96,7 @@ void Scheduler::Load(SweepRow row, std::vector<RunRow> runs, std::vector<HookRow
     Expect(name, "", now_ns);
   }
   sweep.before.begun = !runs.empty() || sweep.row.state == "running";
-  for (RunRow& run : runs) {
+  for (const RunRow& run : runs) {
     if (run.state == "ended") {
       NoteEnded(sweep, run, run.verdict, run.agent_lost);
     } else {

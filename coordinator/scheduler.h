@@ -90,7 +90,7 @@ class Scheduler {
   explicit Scheduler(Options options) : options_(options) {}
 
   // At start: a sweep that is not finished, with all that happened in it. Agents get a whole lease to come back.
-  void Load(SweepRow sweep, std::vector<RunRow> runs, std::vector<HookRow> hooks, int64_t now_ns);
+  void Load(SweepRow sweep, const std::vector<RunRow>& runs, std::vector<HookRow> hooks, int64_t now_ns);
 
   // Users.
   void AddSweep(SweepRow sweep);
