@@ -126,6 +126,7 @@ on_agent_loss: fail
         coordinator = self.coordinator(flags=self.fast_lease())
         self.agent(coordinator.address, "a")
         victim = self.agent(coordinator.address, "b")
+        wait_for(lambda: len(self.agents(coordinator.address)) == 2, "both agents are connected")  # one is enough for the sweep to start
         sweep = self.start_sweep(coordinator.address, self.scenario(triggers=6000, on_loss="accept", agents=1))
         wait_for(lambda: len(self.psql("select 1 from assay.share")) == 2, "both agents share the run")
         run = self.wait_run(sweep, "running")
