@@ -16,6 +16,7 @@ class Engine:
     def __init__(self, scratch, containers):
         self.socket = os.path.join(scratch, "docker.sock")
         self.names = []
+        self.netns = os.path.join(scratch, "exec", "netns", "default")
         if os.geteuid() != 0 or not shutil.which("dockerd") or not os.path.exists("/bin/busybox"):
             raise RuntimeError("needs root, dockerd and busybox-static (deploy/install test)")
         self.log = open(os.path.join(scratch, "dockerd.log"), "wb")
@@ -90,6 +91,8 @@ class Engine:
                 self.docker("rm", "--force", *self.names)
             self.daemon.terminate()
             self.daemon.wait()
+        # dockerd leaves the mount of its own network namespace behind, which the directory could not be removed with.
+        subprocess.run(["umount", "-q", self.netns], check=False, stderr=subprocess.DEVNULL)
         self.log.close()
 
 

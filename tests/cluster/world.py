@@ -42,6 +42,12 @@ def as_server_user():
     return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups", "--pdeathsig", "INT"]
 
 
+def mounts_below(directory):
+    """Mount points below a directory, the innermost first: those of a test's own, and what a container engine leaves behind."""
+    points = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    return sorted((p for p in points if p.startswith(f"{directory}/")), reverse=True)
+
+
 def postgres_bin():
     return sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[4]))[-1]
 
@@ -167,7 +173,8 @@ class World(unittest.TestCase):
         if failed:
             for process in self.processes:
                 print(f"--- {' '.join(process.argv)[:160]}\n{process.text()[-4000:]}")
-        subprocess.run(["umount", "-q", str(self.dir / "small")], check=False, stderr=subprocess.DEVNULL)
+        for mount in mounts_below(self.dir):
+            subprocess.run(["umount", "-q", "-l", mount], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self, argv, name, **options):
