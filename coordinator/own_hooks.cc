@@ -19,7 +19,7 @@ namespace {
 
 constexpr auto kRetry = std::chrono::milliseconds(500);
 
-BuiltInNames NamesOf(const Scheduler::Hook& hook) { return {"coordinator", hook.row.run_id, hook.block, hook.target}; }
+BuiltInNames NamesOf(const PlacedHook& hook) { return {"coordinator", hook.row.run_id, hook.block, hook.target}; }
 
 absl::Status WaitOut(const std::atomic<bool>& leaving, const std::function<absl::Status()>& ask) {
   absl::Status status = ask();
@@ -32,7 +32,7 @@ absl::Status WaitOut(const std::atomic<bool>& leaving, const std::function<absl:
 
 }  // namespace
 
-HookRow RunOwnCommand(Scheduler::Hook hook, const Secrets& secrets, const std::atomic<bool>& stop) {
+HookRow RunOwnCommand(PlacedHook hook, const Secrets& secrets, const std::atomic<bool>& stop) {
   HookRow row = hook.row;
   row.state = "failed";
   const absl::StatusOr<HiddenTexts> hidden = secrets.Fill(hook.spec);
@@ -62,7 +62,7 @@ HookRow RunOwnCommand(Scheduler::Hook hook, const Secrets& secrets, const std::a
   return row;
 }
 
-HookRow RunOwnCollector(const Scheduler::Hook& hook, const OwnCollector& how) {
+HookRow RunOwnCollector(const PlacedHook& hook, const OwnCollector& how) {
   const int64_t begun_ns = MonotonicNs();
   Connection connection(how.database_url, "assay-coordinator collector");
   connection.FenceWith(how.term);

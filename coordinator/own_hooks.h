@@ -6,14 +6,14 @@
 #include <string>
 
 #include "common/secrets.h"
-#include "coordinator/scheduler.h"
+#include "coordinator/scheduling/hook_stage.h"
 #include "storage/rows.h"
 
 namespace assay {
 
 // The hooks of the coordinator itself, each to its end on the calling thread. They return the row of its end.
 
-HookRow RunOwnCommand(Scheduler::Hook hook, const Secrets& secrets, const std::atomic<bool>& stop);
+HookRow RunOwnCommand(PlacedHook hook, const Secrets& secrets, const std::atomic<bool>& stop);
 
 struct OwnCollector {
   std::string database_url;
@@ -24,7 +24,7 @@ struct OwnCollector {
   std::function<void(const v1::CollectorStatus&)> told;
 };
 // Over a connection of its own. Waits out a store that is away.
-HookRow RunOwnCollector(const Scheduler::Hook& hook, const OwnCollector& how);
+HookRow RunOwnCollector(const PlacedHook& hook, const OwnCollector& how);
 
 }  // namespace assay
 
