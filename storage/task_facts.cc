@@ -40,7 +40,8 @@ void ReadCached(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
   const pqxx::result rows = transaction.exec_params(
       "SELECT origin, count(DISTINCT task) FILTER (WHERE assay.is_cached(cached, state)) AS cached, count(DISTINCT "
       "task) AS tasks, coalesce(min(state) FILTER (WHERE assay.is_cached(cached, state)), '') AS state "
-      "FROM assay.task WHERE sweep_id = $1 AND run_id = $2 GROUP BY origin ORDER BY 2 DESC, origin",
+      "FROM assay.task WHERE sweep_id = $1 AND run_id = $2 AND assay.is_told(origin, state) "
+      "GROUP BY origin ORDER BY 2 DESC, origin",
       sweep_id, run_id);
   for (const auto& row : rows) {
     if (row["origin"].as<std::string>() == facts.witness) facts.tasks = row["tasks"].as<uint64_t>();
@@ -105,7 +106,7 @@ TaskFacts ReadTaskFacts(pqxx::transaction_base& transaction, int64_t sweep_id, i
   facts.witness = Witness(transaction, sweep_id, run_id);
   ReadNegative(transaction, sweep_id, run_id, facts);
   ReadCached(transaction, sweep_id, run_id, facts);
-  if (facts.cached_of == 0) return facts;  // no task rows at all
+  if (facts.cached_of == 0) return facts;  // nobody tells of any task
   for (const auto& row : ReadLengths(transaction, sweep_id, run_id, "finished_ns - started_ns")) {
     if (row["origin"].as<std::string>() == facts.witness) facts.durations = LengthsOf(row);
   }

@@ -83,7 +83,6 @@ absl::Status DriverTasks::Take(const DriverEvent& event, int64_t now_ns, int64_t
   Task& task = *found;
   const int64_t shift_ns = event.wall ? monotonic_from_wall_ns : 0;
   if (absl::Status checked = Check(event, task, now_ns, shift_ns); !checked.ok()) return checked;
-  task.told = true;
   // Of an earlier try than the last: its own instants were told, or never will be.
   if (event.attempt > 0 && event.attempt < task.record.attempt()) return absl::OkStatus();
   Describe(event, task);
@@ -246,7 +245,7 @@ std::vector<v1::TaskRecord> DriverTasks::TakeTasks(size_t most) {
   std::vector<v1::TaskRecord> records;
   for (; taken_ < tasks_.size() && records.size() < most; ++taken_) {
     const std::unique_ptr<Task> task = std::move(tasks_[taken_]);
-    if (!task->told) continue;
+    if (task->record.state().empty()) task->record.set_state(kNotTold);
     if (task->record.task().empty()) task->record.set_task(fmt::format("{}", task->record.index()));
     records.push_back(std::move(task->record));
   }

@@ -29,6 +29,8 @@ class DriverTasks {
   // The wall clocks of other hosts may say what they like, and what they err is a finding about the target; but an
   // instant a year away is of another unit.
   static constexpr int64_t kFarNs = 366LL * 86'400 * 1'000'000'000;
+  // State of a task of which nothing was told: it may have run, or not. In the words of the store's is_told.
+  static constexpr const char* kNotTold = "not told";
 
   explicit DriverTasks(int64_t timeout_ns) : timeout_ns_(timeout_ns) {}
 
@@ -45,7 +47,7 @@ class DriverTasks {
 
   // Triggers that have ended since the last call.
   std::vector<v1::TriggerRecord> TakeEnded();
-  // At most so many of the tasks that were told of; none: there are no more. The end of them all.
+  // At most so many of all that were given; none: there are no more. The end of them all.
   std::vector<v1::TaskRecord> TakeTasks(size_t most);
 
   uint64_t given() const { return tasks_.size(); }
@@ -55,7 +57,6 @@ class DriverTasks {
   struct Task {
     std::unique_ptr<v1::TriggerRecord> trigger;  // while it is in flight
     v1::TaskRecord record;
-    bool told = false;  // some event was about it
     bool done = false;  // the event
     int64_t given_ns = 0;
     std::array<uint32_t, kDriverInstants> attempts = {};  // that the instants are of; 0: not told

@@ -37,7 +37,7 @@ COMMENT ON COLUMN assay.task.index IS 'Trigger that it came of; null where that 
 COMMENT ON COLUMN assay.task.remote_id IS 'Workflow run that it is part of, as trigger.remote_id; null: none';
 COMMENT ON COLUMN assay.task.name IS 'What the target calls this kind of task';
 COMMENT ON COLUMN assay.task.attempt IS 'Try, from 1';
-COMMENT ON COLUMN assay.task.state IS 'Last state, in the target''s words';
+COMMENT ON COLUMN assay.task.state IS 'Last state, in the target''s words; not told: a driver was given this task and told nothing of it';
 COMMENT ON COLUMN assay.task.outcome IS 'What that state means; null: it has not ended, as far as the witness knows';
 COMMENT ON COLUMN assay.task.cached IS 'The target did not run it, but took an earlier result';
 COMMENT ON COLUMN assay.task.created_ns IS 'When the target knew of it, nanoseconds since T0, as all instants here; null where the witness does not tell';

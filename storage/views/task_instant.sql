@@ -29,7 +29,7 @@ COMMENT ON COLUMN assay.task_instant.known_error_ns IS 'known_ns is right to wit
 COMMENT ON COLUMN assay.task_instant.client_outcome IS 'Outcome of its trigger';
 COMMENT ON COLUMN assay.task_instant.planned_ns IS 'Nominal length of its trigger, nanoseconds; null where it is not known beforehand';
 COMMENT ON COLUMN assay.task_instant.t0_ns IS 'T0, Unix nanoseconds by the coordinator''s clock';
-COMMENT ON COLUMN assay.task_instant.state IS 'Last state, in the target''s words';
+COMMENT ON COLUMN assay.task_instant.state IS 'Last state, in the target''s words; not told: a driver was given this task and told nothing of it';
 COMMENT ON COLUMN assay.task_instant.created_ns IS 'When the target knew of it; null where the witness does not tell, as of all that follow';
 COMMENT ON COLUMN assay.task_instant.scheduled_ns IS 'When the scheduler had decided to run it';
 COMMENT ON COLUMN assay.task_instant.queued_ns IS 'When it was put into a queue of whoever was to run it';

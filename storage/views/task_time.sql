@@ -62,7 +62,7 @@ COMMENT ON COLUMN assay.task_time.run_ms IS 'Until its code ended, or, without t
 COMMENT ON COLUMN assay.task_time.finish_ms IS 'Until the client knew, where a driver tells, else until it finished, milliseconds';
 COMMENT ON COLUMN assay.task_time.record_lag_ms IS 'From its end until its record was there, milliseconds';
 COMMENT ON COLUMN assay.task_time.finished_s IS 'When it ended, seconds since T0';
-COMMENT ON COLUMN assay.task_time.state IS 'Last state, in the target''s words';
+COMMENT ON COLUMN assay.task_time.state IS 'Last state, in the target''s words; not told: a driver was given this task and told nothing of it';
 COMMENT ON COLUMN assay.task_time.instants_from IS 'Where the instants come from, if not all from the origin: started=worker,created=client';
 COMMENT ON COLUMN assay.task_time.agent IS 'Agent that the record came by; null: the coordinator';
 COMMENT ON COLUMN assay.task_time.worker IS 'Who ran it';

@@ -45,14 +45,14 @@ FROM (
          d.started_ns AS d_started_ns, d.finished_ns AS d_finished_ns, d.body_started_ns AS d_body_started_ns, d.body_finished_ns AS d_body_finished_ns
   FROM assay.task d
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin <> 'driver' AND k.task = d.task AND k.attempt = d.attempt
-  WHERE d.origin = 'driver'
+  WHERE d.origin = 'driver' AND assay.is_told(d.origin, d.state)
   UNION ALL
   SELECT k.sweep_id, k.run_id, k.task, k.attempt, k.index, k.remote_id, k.origin, k.outcome, d.outcome,
          k.started_ns, k.finished_ns, k.body_started_ns, k.body_finished_ns, k.error_ns + d.error_ns,
          d.started_ns, d.finished_ns, d.body_started_ns, d.body_finished_ns
   FROM assay.task d
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin <> 'driver' AND k.index = d.index AND k.attempt = d.attempt
-  WHERE d.origin = 'driver' AND k.index IS NOT NULL AND k.task <> d.task
+  WHERE d.origin = 'driver' AND assay.is_told(d.origin, d.state) AND k.index IS NOT NULL AND k.task <> d.task
     AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = k.sweep_id AND u.run_id = k.run_id AND u.origin = k.origin AND u.index = k.index AND u.task <> k.task)
 ) p
 JOIN assay.run r ON r.sweep_id = p.sweep_id AND r.run_id = p.run_id

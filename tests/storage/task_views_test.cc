@@ -368,6 +368,61 @@ TEST_F(TaskViewsTest, RecordsAreSetBesideTheDriverAndTheTasksOwnCode) {
   EXPECT_THAT(Codes(run), ElementsAre("truth_gap:info")) << "the client is not contradicted";
 }
 
+// Its driver died with them: nobody knows what became of two of four tasks, but the target's own records do of one.
+TEST_F(TaskViewsTest, ATaskOfWhichNothingWasToldIsARowAndNoWitness) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 30, 10}, {0, 0, 50, 20}, {0, 31, 80, 30}, {0, 31, 80, 30}});
+  ASSERT_TRUE(Execute("UPDATE trigger SET outcome = 'failed' WHERE index > 1").ok());
+  Add(run, {.task = "t0", .ms = {{"created", 2}, {"started", 10}, {"finished", 24}}, .index = 0});
+  Add(run, {.task = "t1", .ms = {{"created", 3}, {"started", 10}, {"finished", 45}}, .index = 1});
+  const auto tell_nothing = [&] {
+    for (int i : {2, 3})
+      Add(run, {.task = std::to_string(i), .outcome = "", .index = i, .state = "not told"});
+  };
+  const char* const kFigures =
+      "SELECT concat_ws('|', slots, tasks, tasks_from, task_sum_s, ideal_s, overhead_us_per_task) FROM run_summary";
+  const char* const kParts = "SELECT to_jsonb(o)::text FROM task_overhead o";
+  End(run);
+  const std::string figures = Value(kFigures);
+  const std::string parts = Value(kParts);
+  EXPECT_EQ(figures.substr(0, 15), "2|4|driver|0.04") << figures;
+  tell_nothing();
+  End(run);
+  EXPECT_EQ(Value(kFigures), figures);
+  EXPECT_EQ(Value(kParts), parts);
+  EXPECT_EQ(Value("SELECT string_agg(index::text, ' ' ORDER BY index) FROM trigger JOIN task USING (sweep_id, run_id, "
+                  "index)"),
+            "0 1 2 3");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', index, state, coalesce(outcome::text, '-'), client_outcome, "
+                  "sent_ns / 1000000), ' ' ORDER BY index) FROM task_instant WHERE index > 1"),
+            "2/not told/-/failed/31 3/not told/-/failed/31");
+  EXPECT_EQ(Value("SELECT count(*) FROM task_time WHERE state = 'not told' AND num_nonnulls(submit_ms, schedule_ms, "
+                  "queue_ms, startup_ms, run_ms, finish_ms, duration_ms, record_lag_ms) = 0"),
+            "2");
+  EXPECT_EQ(Value("SELECT count(*) FROM task_wait WHERE index > 1 AND num_nonnulls(since_queued_ms, since_ready_ms, "
+                  "ready_from, since_created_ms, since_sent_ms) = 0"),
+            "2");
+  // By the trigger's index, and by a name that is its index by chance.
+  Add(run, {.origin = "postgres", .task = "uuid", .ms = {{"started", 40}, {"finished", 60}}, .outcome = "failed", .index = 2});
+  Add(run, {.origin = "postgres", .task = "3", .ms = {{"started", 40}, {"finished", 60}}, .outcome = "failed"});
+  EXPECT_EQ(Count("truth_gap"), 0) << "who says nothing contradicts nobody";
+  EXPECT_THAT(Codes(run), IsEmpty());
+  Add(run, {.task = "t4", .outcome = "", .index = 2, .state = "started"});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, gap, other_outcome), ' ') FROM truth_gap"),
+            "uuid/outcome/not ended")
+      << "who saw it begin does";
+}
+
+TEST_F(TaskViewsTest, HowManyOfTheTasksAreCachedCountsThoseThatWereToldOf) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 30, 10}, {0, 0, 50, 20}});
+  Add(run, {.task = "t0", .index = 0, .cached = true});
+  Add(run, {.task = "1", .outcome = "", .index = 1, .state = "not told"});
+  std::string details;
+  EXPECT_THAT(Codes(run, &details), ElementsAre("cached:reject"));
+  EXPECT_THAT(details, HasSubstr("1 of 1 tasks were not run"));
+}
+
 // As a Prefect with its cache on records them: only the name of the state tells.
 TEST_F(TaskViewsTest, NineteenOfTwentyFromACacheAreSeenWithoutBeingTold) {
   const SweepRow sweep = MakeSweep(1, {{"prefect", "{}"}});

@@ -72,7 +72,47 @@ tasks(take)
   }
   EXPECT_EQ(failed, 40U);
   EXPECT_EQ(Failure(written), "its driver exited with 3; its output ends with: no such table");
-  EXPECT_THAT(written.tasks, SizeIs(11));
+  size_t told = 0;
+  for (const auto& task : written.tasks) told += task.state() == "not told" ? 0 : 1;
+  EXPECT_EQ(told, 11U);
+}
+
+// Each is a row, given or gone, so that a join of triggers and tasks loses none.
+TEST_F(DriverTest, TasksOfWhichADriverThatDiedToldNothingAreRows) {
+  const v1::ShareSpec spec = DriverSpec(4, 4, R"python(
+begin()
+given = []
+while len(given) < 4: given += hear()["tasks"]
+tell(about(2, "started", task="key"))
+sys.exit(3)
+)python");
+  const Written written = Execute(spec);
+  ExpectSound(written, spec);
+  EXPECT_THAT(written.triggers, SizeIs(4));
+  ASSERT_THAT(written.tasks, SizeIs(4));
+  for (uint64_t index = 0; index < 4; ++index) {
+    const v1::TaskRecord& task = written.tasks[index];
+    EXPECT_EQ(task.index(), index);
+    EXPECT_EQ(task.origin(), "driver");
+    EXPECT_EQ(task.attempt(), 1U);
+    EXPECT_EQ(task.outcome(), v1::OUTCOME_UNSPECIFIED);
+    EXPECT_EQ(task.state(), index == 2 ? "started" : "not told");
+    EXPECT_EQ(task.has_started_ns(), index == 2);
+    if (index != 2) EXPECT_FALSE(task.has_created_ns() || task.has_finished_ns() || task.has_recorded_ns());
+  }
+  for (const auto& record : written.triggers) EXPECT_NE(record.remote_state(), "not told") << "no word of the target's";
+}
+
+TEST_F(DriverTest, WhatIsFiredWhenTheDriverIsGoneWasGivenToNobody) {
+  const Written written = Execute(DriverSpec(20, 1, R"python(
+begin()
+hear()
+sys.exit(3)
+)python"));
+  EXPECT_THAT(written.triggers, SizeIs(20));
+  ASSERT_THAT(written.tasks, SizeIs(1));
+  EXPECT_EQ(written.tasks[0].index(), 0U);
+  EXPECT_EQ(written.tasks[0].state(), "not told");
 }
 
 TEST_F(DriverTest, OneThatFailsInWordsIsQuoted) {
@@ -100,7 +140,8 @@ tasks(lambda task: None)
     EXPECT_THAT(record.error(), HasSubstr("took longer than 200 ms; its driver said nothing in that time"));
   }
   EXPECT_THAT(Failure(written), HasSubstr("it said nothing for 200 ms"));
-  EXPECT_THAT(written.tasks, IsEmpty()) << "of whom nobody told anything";
+  ASSERT_THAT(written.tasks, SizeIs(4));
+  for (const auto& task : written.tasks) EXPECT_EQ(task.state(), "not told");
 }
 
 TEST_F(DriverTest, ATaskThatTakesTooLongIsATimeoutWithItsLastState) {

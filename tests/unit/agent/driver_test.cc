@@ -188,6 +188,35 @@ tasks(None)
   }
 }
 
+TEST_F(DriverTest, TasksOfACancelledRunAreRowsWhetherToldOfOrNot) {
+  const v1::ShareSpec spec = DriverSpec(8, 4,
+                                        fmt::format(R"python(
+begin()
+given = []
+while len(given) < 4: given += hear()["tasks"]
+tell(about(given[0]["index"], "started"))
+open("{}", "w").write("given")
+assert hear()["type"] == "cancel"
+tasks(None)
+)python",
+                                                    dir_.At("given").string()));
+  Begin(spec);
+  const int64_t deadline_ns = MonotonicNs() + kPatience;
+  while (!std::filesystem::exists(dir_.At("given")) && MonotonicNs() < deadline_ns) std::this_thread::yield();
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(spec.run_id(), v1::ENDED);
+  const Written written = sink_.Of(spec.run_id());
+  EXPECT_THAT(written.triggers, SizeIs(4));
+  ASSERT_THAT(written.tasks, SizeIs(4));
+  size_t not_told = 0;
+  for (const auto& task : written.tasks) {
+    EXPECT_EQ(task.outcome(), v1::OUTCOME_UNSPECIFIED);
+    not_told += task.state() == "not told" ? 1 : 0;
+  }
+  EXPECT_EQ(not_told, 3U);
+}
+
 TEST_F(DriverTest, OneThatIsStillGettingReadyNeedNotWhenItsRunIsCancelled) {
   v1::ShareSpec spec = DriverSpec(8, 4,
                                   fmt::format(R"python(
