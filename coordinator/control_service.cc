@@ -196,7 +196,7 @@ class ControlService::Impl final : public v1::ControlService::Service {
     } else if (request->format() == "radps") {
       status = ExportRadps(connection, request->sweep_id(), sink);
     } else if (request->format() == "csv") {
-      status = ExportCsv(connection, request->sweep_id(), request->view(), sink);
+      status = ExportCsv(connection, request->sweep_id(), {request->views().begin(), request->views().end()}, sink);
     } else {
       status = absl::InvalidArgumentError(
           fmt::format("there is no export format '{}'; known are gust, radps and csv", request->format()));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "storage/table.h"
@@ -14,6 +15,8 @@ using Row = std::vector<std::optional<std::string>>;
 
 // RFC 4180 ends lines with CR LF, as the tools that read these files expect.
 constexpr std::string_view kLineEnd = "\r\n";
+// Of 100,000 tasks each is a large file, and all that they tell is in task, trigger and task_time.
+constexpr std::array<std::string_view, 2> kRetold{"task_instant", "task_wait"};
 
 std::string CsvLine(const Row& row) {
   std::string line;
@@ -85,14 +88,17 @@ absl::Status ExportRadps(Connection& connection, int64_t sweep_id, const ExportS
   return ExportView(connection, sweep_id, "radps_benchmark", fmt::format("sweep-{}_benchmark.csv", sweep_id), 1, sink);
 }
 
-absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::string& view, const ExportSink& sink) {
-  std::vector<std::string> views{view};
-  if (view.empty()) {
-    absl::StatusOr<std::vector<std::string>> all = SweepViews(connection);
-    if (!all.ok()) return all.status();
-    views = *std::move(all);
+absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::vector<std::string>& names,
+                       const ExportSink& sink) {
+  absl::StatusOr<std::vector<std::string>> known = SweepViews(connection);
+  if (!known.ok()) return known.status();
+  for (const std::string& name : names) {
+    if (absl::Status found = CheckSweepView(*known, name); !found.ok()) return found;
   }
-  for (const std::string& name : views) {
+  for (const std::string& name : *known) {
+    const bool chosen = names.empty() ? std::find(kRetold.begin(), kRetold.end(), name) == kRetold.end()
+                                      : std::find(names.begin(), names.end(), name) != names.end();
+    if (!chosen) continue;
     if (absl::Status status = ExportView(connection, sweep_id, name, fmt::format("{}.csv", name), 0, sink);
         !status.ok())
       return status;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/connection.h"
 
@@ -23,8 +24,10 @@ using ExportSink = std::function<bool(const std::string& file, std::string_view 
 absl::Status ExportGust(Connection& connection, int64_t sweep_id, bool rejected_too, const ExportSink& sink);
 // One benchmark CSV with the columns of the RADPS overhead tests.
 absl::Status ExportRadps(Connection& connection, int64_t sweep_id, const ExportSink& sink);
-// Any documented view or table as CSV (RFC 4180); an empty name: all views.
-absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::string& view, const ExportSink& sink);
+// Documented views and tables as CSV (RFC 4180), a file each; no names: all tables, and all views but those that only
+// retell the tasks, a row for each.
+absl::Status ExportCsv(Connection& connection, int64_t sweep_id, const std::vector<std::string>& names,
+                       const ExportSink& sink);
 
 // What a format of accepted runs leaves out, for people; empty if nothing. `rejected_too`: it does not leave out the
 // rejected ones that fired.

@@ -118,6 +118,14 @@ absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection) {
   return names;
 }
 
+absl::Status CheckSweepView(const std::vector<std::string>& known, const std::string& view) {
+  if (std::find(known.begin(), known.end(), view) != known.end()) return absl::OkStatus();
+  const std::optional<std::string> nearest = NearestName(view, known);
+  return absl::NotFoundError(fmt::format(
+      "there is no view '{}' of sweeps; {}", view,
+      nearest ? fmt::format("did you mean '{}'?", *nearest) : fmt::format("there are {}", fmt::join(known, ", "))));
+}
+
 absl::Status StreamQuery(Connection& connection, const std::string& sql, const std::vector<std::string>& parameters,
                          const RowSink& row) {
   return connection.Transact([&](pqxx::transaction_base& transaction) {
@@ -130,12 +138,7 @@ absl::Status StreamView(Connection& connection, const std::string& view, int64_t
                         const std::function<bool(const std::vector<std::string>& columns)>& head) {
   const absl::StatusOr<std::vector<std::string>> views = SweepViews(connection);
   if (!views.ok()) return views.status();
-  if (std::find(views->begin(), views->end(), view) == views->end()) {
-    const std::optional<std::string> nearest = NearestName(view, *views);
-    return absl::NotFoundError(fmt::format(
-        "there is no view '{}' of sweeps; {}", view,
-        nearest ? fmt::format("did you mean '{}'?", *nearest) : fmt::format("there are {}", fmt::join(*views, ", "))));
-  }
+  if (absl::Status found = CheckSweepView(*views, view); !found.ok()) return found;
   return connection.Transact([&](pqxx::transaction_base& transaction) {
     const std::vector<std::string> columns = ColumnsOf(transaction, view);
     Stream(transaction,

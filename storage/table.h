@@ -25,6 +25,9 @@ absl::StatusOr<Table> Query(Connection& connection, const std::string& sql,
 // floor, for `assay export --format csv` and ReadView.
 absl::StatusOr<std::vector<std::string>> SweepViews(Connection& connection);
 
+// NotFound names the nearest of these.
+absl::Status CheckSweepView(const std::vector<std::string>& known, const std::string& view);
+
 // False stops the stream.
 using RowSink =
     std::function<bool(const std::vector<std::string>& columns, const std::vector<std::optional<std::string>>& row)>;

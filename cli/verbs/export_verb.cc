@@ -7,6 +7,8 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/exit_code.h"
 #include "cli/json_line.h"
@@ -22,13 +24,13 @@ struct ExportOptions {
   EndpointOptions endpoint;
   std::string sweep;
   std::string format;
-  std::string view;
+  std::vector<std::string> views;
   std::string to;
   bool all = false;
 };
 
 int Export(const ExportOptions& options) {
-  if (!options.view.empty() && options.format != "csv")
+  if (!options.views.empty() && options.format != "csv")
     return Fail(absl::InvalidArgumentError("--view goes with --format csv only"));
   if (options.all && options.format != "gust") {
     return Fail(absl::InvalidArgumentError(
@@ -40,7 +42,7 @@ int Export(const ExportOptions& options) {
   v1::ExportRequest request;
   request.set_sweep_id(sweep->sweep_id);
   request.set_format(options.format);
-  request.set_view(options.view);
+  request.mutable_views()->Assign(options.views.begin(), options.views.end());
   request.set_rejected_too(options.all);
   ExportFiles files(options.to);
   std::string note;
@@ -74,16 +76,21 @@ void AddExportVerb(CLI::App& app, Action& action) {
   verb->add_option("SWEEP", options->sweep, "The sweep's id, or `last`")->required()->type_name("");
   verb->add_option("--format", options->format,
                    "gust: *_docker_stats.csv and *_triggers.csv of accepted runs, and which is which in "
-                   "sweep-N_runs.csv; radps: the RADPS benchmark's CSV of accepted runs; csv: any view")
+                   "sweep-N_runs.csv; radps: the RADPS benchmark's CSV of accepted runs; csv: tables and views, a file each")
       ->required()
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"gust", "radps", "csv"}).description(""));
-  verb->add_option("--view", options->view, "For csv: one view or table; without it, all that have rows of sweeps")
-      ->type_name("VIEW");
+  verb->add_option("--view", options->views,
+                   "For csv: a view or table; may be repeated. Without it: all tables as they are stored, and all views "
+                   "but task_instant and task_wait, which retell each row of task and task_time")
+      ->type_name("VIEW")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   verb->add_flag("--all", options->all, "For gust: rejected runs too, as *.rejected.csv");
   verb->add_option("--to", options->to, "Directory; made if it is not there")->required()->type_name("DIR");
   verb->footer(
-      fmt::format("Example:  assay export last --format csv --view run_summary --to results/\n\n{}", kExitCodesHelp));
+      fmt::format("Example:  assay export last --format csv --view run_summary --view task_time --to results/\n\n{}", kExitCodesHelp));
   verb->callback([&action, options] { action = [options] { return Export(*options); }; });
 }
 

@@ -35,6 +35,10 @@ class Results(LocalRun):
         code, out, err = self.assay("export", "1", "--format", "gust", "--to", "/proc/none")
         self.assertEqual(code, 1, out + err)
         self.assertIn("--to", err)
+        self.assertEqual([(to / f"{name}.csv").exists() for name in ("task", "task_time", "task_instant", "task_wait")], [True, True, False, False])
+        some = self.dir / "some"
+        code, out, err = self.assay("export", "1", "--format", "csv", "--view", "cell_summary", "--view", "task_wait", "--to", str(some))
+        self.assertEqual((code, sorted(path.name for path in some.iterdir())), (0, ["cell_summary.csv", "task_wait.csv"]), err)
         code, out, err = self.assay("export", "1", "--format", "csv", "--view", "run_sumary", "--to", str(to))
         self.assertNotEqual(code, 0)
         self.assertIn("run_summary", err)

@@ -176,14 +176,14 @@ TEST_F(ExportTest, GustStatsAreDockersDisplayStrings) {
 
 TEST_F(ExportTest, AViewWithoutRowsIsAFileWithAHeader) {
   const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
-  ASSERT_EQ(ExportCsv(connection_, sweep.sweep_id, "flags", Sink()), absl::OkStatus());
+  ASSERT_EQ(ExportCsv(connection_, sweep.sweep_id, {"flags"}, Sink()), absl::OkStatus());
   EXPECT_TRUE(files_["flags.csv"].starts_with("sweep_id,")) << files_["flags.csv"];
   EXPECT_TRUE(files_["flags.csv"].ends_with("\r\n"));
   ASSERT_EQ(ExportRadps(connection_, sweep.sweep_id, Sink()), absl::OkStatus());
   EXPECT_TRUE(files_[fmt::format("sweep-{}_benchmark.csv", sweep.sweep_id)].starts_with(
       "run_id,workflow_orchestration_framework,"));
   EXPECT_EQ(
-      ExportCsv(connection_, sweep.sweep_id, "", [](const std::string&, std::string_view) { return false; }).code(),
+      ExportCsv(connection_, sweep.sweep_id, {}, [](const std::string&, std::string_view) { return false; }).code(),
       absl::StatusCode::kCancelled);
 }
 
@@ -216,16 +216,26 @@ TEST_F(ExportTest, TheTargetsTasksAreExportedAndRemovedWithTheirSweep) {
               absl::OkStatus());
     ASSERT_EQ(End(run.run_id, "accepted"), absl::OkStatus());
   }
-  ASSERT_EQ(ExportCsv(connection_, sweeps[0], "", Sink()), absl::OkStatus());
+  ASSERT_EQ(ExportCsv(connection_, sweeps[0], {}, Sink()), absl::OkStatus());
   const std::vector<std::string> tables{"task", "span", "finding", "collection", "task_result"};
   std::vector<std::string> one_row_each = tables;
-  for (const char* view : {"task_instant", "task_time", "task_wait", "task_overhead", "collections", "spans"})
+  for (const char* view : {"task_time", "task_overhead", "collections", "spans"})
     one_row_each.emplace_back(view);
   for (const std::string& name : one_row_each) {
     const std::string& text = files_[name + ".csv"];
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << name << ": " << text;
   }
   EXPECT_TRUE(files_.contains("truth_gap.csv") && files_.contains("truth_gap_summary.csv"));
+  for (const char* retold : {"task_instant.csv", "task_wait.csv"}) EXPECT_FALSE(files_.contains(retold)) << retold;
+  files_.clear();
+  ASSERT_EQ(ExportCsv(connection_, sweeps[0], {"task_wait", "task", "task_wait"}, Sink()), absl::OkStatus());
+  EXPECT_THAT(Names(), ElementsAre("task.csv", "task_wait.csv"));
+  EXPECT_EQ(std::count(files_["task_wait.csv"].begin(), files_["task_wait.csv"].end(), '\n'), 2) << "written once";
+  files_.clear();
+  const absl::Status unknown = ExportCsv(connection_, sweeps[0], {"task", "task_waits"}, Sink());
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(unknown.message()), ::testing::HasSubstr("did you mean 'task_wait'?"));
+  EXPECT_TRUE(files_.empty()) << "nothing is written where one is not there";
 
   for (const char* state : {"running", "finished"})
     ASSERT_EQ(store_.SetSweepState(sweeps[1], state, ""), absl::OkStatus());
