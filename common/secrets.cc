@@ -12,6 +12,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -159,6 +160,21 @@ absl::StatusOr<HiddenTexts> Secrets::Fill(Message& message) const {
   });
   if (!filled.ok()) return filled;
   return hidden;
+}
+
+std::vector<std::string> Secrets::Missing(const Message& message) const {
+  std::vector<std::string> missing;
+  const std::unique_ptr<Message> copy(message.New());
+  copy->CopyFrom(message);
+  const absl::Status filled = FillAll(*copy, [&](const std::string& name) -> absl::StatusOr<std::string> {
+    if (const absl::StatusOr<std::string> value = Value(name); !value.ok()) {
+      std::string why(value.status().message());
+      if (std::find(missing.begin(), missing.end(), why) == missing.end()) missing.push_back(std::move(why));
+    }
+    return std::string("put in");
+  });
+  filled.IgnoreError();  // nothing that is put in can fail
+  return missing;
 }
 
 absl::StatusOr<std::string> Secrets::Value(const std::string& name) const {

@@ -37,6 +37,8 @@ class Secrets {
   // Puts the values into all texts of the message, and of those in it, that refer to secrets; what there is to hide
   // then. A missing one: NotFound, with both places where it could be.
   absl::StatusOr<HiddenTexts> Fill(google::protobuf::Message& message) const;
+  // What Fill would say of each secret that is missing, each once.
+  std::vector<std::string> Missing(const google::protobuf::Message& message) const;
 
  private:
   absl::StatusOr<std::string> Value(const std::string& name) const;

@@ -16,6 +16,11 @@ bool Matches(const v1::Selector& selector, uint32_t n) {
   });
 }
 
+// Only the first two kinds of agents differ.
+uint32_t Matching(const v1::Selector& selector, uint32_t agents) {
+  return (agents > 0 && Matches(selector, 1) ? 1 : 0) + (agents > 1 && Matches(selector, 2) ? agents - 1 : 0);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> LocalLabels(uint32_t n) {
@@ -26,12 +31,13 @@ std::vector<std::pair<std::string, std::string>> LocalLabels(uint32_t n) {
 
 uint32_t DefaultLocalAgents(const v1::SweepSpec& spec) { return std::max<uint32_t>(2, spec.agents_min()); }
 
+uint32_t FiringLocalAgents(const v1::SweepSpec& spec) {
+  return std::max(Matching(spec.agents(), DefaultLocalAgents(spec)), spec.agents_min());
+}
+
 absl::Status CheckLocalAgents(const v1::SweepSpec& spec, uint32_t agents, const std::string& file) {
   const v1::Selector& selector = spec.agents();
-  // Only the first two kinds of agents differ.
-  const uint32_t matching =
-      (agents > 0 && Matches(selector, 1) ? 1 : 0) + (agents > 1 && Matches(selector, 2) ? agents - 1 : 0);
-  if (matching >= spec.agents_min() && agents <= kLocalAgentsMax) return absl::OkStatus();
+  if (Matching(selector, agents) >= spec.agents_min() && agents <= kLocalAgentsMax) return absl::OkStatus();
   const std::string wanted =
       fmt::format("{}: the scenario needs {} agent{}{}", file, spec.agents_min(), spec.agents_min() == 1 ? "" : "s",
                   selector.labels().empty() ? std::string() : " with" + SelectorText(selector));

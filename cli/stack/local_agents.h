@@ -21,6 +21,9 @@ std::vector<std::pair<std::string, std::string>> LocalLabels(uint32_t n);
 // What a local stack starts unless it is told a number: as many as the scenario asks for, at least two.
 uint32_t DefaultLocalAgents(const v1::SweepSpec& spec);
 
+// How many of those may fire, going by their labels; where that is too few, as many as the scenario asks for.
+uint32_t FiringLocalAgents(const v1::SweepSpec& spec);
+
 // InvalidArgument if so many local agents are not enough for the sweep ever to begin; says what is missing and the
 // mend.
 absl::Status CheckLocalAgents(const v1::SweepSpec& spec, uint32_t agents, const std::string& file);

@@ -14,6 +14,7 @@
 #include "common/json_text.h"
 #include "common/units.h"
 #include "coordinator/scenario/load_size.h"
+#include "coordinator/scenario/plan_asks.h"
 
 namespace assay {
 namespace {
@@ -144,10 +145,12 @@ bool ActsEverywhere(const Plan& plan) {
 
 }  // namespace
 
-std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents) {
+std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents, bool assumed) {
   constexpr size_t kCellsNamed = 5;
   std::vector<std::string> warnings = plan.warnings;
   for (std::string& warning : LoadWarnings(plan, agents)) warnings.push_back(std::move(warning));
+  for (std::string& warning : AskWarnings(plan, agents)) warnings.push_back(std::move(warning));
+  if (assumed) agents = plan.spec.agents_min();
   if (agents > 1 && ActsEverywhere(plan)) {
     warnings.push_back(fmt::format(
         "a hook on containers without 'where' runs on each of {} agents, and where these share a container engine, at "
@@ -171,7 +174,7 @@ std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents) {
   return warnings;
 }
 
-std::string DescribePlan(const Plan& plan, uint32_t agents) {
+std::string DescribePlan(const Plan& plan, uint32_t agents, const std::string& assumed) {
   constexpr size_t kMaxLines = 100;
   const uint32_t firing = agents == 0 ? plan.spec.agents_min() : agents;
   const PlanBound bound = BoundOf(plan, firing);
@@ -181,9 +184,10 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
   out +=
       fmt::format("  plan      {} x {} = {}, {}, seed {}\n", Counted(plan.cells.size(), "cell"),
                   Counted(plan.spec.blocks(), "block"), Counted(runs, "run"), AllTriggersText(bound), plan.spec.seed());
-  out += fmt::format("  agents    at least {}{}; shown for {}\n", Count(plan.spec.agents_min()),
-                     labels.empty() ? "" : " with" + labels, Count(firing));
+  out += fmt::format("  agents    at least {}{}; shown for {}{}\n", Count(plan.spec.agents_min()),
+                     labels.empty() ? "" : " with" + labels, Count(firing), assumed.empty() ? "" : " " + assumed);
   out += fmt::format("  shortest  {}\n", ShortestText(plan, bound.shortest_s));
+  if (const std::string asks = DescribeAsks(plan, firing); !asks.empty()) out += "\n" + asks;
 
   size_t width = 4;
   const size_t shown = std::min(plan.cells.size(), kMaxLines);
@@ -200,13 +204,13 @@ std::string DescribePlan(const Plan& plan, uint32_t agents) {
                            : FormatDuration(bound.cells[i].shortest_ns));
   }
   if (shown < plan.cells.size()) out += fmt::format("  ... and {} more\n", Count(plan.cells.size() - shown));
-  const std::vector<std::string> warnings = WarningsFor(plan, firing);
+  const std::vector<std::string> warnings = WarningsFor(plan, firing, !assumed.empty());
   for (const std::string& warning : warnings) out += fmt::format("\nwarning: {}", warning);
   if (!warnings.empty()) out += "\n";
   return out;
 }
 
-std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
+std::string DescribePlanJson(const Plan& plan, uint32_t agents, const std::string& assumed) {
   const uint32_t firing = agents == 0 ? plan.spec.agents_min() : agents;
   const PlanBound bound = BoundOf(plan, firing);
   std::string cells;
@@ -217,11 +221,12 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
         R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
         i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json, of_cell.triggers,
         static_cast<double>(cell.spec.load().duration_ns()) * 1e-9, Slots(cell.spec.load()), of_cell.firing);
-    cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}}})",
-                         of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9);
+    cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}, {}}})",
+                         of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9,
+                         AsksJson(cell.spec, firing));
   }
   std::string warnings;
-  for (const std::string& warning : WarningsFor(plan, firing))
+  for (const std::string& warning : WarningsFor(plan, firing, !assumed.empty()))
     warnings += (warnings.empty() ? "" : ", ") + JsonString(warning);
   std::string labels;
   for (const auto& [key, value] : plan.spec.agents().labels()) {
@@ -229,10 +234,10 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents) {
   }
   return fmt::format(
       R"({{"name": {}, "seed": {}, "cells": {}, "blocks": {}, "runs": {}, "triggers": {}, "agents_min": {}, "agents_select": {{{}}}, )"
-      R"("agents": {}, "shortest_s": {}, "warnings": [{}], "plan": [{}]}})",
+      R"("agents": {}, "agents_assumed": {}, "shortest_s": {}, "warnings": [{}], "plan": [{}]}})",
       JsonString(plan.spec.name()), plan.spec.seed(), plan.cells.size(), plan.spec.blocks(),
       uint64_t{plan.spec.blocks()} * plan.cells.size(), bound.triggers, plan.spec.agents_min(), labels, firing,
-      bound.shortest_s, warnings, cells);
+      !assumed.empty(), bound.shortest_s, warnings, cells);
 }
 
 }  // namespace assay

@@ -53,7 +53,7 @@ absl::Status CheckRuntimeNames(const YamlNode& node, const Rule& rule, std::stri
        {"remote_id", kNameRemoteId, "in completion.http.url and collect.http.url"},
        {"offset", kNamePage, "in completion.http.url and collect.http.url"},
        {"limit", kNamePage, "in completion.http.url and collect.http.url"},
-       {"token", kNameToken, "in the headers of trigger.http and completion.http"}}};
+       {"token", kNameToken, "in the headers of trigger.http, completion.http and collect.http"}}};
   for (const std::string& name : TemplateNames(node.text)) {
     if (IsSecretName(SecretOf(name)) && rule.kind == ValueKind::kTemplate) continue;
     if (name.starts_with("secret:")) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/template.h"
+#include "common/units.h"
 #include "coordinator/scenario/scalar_value.h"
 #include "coordinator/scenario/scenario_http.h"
 
@@ -52,6 +53,22 @@ absl::Status ReadStates(const YamlNode& node, v1::Completion& message) {
   }
   message.set_every_ns(DurationValueNs(Find(node, "every"), kDefaultEveryNs));
   return absl::OkStatus();
+}
+
+// A look that comes when the timeout is past never sees an end. A notification may come before.
+absl::Status CheckPeriod(const YamlNode& node, const YamlNode& kind, const v1::Trigger& trigger) {
+  const v1::Completion& completion = trigger.completion();
+  const bool own = completion.timeout_ns() > 0;
+  const int64_t timeout_ns = own ? completion.timeout_ns() : trigger.timeout_ns();
+  if (timeout_ns == 0 || completion.every_ns() < timeout_ns || !completion.postgres().listen().empty())
+    return absl::OkStatus();
+  const YamlNodePtr every = Find(kind, "every");
+  return NodeError(every != nullptr ? *every : own ? *Find(node, "timeout") : node,
+                   fmt::format("completion looks first after {}, when {} of {} is over: it would see no end",
+                               FormatDuration(completion.every_ns()), own ? "its timeout" : "trigger.timeout",
+                               FormatDuration(timeout_ns)),
+                   own ? "let every be shorter than completion.timeout"
+                       : "let every be shorter than trigger.timeout, or give completion a timeout of its own");
 }
 
 // A listing has a list of items with ids, what is asked for by its id has none.
@@ -138,8 +155,11 @@ absl::Status ReadCompletion(const YamlNode& node, QueryFiles& queries, v1::Trigg
   v1::Completion& message = *trigger.mutable_completion();
   if (absl::Status read = ReadRemoteId(*Find(node, "remote_id"), message); !read.ok()) return read;
   message.set_timeout_ns(DurationValueNs(Find(node, "timeout"), 0));
-  if (const YamlNodePtr http = Find(node, "http")) return ReadHttpPoll(*http, trigger.http().has_login(), message);
-  return ReadPostgresPoll(*Find(node, "postgres"), queries, message);
+  const YamlNodePtr http = Find(node, "http");
+  const YamlNode& kind = http != nullptr ? *http : *Find(node, "postgres");
+  absl::Status read = http != nullptr ? ReadHttpPoll(kind, trigger.http().has_login(), message)
+                                      : ReadPostgresPoll(kind, queries, message);
+  return read.ok() ? CheckPeriod(node, kind, trigger) : read;
 }
 
 }  // namespace assay

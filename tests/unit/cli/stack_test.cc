@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/stack/data_dir.h"
+#include "cli/stack/local_agents.h"
 #include "cli/stack/stack_file.h"
 #include "cli/verbs/endpoint.h"
 #include "tests/unit/temp_dir.h"
@@ -36,6 +37,20 @@ TEST(DataDirTest, TheFirstThatIsGivenWins) {
   EXPECT_EQ(DataDirFor("", {{"HOME", "/h/me"}}, false), "/h/me/.local/share/assay");
   EXPECT_EQ(DataDirFor("here/./it", {}, false), (std::filesystem::current_path() / "here/it").string());
   EXPECT_THAT(DataDirFor("", {}, false), StartsWith("error: no HOME"));
+}
+
+TEST(LocalAgentsTest, ThoseThatFireHaveTheLabels) {
+  v1::SweepSpec spec;
+  spec.set_agents_min(1);
+  EXPECT_EQ(DefaultLocalAgents(spec), 2U);
+  EXPECT_EQ(FiringLocalAgents(spec), 2U);
+  (*spec.mutable_agents()->mutable_labels())["role"] = "load";
+  EXPECT_EQ(FiringLocalAgents(spec), 2U);
+  (*spec.mutable_agents()->mutable_labels())["role"] = "target";
+  EXPECT_EQ(FiringLocalAgents(spec), 1U) << "the other one fires nothing";
+  (*spec.mutable_agents()->mutable_labels())["role"] = "of another host";
+  spec.set_agents_min(3);
+  EXPECT_EQ(FiringLocalAgents(spec), 3U) << "which are not local";
 }
 
 TEST(StackFileTest, FactsSurviveTheirJson) {

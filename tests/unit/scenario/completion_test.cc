@@ -120,6 +120,12 @@ targets:
   EXPECT_EQ(plan.cells.at(2).spec.trigger().completion().timeout_ns(), 5'000'000'000);
 }
 
+TEST(Completion, ANotificationMayComeBeforeTheFirstLook) {
+  MustLoad(kRuns +
+           "completion: {postgres: {url: \"postgresql://h/d\", query: \"SELECT $1\", done: [ok], listen: runs, every: "
+           "1h}, remote_id: /id}\n");
+}
+
 struct BadCompletion {
   std::string name;
   std::string yaml;
@@ -184,6 +190,16 @@ INSTANTIATE_TEST_SUITE_P(
                       "completion.http.url cannot refer to $(index)", "$(index) is known only"},
         BadCompletion{"every", Http("url: \"http://h/$(remote_id)\", state: /s, done: [a], every: 1ms"),
                       "completion.http.every is out of range", "a duration from 10ms to 1h"},
+        BadCompletion{"every_too_long",
+                      Http("url: \"http://h/$(remote_id)\", state: /s, done: [a], every: 5s", "remote_id: /id, timeout: 5s"),
+                      "completion looks first after 5 s, when its timeout of 5 s is over: it would see no end",
+                      "shorter than completion.timeout"},
+        BadCompletion{"every_beyond_the_triggers_timeout",
+                      Http("url: \"http://h/$(remote_id)\", state: /s, done: [a], every: 2m"),
+                      "completion looks first after 2 min 0 s, when trigger.timeout of 1 min 0 s is over",
+                      "or give completion a timeout of its own"},
+        BadCompletion{"default_every", Http("url: \"http://h/$(remote_id)\", state: /s, done: [a]", "remote_id: /id, timeout: 100ms"),
+                      "completion looks first after 500 ms, when its timeout of 100 ms is over", "let every be shorter"},
         BadCompletion{"done_outside", Http("url: \"http://h/$(remote_id)\", state: /s", "remote_id: /id, done: [a]"),
                       "unknown key 'done' in completion", "it belongs in completion.http"},
         BadCompletion{

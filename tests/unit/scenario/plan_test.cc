@@ -362,6 +362,25 @@ TEST(PlanText, WarnsOfAgentsThatFireNothing) {
   EXPECT_THAT(DescribePlanJson(*plan, 2), HasSubstr("with 2 agents some fire nothing"));
 }
 
+// What one machine starts is more than a scenario for one agent asks for, and no mistake of its.
+TEST(PlanText, AgentsThatNobodyAskedForAreSaidAndNotWarnedOf) {
+  const std::string one = "load: {closed: {concurrency: 1}, triggers: 9}\ntrigger: {sleep: {for: 1ms}}\n";
+  for (const char* agents : {"", "agents: {count: 1}\n"}) {
+    const absl::StatusOr<Plan> plan = Loaded(agents + one);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_THAT(WarningsFor(*plan, 2, /*assumed=*/true), testing::IsEmpty());
+    const std::string text = DescribePlan(*plan, 2, "of the 2 that are started");
+    EXPECT_THAT(text, HasSubstr("agents    at least 1; shown for 2 of the 2 that are started\n"));
+    EXPECT_THAT(text, testing::Not(HasSubstr("warning")));
+    EXPECT_THAT(DescribePlanJson(*plan, 2, "of 2"), HasSubstr(R"("agents": 2, "agents_assumed": true, )"));
+    EXPECT_THAT(DescribePlan(*plan, 2), HasSubstr("shown for 2\n"));
+    EXPECT_THAT(DescribePlan(*plan, 2), HasSubstr("warning: with 2 agents some fire nothing"));
+  }
+  const absl::StatusOr<Plan> two = Loaded("agents: {count: 2}\n" + one);
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_THAT(WarningsFor(*two, 2, /*assumed=*/true), testing::ElementsAre(HasSubstr("with 2 agents some fire nothing")));
+}
+
 TEST(PlanText, WarnsOfContainersThatSeveralAgentsWouldRestart) {
   const auto warnings = [](const std::string& hooks, uint32_t agents) {
     const absl::StatusOr<Plan> plan = LoadScenario(
