@@ -166,7 +166,7 @@ void Share::Run(int64_t t0_ns, const ClockOffset::Estimate& clock) {
 }
 
 void Share::ReachT0() {
-  t0_wall_ns_ = WallNs() - (MonotonicNs() - *t0_ns_);
+  t0_wall_ns_ = *t0_ns_ + WallAheadNs();
   load_.Begin(*t0_ns_);
 }
 
@@ -332,7 +332,7 @@ void Share::WriteEnd(const Sampler::Summary& summary) {
     end.set_first_dispatch_ns(load_.first_dispatch_ns());
     end.set_first_intended_ns(load_.first_intended_ns());
     if (summary.ticks > 0) end.set_sampled_until_ns(summary.last_tick_ns - *t0_ns_);
-    end.set_t0_wall_ns(t0_wall_ns_ != 0 ? t0_wall_ns_ : WallNs() - (MonotonicNs() - *t0_ns_));
+    end.set_t0_wall_ns(t0_wall_ns_ != 0 ? t0_wall_ns_ : *t0_ns_ + WallAheadNs());
   }
   batch_.Close(std::move(end));
   context_.disk.Post([&loop = context_.loop, &sink = context_.sink, weak = weak_from_this()] {

@@ -113,7 +113,7 @@ v1::Batch Collect(CollectOrder order, const std::atomic<bool>& stop,
                   const std::function<void(const v1::CollectorStatus&)>& told) {
   const int64_t begun_ns = MonotonicNs();
   // T0 on the monotonic clock: a step of the wall clock while it reads must not bend instants and deadline.
-  const int64_t t0_ns = begun_ns - (WallNs() - order.t0_unix_ns);
+  const int64_t t0_ns = order.t0_unix_ns - WallAheadNs();
   const int64_t deadline_ns = std::max(begun_ns, t0_ns + order.work.ended_ns() + order.collector.deadline_ns());
   Looks looks(ExpectedOf(order), order.collector.quiet_ns());
   v1::CollectorStatus so_far;

@@ -111,7 +111,7 @@ void Completion::Take(Looked&& looked) {
   failed_looks_ = looked.errors > 0 && looked.seen.empty() ? std::min(failed_looks_ + 1, kMostDoublings) : 0;
   Fault(looked.errors, looked.error);
   if (looked.listed_all) runs_.ListedAll();
-  const int64_t wall_ahead_ns = WallNs() - MonotonicNs();
+  const int64_t wall_ahead_ns = WallAheadNs();
   for (const RunSeen& seen : looked.seen) runs_.See(seen, wall_ahead_ns);
   if (runs_.empty()) return;
   const int64_t every_ns = trigger_.completion().every_ns();

@@ -131,7 +131,7 @@ absl::Status HookRunner::StartCollector(const v1::DesiredHook& desired, const Cl
                      .names = {agent_name_, desired.run_id(), desired.block(), desired.target()},
                      .secrets = secrets_,
                      .work = desired.work(),
-                     .t0_unix_ns = desired.work().t0_ns() - clock.offset_ns + (WallNs() - MonotonicNs()),
+                     .t0_unix_ns = desired.work().t0_ns() - clock.offset_ns + WallAheadNs(),
                      .clock_bound_ns = clock.bound_ns};
   return StartThread(running.thread, [this, alive = alive_, &loop = loop_, &sink = sink_, &stop = running.stop,
                                       order = std::move(order), run_id = desired.run_id()]() mutable {
@@ -160,7 +160,7 @@ void HookRunner::StartContainers(const v1::DesiredHook& desired, const std::opti
   const BuiltInNames names{agent_name_, desired.run_id(), desired.block(), desired.target()};
   ContainerHook::Options options{.action = desired.hook().containers(),
                                  .timeout_ns = desired.hook().timeout_ns(),
-                                 .clock_offset_ns = clock ? clock->offset_ns : WallNs() - MonotonicNs()};
+                                 .clock_offset_ns = clock ? clock->offset_ns : WallAheadNs()};
   options.action.set_container(names.Expand(options.action.container()));
   options.action.set_compose_project(names.Expand(options.action.compose_project()));
   // Its end comes from within it, so it goes in a later turn.

@@ -159,7 +159,6 @@ bool ControlLink::State::WriteReport(Stream& stream, uint64_t report_id) {
   callbacks.fill(report);
   if (report_id == 1) *report.mutable_hello() = options.hello;
   report.set_report_id(report_id);
-  report.set_wall_ns(WallNs());
   {
     std::lock_guard lock(mutex);
     // The lease and the clock count from here: what delays the message after this only makes both more cautious.
@@ -170,6 +169,7 @@ bool ControlLink::State::WriteReport(Stream& stream, uint64_t report_id) {
       report.mutable_clock()->set_bound_ns(estimate->bound_ns);
     }
     report.set_sent_ns(now_ns);
+    report.set_wall_ns(now_ns + WallAheadNs());
     sent_ns[report_id] = now_ns;
     if (sent_ns.size() > kMaxUnanswered) sent_ns.erase(sent_ns.begin());
   }
