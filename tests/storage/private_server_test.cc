@@ -17,6 +17,7 @@
 #include <functional>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "common/spawn.h"
 #include "storage/connection.h"
@@ -156,8 +157,12 @@ TEST_F(PrivateServerTest, EndsWhenItsParentIsKilledAndStartsAgainWithTheData) {
 TEST_F(PrivateServerTest, RecoversFromAKilledServerWhosePidIsAnothersNow) {
   {
     Holder holder(root_);
+    std::vector<pid_t> processes{holder.server_pid()};
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", holder.server_pid()));
+    for (pid_t child = 0; children >> child;) processes.push_back(child);
     ASSERT_EQ(kill(holder.server_pid(), SIGKILL), 0);
-    ASSERT_TRUE(Eventually([&] { return Gone(holder.server_pid()); }));
+    // As long as one of its children has not noticed, no other server starts on these data.
+    for (const pid_t pid : processes) ASSERT_TRUE(Eventually([&] { return Gone(pid); }));
   }
   ASSERT_TRUE(fs::exists(root_ + "/postgres/postmaster.pid"));
   {

@@ -181,7 +181,7 @@ TEST_F(CalibrationTest, RequestsCallsAndTasksAreMeasuredAtTheAgentsOwnEcho) {
 }
 
 TEST_F(CalibrationTest, AShareThatIsCancelledMeanwhileEnds) {
-  options_.calibrate_ns = 500 * kMs;
+  options_.calibrate_ns = kPatience;  // so that it is met in the middle of it; the cancel ends it
   Restart(options_);
   const v1::ShareSpec spec = ExecSpec(1, 3, 2, {"true"});
   Want(spec, v1::PREPARE);
@@ -194,7 +194,7 @@ TEST_F(CalibrationTest, AShareThatIsCancelledMeanwhileEnds) {
 }
 
 TEST_F(CalibrationTest, TheExecutorMayGoWhileItLasts) {
-  options_.calibrate_ns = 5 * kSecond;
+  options_.calibrate_ns = kPatience;
   Restart(options_);
   Want(ExecSpec(1, 3, 2, {"true"}), v1::PREPARE);
   Exchange();

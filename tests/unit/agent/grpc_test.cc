@@ -182,7 +182,7 @@ TEST_F(GrpcTest, TlsChecksTheServersNameAndCertificate) {
 
 TEST_F(GrpcTest, HundredsAreInFlightOnOneConnectionAndEndTogether) {
   EchoServer server({});
-  v1::ShareSpec spec = JsonSpec(server.Address(), R"({"delay_ms": 300})", 500, 500);
+  v1::ShareSpec spec = JsonSpec(server.Address(), R"({"delay_ms": 3000})", 500, 500);
   EXPECT_EQ(MostInFlight(Execute(spec)), 500U);
   spec = JsonSpec(server.Address(), R"({"number": $(index)})", 2000, 300);
   spec.mutable_trigger()->mutable_grpc()->set_connections(4);

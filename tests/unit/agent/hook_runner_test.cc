@@ -117,7 +117,8 @@ class CollectorHookTest : public HookTest {
 };
 
 TEST_F(CollectorHookTest, ItsRecordsGoWithTheRunsResultsAndAreOnTheRunsClock) {
-  temp_.Write("alpha-3.csv", fmt::format("task,finished\na,{}.{:09}\nb,\n", WallNs() / kSecond, WallNs() % kSecond));
+  const int64_t now_ns = WallNs();  // once: its seconds and their fraction belong together
+  temp_.Write("alpha-3.csv", fmt::format("task,finished\na,{}.{:09}\nb,\n", now_ns / kSecond, now_ns % kSecond));
   Collector(1, 2).mutable_hook()->mutable_collector()->set_deadline_ns(1);
   Exchange();
   EXPECT_EQ(WaitForHook(1).error(), "");

@@ -34,8 +34,9 @@ TEST_F(ExecutorTest, AnOpenLoopFiresAtItsArrivalsAndOneThatWaitsKeepsItsInstant)
 }
 
 TEST_F(ExecutorTest, WhatCannotStartByItsDeadlineIsARowWithItsWait) {
-  v1::ShareSpec spec = Open(SleepSpec(1, 200, 1, 50 * kMs), 10'000);
-  spec.mutable_open()->set_deadline_ns(20 * kMs);
+  // An agent that is late for the first, as on a busy machine, would skip that one too, for another reason.
+  v1::ShareSpec spec = Open(SleepSpec(1, 200, 1, 2 * kSecond), 10'000);
+  spec.mutable_open()->set_deadline_ns(kSecond);
   const Written written = Execute(spec);
   ASSERT_EQ(written.triggers.size(), 200U);
   std::set<uint64_t> indices;
@@ -44,12 +45,12 @@ TEST_F(ExecutorTest, WhatCannotStartByItsDeadlineIsARowWithItsWait) {
     indices.insert(record.index());
     if (record.outcome() != v1::SKIPPED) continue;
     ++skipped;
-    EXPECT_GT(record.dispatched_ns() - record.intended_ns(), 20 * kMs);
-    EXPECT_EQ(record.error(), "not started within its deadline of 20 ms: in_flight was full");
-    EXPECT_EQ(record.waited_ns(), 20 * kMs + 1);
+    EXPECT_GT(record.dispatched_ns() - record.intended_ns(), kSecond);
+    EXPECT_EQ(record.error(), "not started within its deadline of 1 s: in_flight was full");
+    EXPECT_EQ(record.waited_ns(), kSecond + 1);
   }
   EXPECT_EQ(indices.size(), 200U);
-  EXPECT_GE(skipped, 190U) << "all come within 20 ms, and the first takes 50 ms";
+  EXPECT_GE(skipped, 190U) << "all come within 20 ms, and the first takes 2 s";
   EXPECT_EQ(written.end->fired(), 200U);
   EXPECT_EQ(Status(1)->not_ok(), skipped);
 }
@@ -94,11 +95,11 @@ TEST_F(ExecutorTest, AnOpenLoopIsBoundedByItsDurationToo) {
 
 TEST_F(ExecutorTest, DurationBoundsTheLoad) {
   v1::ShareSpec spec = SleepSpec(1, 0, 4, kMs);
-  spec.set_duration_ns(60 * kMs);
+  spec.set_duration_ns(kSecond);
   const Written written = Execute(spec);
   EXPECT_GE(written.triggers.size(), 4U);
   EXPECT_LE(MostInFlight(written), 4U);
-  for (const auto& record : written.triggers) EXPECT_LE(record.dispatched_ns(), 60 * kMs);
+  for (const auto& record : written.triggers) EXPECT_LE(record.dispatched_ns(), kSecond);
   EXPECT_EQ(written.end->error(), "") << "it did all that it was asked";
 }
 
@@ -106,8 +107,11 @@ TEST_F(ExecutorTest, NullTriggersAreBatchedAndKeepTheLoopFree) {
   const v1::ShareSpec spec = SleepSpec(1, 20'000, 8, 0);
   const Written written = Execute(spec);
   EXPECT_EQ(written.triggers.size(), 20'000U);
-  // Batches of 1,000, but where 50 ms passed first on a busy machine.
-  EXPECT_GE(std::count(written.batch_sizes.begin(), written.batch_sizes.end(), 1000U), 5);
+  // Batches of 1,000, but where 50 ms passed first on a busy machine, and the last; the share's begin and end have
+  // none.
+  const auto partial = std::count_if(written.batch_sizes.begin(), written.batch_sizes.end(),
+                                     [](size_t size) { return size > 0 && size < 1000; });
+  EXPECT_LE(partial, written.triggers.back().finished_ns() / (50 * kMs) + 2);
 }
 
 TEST_F(ExecutorTest, SlowRecordsDoNotWaitForAFullBatch) {
@@ -157,7 +161,7 @@ TEST_F(ExecutorTest, AFullSpoolStopsFiringAndIsCounted) {
 TEST_F(ExecutorTest, AFullSpoolDoesNotKeepADurationFromEnding) {
   sink_.full = true;
   v1::ShareSpec spec = SleepSpec(1, 0, 2, kMs);
-  spec.set_duration_ns(50 * kMs);
+  spec.set_duration_ns(kSecond);
   Begin(spec);
   WaitForPhase(1, v1::FIRED);
   const Written written = Finish(spec);

@@ -57,7 +57,7 @@ TEST_F(ExecutorTest, IndicesGoByStride) {
 }
 
 TEST_F(ExecutorTest, PhasesAndCounts) {
-  const v1::ShareSpec spec = SleepSpec(1, 4, 2, 30 * kMs);
+  const v1::ShareSpec spec = SleepSpec(1, 4, 2, kSecond);  // long enough to be seen between two looks
   Want(spec, v1::PREPARE);
   Exchange();
   EXPECT_EQ(WaitForPhase(1, v1::READY).fired(), 0U);
@@ -85,7 +85,7 @@ TEST_F(ExecutorTest, FiresAtT0InTheCoordinatorsTime) {
   Want(spec, v1::PREPARE);
   Exchange();
   WaitForPhase(1, v1::READY);
-  const int64_t t0_ns = MonotonicNs() + 50 * kMs;
+  const int64_t t0_ns = MonotonicNs() + kSecond;
   const int64_t t0_wall_ns = WallNs() + (t0_ns - MonotonicNs());
   Want(spec, v1::RUN).set_t0_ns(t0_ns + kClock.offset_ns);
   Exchange();
@@ -165,7 +165,7 @@ TEST_F(ExecutorTest, SamplesReachFromBeforeT0ToTheCooldownsEnd) {
   spec.mutable_sampling()->set_every_ns(10 * kMs);
   spec.mutable_sampling()->set_host(true);
   spec.mutable_sampling()->add_cgroups("/no/such/cgroup/of/assay");
-  Begin(spec, 100 * kMs);
+  Begin(spec, kSecond);
   WaitForPhase(1, v1::FIRED);
   const Written written = Finish(spec, 60 * kMs);
   ExpectSound(written, spec);
