@@ -50,7 +50,7 @@ class FakeCoordinator final : public v1::AgentService::Service {
   template <typename Condition>
   bool Await(Condition condition) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, std::chrono::seconds(30), condition);
+    return changed.wait_for(lock, std::chrono::seconds(120), condition);
   }
   // Changes what the coordinator does from now on.
   template <typename Change>

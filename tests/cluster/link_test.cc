@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <thread>
 
 #include "agent/agent.h"
@@ -214,9 +216,19 @@ class ControlLinkTest : public LinkTest {
     return std::make_unique<ControlLink>(MakeChannel(coordinator_.address()), options, callbacks);
   }
 
-  // True minus estimated offset of this process's monotonic clock to the coordinator's.
+  // True minus estimated offset of this process's monotonic clock to the coordinator's, which runs on the same clock.
   int64_t OffsetError(const ClockOffset::Estimate& estimate) const {
-    return (coordinator_.Clock() - MonotonicNs()) - estimate.offset_ns;
+    int64_t least_ns = std::numeric_limits<int64_t>::max();
+    int64_t offset_ns = 0;
+    // Of several readings that between whose two clocks the least time passed: this thread may be held up in between.
+    for (int i = 0; i < 10; ++i) {
+      const int64_t before_ns = MonotonicNs();
+      const int64_t there_ns = coordinator_.Clock();
+      const int64_t took_ns = MonotonicNs() - before_ns;
+      if (took_ns < least_ns) offset_ns = there_ns - before_ns;
+      least_ns = std::min(least_ns, took_ns);
+    }
+    return offset_ns - estimate.offset_ns;
   }
 
   int64_t silence_ns_ = 5 * kSecondNs;
@@ -254,10 +266,10 @@ TEST_F(ControlLinkTest, BeginsWithAHelloAndABurstThenKeepsTheInterval) {
 
 TEST_F(ControlLinkTest, ALongIntervalBetweenReportsIsNoSilence) {
   silence_ns_ = kSecondNs / 2;
-  coordinator_.report_every_ms = 1000;
+  coordinator_.report_every_ms = 3000;
   auto link = Connect();
-  // The burst and three at the long interval.
-  ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() >= 12; }));
+  // The burst and two at the long interval.
+  ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() >= 11; }));
   link->Stop();
   EXPECT_EQ(log_.Count("no answer"), 0) << log_.Text();
 }
@@ -464,8 +476,9 @@ TEST_F(AgentTest, RunsAShareOverConnectionsThatBreakAllTheTime) {
   ASSERT_TRUE(coordinator_.Await([&] { return coordinator_.reports.size() > reports + 2; }));
   Stop(/*now=*/false);
   EXPECT_EQ(Join(), 0);
+  // Its last words may still be on their way when it has ended.
+  EXPECT_TRUE(coordinator_.Await([&] { return coordinator_.reports.back().leaving(); }));
   std::lock_guard lock(coordinator_.mutex);
-  EXPECT_TRUE(coordinator_.reports.back().leaving());
   EXPECT_TRUE(fs::is_empty(directory_ + "/cluster-a"));
 }
 
@@ -479,8 +492,9 @@ TEST_F(AgentTest, LeavingLetsWhatIsInFlightEndAndDeliversIt) {
   }));
   Stop(/*now=*/false);
   EXPECT_EQ(Join(), 0);
+  // Its last words may still be on their way when it has ended.
+  EXPECT_TRUE(coordinator_.Await([&] { return coordinator_.reports.back().leaving(); }));
   std::lock_guard lock(coordinator_.mutex);
-  EXPECT_TRUE(coordinator_.reports.back().leaving());
   ASSERT_FALSE(coordinator_.batches.empty());
   const v1::ShareEnd& end = coordinator_.batches.back().share_end();
   uint64_t records = 0;
