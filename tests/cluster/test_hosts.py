@@ -26,7 +26,7 @@ class SeveralHosts(Hosts):
         code, out, err = self.assay("agents", "--coordinator", coordinator.address)
         self.assertRegex(out, r"B of \d")
         skew = self.psql("select max(start_skew_ms), max(start_skew_bound_ms) from assay.run_summary")[0]
-        self.assertLess(float(skew[0]), 1000)
+        self.assertLess(float(skew[0]), 10000, "milliseconds, and no difference between two clocks")
         self.assertGreater(float(skew[1]), 0)
 
     def test_waits_for_agents_and_names_them(self):

@@ -12,7 +12,7 @@ from world import AGENT, ASSAY, BUILD, SOURCE, World, wait_for
 
 
 class StallingServer:
-    """HTTP/1.1 on a free port. A second after the first request for a path, whatever asks for it waits until two seconds are over."""
+    """HTTP/1.1 on a free port. A second after the first request for a path, whatever asks for it waits until three seconds are over."""
 
     def __init__(self):
         self.begun = {}
@@ -37,8 +37,8 @@ class StallingServer:
                 head = await reader.readuntil(b"\r\n\r\n")
                 path = head.split(b" ")[1]
                 age = time.monotonic() - self.begun.setdefault(path, time.monotonic())
-                if 1 <= age < 2:
-                    await asyncio.sleep(2 - age)
+                if 1 <= age < 3:
+                    await asyncio.sleep(3 - age)
                 status = b"503 No" if b"refuse" in path else b"200 OK"
                 writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\nhello")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -62,16 +62,16 @@ agents: {{count: 2}}
 targets:
   open: {{load: {{open: {{rate: 200/s, arrivals: poisson}}}}}}
   closed: {{load: {{closed: {{concurrency: 2}}}}}}
-load: {{duration: 3s}}
-trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/$(target)"}}, timeout: 10s}}
-limits: {{slip_p99: 10s}}
+load: {{duration: 5s}}
+trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/$(target)"}}, timeout: 60s}}
+limits: {{slip_p99: 60s}}
 """))
         self.assertEqual(code, 0, out + err)
         rows = {r[0]: r[1:] for r in self.sql("select target, response_p99_ms, triggers, slots is null, overhead_percent is null from run_summary")}
-        self.assertGreater(float(rows["open"][0]), 500, "a third of the triggers came while it stalled")
+        self.assertGreater(float(rows["open"][0]), 500, "two of five triggers came while it stalled")
         self.assertLess(float(rows["closed"][0]), 500, "two of thousands met the stall")
-        # Poisson, 200/s over 3 s: 600, give or take six standard deviations.
-        self.assertLess(abs(int(rows["open"][1]) - 600), 150)
+        # Poisson, 200/s over 5 s: 1000, give or take six standard deviations.
+        self.assertLess(abs(int(rows["open"][1]) - 1000), 190)
         self.assertEqual(rows["open"][2:], ["t", "t"], "in an open loop nothing is scheduled on slots")
         self.assertEqual(rows["closed"][2:], ["f", "f"])
         self.assertEqual(self.sql("select distinct status, received_bytes from trigger"), [["200", "5"]])
@@ -107,16 +107,16 @@ sample: {every: 100ms, cooldown: 0s}
 name: full
 agents: {{count: 2}}
 targets:
-  full: {{load: {{open: {{rate: 100/s, in_flight: 4}}, duration: 3s}}}}
-  slow: {{load: {{open: {{rate: 1/s}}, triggers: 4}}}}
-trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/$(target)"}}, timeout: 10s}}
-limits: {{slip_p99: 800ms, start_skew: 800ms}}
+  full: {{load: {{open: {{rate: 100/s, in_flight: 4}}, duration: 4s}}}}
+  slow: {{load: {{open: {{rate: 36/m}}, triggers: 4}}}}
+trigger: {{http: {{url: "http://127.0.0.1:{self.server.port}/$(target)"}}, timeout: 60s}}
+limits: {{slip_p99: 1300ms, start_skew: 1300ms}}
 """))
         self.assertEqual(code, 0, out + err)
-        self.assertEqual(self.sql("select target, severity from flags where code not in ('cold', 'at_floor')"), [["full", "warning"]])
+        self.assertEqual(self.sql("select target, severity from flags where code not in ('cold', 'at_floor', 'no_floor')"), [["full", "warning"]])
         self.assertEqual(self.sql("select severity from flags where code = 'in_flight_full'"), [["warning"]])
-        self.assertEqual(self.sql("select target, max(started_at - intended_at) > interval '800 ms' from trigger_time group by 1 order by 1"),
-                         [["full", "t"], ["slow", "f"]], "a second's stall, and of slow the second agent's first is due a second late")
+        self.assertEqual(self.sql("select target, max(started_at - intended_at) > interval '1300 ms' from trigger_time group by 1 order by 1"),
+                         [["full", "t"], ["slow", "f"]], "two seconds' stall, and of slow the second agent's first is due 1.7 s late")
         self.assertIn("due per s", out)
 
     def test_an_answer_that_was_not_expected_is_a_failure_with_its_text(self):
@@ -202,7 +202,7 @@ name: floors
 blocks: 2
 agents: {{count: 2}}
 targets:
-  trues: {{trigger: {{exec: {{argv: ["true"]}}}}}}
+  trues: {{trigger: {{exec: {{argv: ["true"]}}}}, load: {{triggers: 1000}}}}
   sleeps: {{trigger: {{sleep: {{for: 50ms}}}}}}
   slow: {{trigger: {{http: {{url: "http://{http}/echo"}}}}}}
   calls: {{trigger: {{grpc: {{target: "{grpc}", method: assay.mock.v1.Echo/Call}}}}}}
@@ -216,7 +216,7 @@ trigger: {{timeout: 60s}}
         self.assertEqual(self.sql("select count(*) from floors where rate_per_s <= 0 or service_p50_ms < 0 or service_p99_ms < service_p50_ms"), [["0"]])
         self.assertEqual(self.sql("select count(*), count(floor_id) from share"), [["16", "16"]])
         flagged = dict(self.sql("select target, count(*) from run_summary where 'at_floor' = any(flags) group by 1"))
-        self.assertEqual(flagged, {"trues": "2"})
+        self.assertEqual(set(flagged), {"trues"})  # in both runs, where nothing else of this machine's falls into one of them
         detail = self.sql("select detail from flags where code = 'at_floor' limit 1")[0][0]
         self.assertRegex(detail, "a median of .* exec triggers that do nothing have .*/s here")
         self.assertEqual(self.sql("select count(*) from run_summary where floor_per_s is null or floor_p50_ms is null or floor_p99_ms is null"), [["0"]])
@@ -224,7 +224,7 @@ trigger: {{timeout: 60s}}
         for cell in end["cells"]:
             self.assertGreater(cell["floor_per_s"]["median"], 0)
             self.assertLess(cell["floor_p50_ms"]["median"], 100 if cell["target"] != "trues" else 1e9)
-        self.assertEqual(self.sql("select count(*) from trigger"), [["480"]], "null triggers are no rows")
+        self.assertEqual(self.sql("select count(*) from trigger"), [["2360"]], "null triggers are no rows")
 
     def floors(self, *words):
         """What `assay calibrate` says, by agent and kind, and how it ends."""
@@ -389,7 +389,7 @@ targets:
   bytes: {{trigger: {{grpc: {{bytes: CgNyYXc=}}}}}}
   errors: {{trigger: {{grpc: {{json: {{code: 5, text: "no such cow"}}}}}}}}
   expected: {{trigger: {{grpc: {{json: {{code: 5}}, expect: {{status: NOT_FOUND}}}}}}}}
-  silent: {{load: {{triggers: 10}}, trigger: {{grpc: {{json: {{never_answer: true}}}}, timeout: 200ms}}}}
+  silent: {{load: {{triggers: 10}}, trigger: {{grpc: {{json: {{never_answer: true}}}}, timeout: 2s}}}}
 """))
         self.assertEqual(code, 3, out + err)
         rows = {r[0]: r[1:] for r in self.sql(
@@ -399,7 +399,7 @@ targets:
         self.assertEqual(rows["bytes"], ["200", "ok", "0", "", "t"])
         self.assertEqual(rows["errors"], ["200", "failed", "5", "NOT_FOUND: no such cow", "t"])
         self.assertEqual(rows["expected"], ["200", "ok", "5", "", "t"])
-        self.assertEqual(rows["silent"], ["10", "timeout", "4", "took longer than 200 ms", "t"])
+        self.assertEqual(rows["silent"], ["10", "timeout", "4", "took longer than 2 s", "t"])
 
     def test_a_method_that_is_not_there_fires_nothing(self):
         code, out, err = self.assay("run", self.write("g.yaml", f"""

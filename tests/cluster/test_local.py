@@ -60,7 +60,7 @@ agents: {count: 1}
 targets:
   missing: {trigger: {exec: {argv: [no-such-program-at-all]}}}
   failing: {trigger: {exec: {argv: [sh, -c, "echo sorry; exit 7"]}}}
-  stubborn: {trigger: {exec: {argv: [sh, -c, "trap '' TERM; sleep 30 & wait; sleep 30"]}, timeout: 200ms}, load: {closed: {concurrency: 4}, triggers: 4}}
+  stubborn: {trigger: {exec: {argv: [sh, -c, "trap '' TERM; sleep 300 & wait; sleep 300"]}, timeout: 2s}, load: {closed: {concurrency: 4}, triggers: 4}}
   chatty: {trigger: {exec: {argv: [sh, -c, "head -c 200000000 /dev/zero"]}}, load: {closed: {concurrency: 2}, triggers: 5}}
 load: {closed: {concurrency: 4}, triggers: 20}
 sample: {every: 100ms, cooldown: 100ms, host: true}

@@ -29,8 +29,7 @@ class Stopped(LocalRun):
     def test_ctrl_c_twice_stops_now(self):
         scenario = LONG.replace("{sleep: {for: 20ms}}", "{exec: {argv: [sleep, '300']}}").replace("100000", "16")
         run = self.start([ASSAY, "run", self.write("l.yaml", scenario)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
-        self.wait_for_firing(run)
-        inside = children_named(run.pid, "sleep")
+        inside = wait_for(lambda: len(found := children_named(run.pid, "sleep")) == 8 and found, "all that may be are in flight")
         run.type(signal.SIGINT)
         wait_for(lambda: "drain" in run.text(), "it says that it drains")
         run.type(signal.SIGINT)
@@ -51,7 +50,7 @@ class Stopped(LocalRun):
             wait_for(lambda words=words: words in run.text(), f"it says: {words}")
         run.type(signal.SIGINT)
         self.assertEqual(run.wait(), 130, run.text())
-        self.assertEqual([p for p in inside if alive(p)], [])
+        wait_for(lambda: not [p for p in inside if alive(p)], "what was killed is gone", 100)
         self.assertEqual(self.leftovers(), [])
 
     def test_the_terminal_is_closed(self):
@@ -66,9 +65,8 @@ class Stopped(LocalRun):
         def fires():
             nonlocal shown
             shown += os.read(terminal, 65536)
-            return re.search(rb"\n  [1-9]\S* triggers", shown)
-        wait_for(fires, "the live block shows that triggers are fired")
-        self.assertRegex(shown, rb"\x1b\[\d+F\x1b\[J", "it is drawn over and over in its place")
+            return re.search(rb"\n  [1-9]\S* triggers", shown) and re.search(rb"\x1b\[\d+F\x1b\[J", shown)
+        wait_for(fires, "the live block shows that triggers are fired, and is drawn over and over in its place")
         os.close(terminal)
         ended, status = wait_for(lambda: (end := os.waitpid(pid, os.WNOHANG))[0] and end, "it drains and ends")
         mine.clear()
@@ -81,16 +79,20 @@ class Stopped(LocalRun):
     def test_its_database_is_killed(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
         self.wait_for_firing(run)
+        below = children_of(run.pid)
         os.kill(int((self.dir / "data" / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         self.assertEqual(run.wait(), 1, run.text())
         self.assertIn("the private PostgreSQL server", run.text())
         self.assertIn("the local stack has broken down; what was measured is kept", run.text())
         self.assertEqual(self.leftovers(), [])
+        wait_for(lambda: not [p for p in below if alive(p)], "the orphans of the database notice it: it starts only without them")
         self.assertEqual(self.sql("select state from sweep"), [["running"]])
 
     def test_killed_it_leaves_nothing_behind_and_the_data_is_usable(self):
         run = self.start([ASSAY, "run", self.write("l.yaml", LONG)], "run", env={"ASSAY_DATA": str(self.dir / "data")})
+        # What is shown as fired may be on its way to the database still.
         self.wait_for_firing(run)
+        wait_for(lambda: int(self.sql("select count(*) from trigger")[0][0]) > 0, "rows come in")
         below = children_of(run.pid)
         self.assertGreater(len(below), 3)
         run.kill()

@@ -21,7 +21,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 ASSAY = str(BUILD / "cli" / "assay")
 COORDINATOR = str(BUILD / "coordinator" / "assay-coordinator")
 AGENT = str(BUILD / "agent" / "assay-agent")
-PATIENCE_S = 120
+PATIENCE_S = 300  # for what must come; never a measure of anything
 
 
 def wait_for(condition, what, patience_s=PATIENCE_S):
