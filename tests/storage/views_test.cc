@@ -89,6 +89,8 @@ TEST_F(ViewsTest, RunSummaryHasTheNumbersWorkedOutByHand) {
   EXPECT_NEAR(Number("overhead_us_per_task", "run_summary"), 1e6 * (0.024 - task_sum_s / 4) / 5, 1e-6);
   EXPECT_NEAR(Number("throughput_per_s", "run_summary"), 5 / 0.024, 1e-9);
   EXPECT_NEAR(Number("goodput_per_s", "run_summary"), 3 / 0.024, 1e-9);
+  EXPECT_EQ(Value("SELECT offered_per_s IS NULL FROM run_summary"), "t")
+      << "a closed loop's instants follow its target";
   // Responses 10, 11, 14, 20, 24, and 24 of the skipped one; services 8, 10, 12, 20, 20; slips 0, 1, 2, 2, 4.
   EXPECT_DOUBLE_EQ(Number("response_p50_ms", "run_summary"), (14 + 20) / 2.0);
   EXPECT_NEAR(Number("response_p90_ms", "run_summary"), 24, 1e-9);
@@ -164,6 +166,25 @@ TEST_F(ViewsTest, AnOpenLoopsWaitForInFlightIsNotSlipAndItsSkewCountsFromWhatWas
                   "WHERE outcome = 'ok'"),
             "0/1 1/1 2/5/40");
   EXPECT_EQ(Value("SELECT first_intended_ms FROM agent_clock WHERE agent = 'b'"), "100");
+}
+
+TEST_F(ViewsTest, ASkippedTriggerThatWaitedLongerThanAnyOtherTookCountsByItsWait) {
+  const SweepRow sweep = MakeSweep(2, {{"t", "{}"}});
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());
+  Open("s", a_);
+  for (const bool one_ran : {true, false}) {
+    const RunRow run = StartedRun(sweep, 0, one_ran ? 0 : 1, {a_}, 2);
+    v1::Batch batch = NextBatch("s", run.run_id);
+    if (one_ran) AddTrigger(batch, 0, 0, 0, 10 * kMs);
+    AddTrigger(batch, 1, 5 * kMs, 0, 0, v1::SKIPPED);
+    batch.mutable_triggers(batch.triggers_size() - 1)->set_dispatched_ns(65 * kMs);
+    WriteOk({batch});
+    ASSERT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
+    EXPECT_EQ(Value(fmt::format("SELECT concat_ws('|', response_p50_ms, response_max_ms) FROM run_summary WHERE run_id "
+                                "= {}",
+                                run.run_id)),
+              one_ran ? "35|60" : "60|60");
+  }
 }
 
 TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
@@ -350,11 +371,16 @@ TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatARunUsed) {
     sample->set_cgroup("/docker/a");
     sample->set_inode(inode);
     sample->set_cpu_usage_ns(cpu_ms * kMs);
+    sample->set_throttled_ns(cpu_ms * kMs / 10);
     sample->set_io_read_bytes(cpu_ms * 1000);
+    sample->set_io_write_bytes(cpu_ms * 100);
+    sample->set_net_rx_bytes(cpu_ms * 20);
+    sample->set_net_tx_bytes(cpu_ms * 10);
     sample->set_memory_current_bytes(memory);
     sample->set_memory_inactive_file_bytes(0);
+    sample->set_memory_peak_bytes(memory * 2);
     sample->set_pids(memory / 100);
-    sample->set_oom_kills(at_ms < 0 ? 0 : 1);
+    sample->set_oom_kills(at_ms < 0 ? 0 : at_ms < 3000 ? 1 : 3);
   };
   add(-10'000, 7, 0, 9000);  // the instance that a hook stops
   add(-9000, 7, 5000, 9000);
@@ -362,19 +388,25 @@ TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatARunUsed) {
   add(-500, 8, 1500, 900);
   add(500, 8, 1700, 400);
   add(1500, 8, 2700, 500);
-  add(2500, 8, 2700, 600);
+  add(2500, 8, 2700, 800);
   add(3500, 8, 9700, 7000);
   AddTrigger(batch, 0, 0, 0, 2000 * kMs);
   WriteOk({batch});
   const std::string usage =
       "SELECT concat_ws('|', samples, series, sampled_s, in_run_s, cpu_s, cores_avg, cores_max, io_read_bytes, "
       "io_read_bytes_per_s, working_set_max_bytes, memory_max_bytes, pids_max, oom_kills) FROM container_usage";
+  const std::string others =
+      "SELECT concat_ws('|', throttled_s, io_write_bytes, io_write_bytes_per_s, net_rx_bytes, net_rx_bytes_per_s, "
+      "net_tx_bytes, net_tx_bytes_per_s, working_set_avg_bytes, memory_peak_bytes) FROM container_usage";
   EXPECT_EQ(Value(usage), "8|2|7.5|3.5|8.1|" + Value("SELECT 8.1 / 3.5::float8") + "|7|8100000|" +
-                              Value("SELECT 8100000 / 3.5::float8") + "|7000|7000|70|1")
+                              Value("SELECT 8100000 / 3.5::float8") + "|7000|7000|70|3")
       << "not yet at its end: all since T0";
+  EXPECT_EQ(Value(others), Value("SELECT concat_ws('|', 0.81::float8, 810000, 810000 / 3.5::float8, 162000, 162000 / "
+                                 "3.5::float8, 81000, 81000 / 3.5::float8, 1920, 14000)"));
   ASSERT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
   EXPECT_EQ(Value(usage), "8|2|7.5|2|1.1|0.55|1|1100000|550000|900|900|9|1")
       << "half of the interval around T0, one whole, half of the one around the last finish";
+  EXPECT_EQ(Value(others), "0.11|110000|55000|22000|11000|11000|5500|650|1800");
 }
 
 TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatAHostUsed) {
@@ -383,33 +415,44 @@ TEST_F(ViewsTest, HooksAndTheCoolDownAreNotInWhatAHostUsed) {
   Open("s", a_);
   v1::Batch batch = NextBatch("s", run.run_id);
   struct Reading {
-    int64_t at_ms, busy_ms, memory;
+    int64_t at_ms, busy_ms, steal_ms, memory, swap, load_milli;
   };
-  // A hook before T0 and the cool-down are busier than the run, and have less memory left.
-  for (const auto& [at_ms, busy_ms, memory] : std::vector<Reading>{{-2000, 0, 100},
-                                                                   {-1000, 4000, 100},
-                                                                   {0, 4000, 900},
-                                                                   {1000, 4500, 800},
-                                                                   {2000, 5000, 900},
-                                                                   {3000, 9000, 50}}) {
+  // A hook before T0 and the cool-down are busier than the run, have more stolen, and less memory left.
+  for (const auto& [at_ms, busy_ms, steal_ms, memory, swap, load_milli] :
+       std::vector<Reading>{{-2000, 0, 0, 100, 80, 9000},
+                            {-1000, 4000, 800, 100, 80, 9000},
+                            {0, 4000, 800, 900, 10, 1000},
+                            {1000, 4500, 900, 800, 20, 2000},
+                            {2000, 5000, 1100, 900, 10, 1000},
+                            {3000, 9000, 1700, 50, 70, 8000}}) {
     v1::HostSample* host = batch.add_host_samples();
     host->set_tick(static_cast<uint64_t>(batch.host_samples_size() - 1));
     host->set_read_begin_ns(at_ms * kMs);
     host->set_read_end_ns(at_ms * kMs);
     host->set_cpu_user_ns(busy_ms * kMs);
+    host->set_cpu_steal_ns(steal_ms * kMs);
+    host->set_cpu_idle_ns((10 * (at_ms + 2000) - busy_ms - steal_ms) * kMs);
     host->set_agent_cpu_ns(busy_ms * kMs / 10);
+    host->set_sampler_cpu_ns(busy_ms * kMs / 100);
     host->set_memory_available_bytes(memory);
+    host->set_swap_used_bytes(swap);
+    host->set_load_milli(load_milli);
   }
   AddTrigger(batch, 0, 0, 0, 2000 * kMs);
   WriteOk({batch});
   const std::string usage =
       "SELECT concat_ws('|', samples, sampled_s, in_run_s, cores_avg, cores_max, agent_cores_avg, agent_cores_max, "
       "memory_available_min_bytes) FROM host_usage";
+  const std::string others =
+      "SELECT concat_ws('|', round(steal_fraction::numeric, 6), steal_max_fraction, swap_max_bytes, load_max, "
+      "round(sampler_cores_avg::numeric, 6)) FROM host_usage";
   EXPECT_EQ(Value(usage),
             "6|5|3|" + Value("SELECT 5 / 3::float8") + "|4|" + Value("SELECT 0.5 / 3::float8") + "|0.4|50")
       << "not yet at its end: all since T0";
+  EXPECT_EQ(Value(others), "0.030000|0.06|70|8|0.016667");
   ASSERT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
   EXPECT_EQ(Value(usage), "6|5|2|0.5|0.5|0.05|0.05|800");
+  EXPECT_EQ(Value(others), "0.015000|0.02|20|2|0.005000");
 }
 
 TEST_F(ViewsTest, ContainersByNameWithTheirRestartsAndNetwork) {
