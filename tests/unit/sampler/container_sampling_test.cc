@@ -333,6 +333,46 @@ TEST_F(ContainerSampling, TheDeathOfItsFirstProcessIsReadBeforeTheCgroupIsGone) 
   EXPECT_EQ(summary.ticks, 2U);
 }
 
+// Nothing that is read at every tick tells of it: it rested, and is gone before the next reading that asks every file.
+TEST_F(ContainerSampling, WhatDiesIsReadAsAWholeAlsoIfItRested) {
+  BoxInFiles();
+  const std::string at = "docker/" + Id('a');
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  tree_.Write(at + "/cgroup.procs", std::to_string(child) + "\n");
+  Sampler sampler(Options(), Every(kHour, {"box"}), received_.Sink());
+  ASSERT_TRUE(sampler.Start().ok());
+  EXPECT_TRUE(received_.Wait([&] { return received_.cgroups.size() == 1; }));
+  tree_.Write(at + "/memory.events", "oom_kill 9\n");
+  kill(child, SIGKILL);
+  EXPECT_TRUE(received_.Wait([&] { return received_.cgroups.size() == 2; }));
+  waitpid(child, nullptr, 0);
+  tree_.Remove(at);
+  sampler.Stop();
+  EXPECT_EQ(received_.cgroups.back().oom_kills(), 9);
+}
+
+TEST_F(ContainerSampling, WhatItsEngineTellsTheDeathOfIsReadAsAWholeAlsoIfItRested) {
+  tree_.MountV2("", "cpu memory");
+  const std::string at = "docker/" + Id('a');
+  Engine engine(Options().engine_socket);
+  Sampler sampler(Options(), Every(kHour, {"web"}), received_.Sink());
+  ASSERT_TRUE(sampler.Start().ok());
+  engine.WaitForFollower();
+  tree_.AddV2(at);
+  engine.Say("start", 'a', "web");
+  ASSERT_TRUE(received_.Wait([&] { return received_.cgroups.size() == 1; }));
+  tree_.Write(at + "/memory.events", "oom_kill 9\n");
+  engine.Say("die", 'a', "web");
+  ASSERT_TRUE(received_.Wait([&] { return received_.cgroups.size() == 2; }));
+  tree_.Remove(at);
+  sampler.Stop();
+  EXPECT_EQ(received_.cgroups.back().oom_kills(), 9);
+}
+
 // With hardly a tick between them: what may not have changed is asked once more at the end.
 TEST_F(ContainerSampling, TheLastReadingTellsAll) {
   BoxInFiles();
