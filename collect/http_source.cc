@@ -43,6 +43,11 @@ class HttpSource : public RecordSource {
   }
 
  private:
+  struct Page {
+    size_t items;
+    std::string first;  // its first item
+  };
+
   // Once for all looks; a token that is refused later is asked for anew by the next look.
   absl::Status LogIn(const Patience& patience) {
     if (!http_.has_login() || !token_.empty()) return absl::OkStatus();
@@ -64,16 +69,25 @@ class HttpSource : public RecordSource {
   }
 
   absl::Status ReadPages(const std::string& remote_id, const Patience& patience) {
-    const bool paged = http_.page() > 0;
-    for (uint64_t offset = 0;; offset += http_.page()) {
+    std::string first_before;
+    for (uint64_t offset = 0;;) {
       if (patience.Over()) return absl::UnavailableError("there was no time left for all pages of collect.http");
-      const absl::StatusOr<size_t> items = ReadPage(remote_id, offset, patience);
-      if (!items.ok()) return items.status();
-      if (!paged || *items < http_.page()) return absl::OkStatus();
+      const absl::StatusOr<Page> page = ReadPage(remote_id, offset, patience);
+      if (!page.ok()) return page.status();
+      // Not at a page that is not full: an API may give fewer at once than it is asked for.
+      if (http_.page() == 0 || page->items == 0) return absl::OkStatus();
+      if (page->first == first_before) {
+        return absl::InvalidArgumentError(
+            fmt::format("the page from item {} begins as the one before: the API does not heed the $(offset) in "
+                        "collect.http.url; correct its name there, or take page away",
+                        offset));
+      }
+      first_before = page->first;
+      offset += page->items;
     }
   }
 
-  absl::StatusOr<size_t> ReadPage(const std::string& remote_id, uint64_t offset, const Patience& patience) {
+  absl::StatusOr<Page> ReadPage(const std::string& remote_id, uint64_t offset, const Patience& patience) {
     HttpReader::Request request;
     request.url = absl::StrReplaceAll(http_.url(), {{"$(remote_id)", PercentEncoded(remote_id)},
                                                     {"$(offset)", std::to_string(offset)},
@@ -100,7 +114,7 @@ class HttpSource : public RecordSource {
       }
       if (absl::Status status = reader_.Add(texts); !status.ok()) return status;
     }
-    return items->size();
+    return Page{.items = items->size(), .first = items->empty() ? "" : items->front().TextOrJson("").value_or("")};
   }
 
   static absl::Status Unreadable(std::string_view what, const absl::Status& why, std::string_view answer) {

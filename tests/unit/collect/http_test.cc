@@ -70,7 +70,8 @@ TEST_F(HttpSourceTest, PagesAreReadToTheEndAndFieldsAreFoundByPointer) {
       return {
           200,
           R"({"tasks":[{"id":"a","state":"success","t":{"begin":"2026-11-22T19:30:01.5Z"}},{"id":"b","t":{"begin":null}}]})"};
-    return {200, R"({"tasks":[{"id":3,"try":2}]})"};
+    if (path.find("offset=2") != std::string::npos) return {200, R"({"tasks":[{"id":3,"try":2}]})"};
+    return {200, R"({"tasks":[]})"};
   });
   v1::Collector collector = Collector(target.Url("/tasks?offset=$(offset)&limit=$(limit)"));
   v1::Collector::Http& http = *collector.mutable_http();
@@ -87,8 +88,36 @@ TEST_F(HttpSourceTest, PagesAreReadToTheEndAndFieldsAreFoundByPointer) {
   EXPECT_FALSE(look->tasks[1].has_started_ns());
   EXPECT_EQ(look->tasks[2].task(), "3");
   EXPECT_EQ(look->tasks[2].attempt(), 2u);
-  EXPECT_EQ(target.requests().size(), 2u);
+  EXPECT_EQ(target.requests().size(), 3u);
   EXPECT_THAT(target.requests()[0], HasSubstr("Authorization: Bearer x"));
+}
+
+TEST_F(HttpSourceTest, AnApiThatGivesFewerThanItIsAskedForIsReadToItsEnd) {
+  Target target([](const std::string& path) -> std::pair<int, std::string> {
+    EXPECT_THAT(path, HasSubstr("limit=200"));
+    const size_t offset = std::stoul(path.substr(path.find("offset=") + 7));
+    std::string items;
+    for (size_t i = offset; i < std::min<size_t>(offset + 100, 250); ++i)
+      items += fmt::format("{}{{\"id\":{}}}", items.empty() ? "" : ",", i);
+    return {200, "[" + items + "]"};
+  });
+  v1::Collector collector = Collector(target.Url("/tasks?limit=$(limit)&offset=$(offset)"));
+  collector.mutable_http()->set_page(200);
+  const absl::StatusOr<Look> look = Read(collector);
+  ASSERT_TRUE(look.ok()) << look.status();
+  ASSERT_EQ(look->tasks.size(), 250u);
+  EXPECT_EQ(look->tasks[249].task(), "249");
+  EXPECT_EQ(target.requests().size(), 4u) << "the last of them is empty";
+}
+
+TEST_F(HttpSourceTest, AnApiThatDoesNotHeedTheOffsetIsToldOf) {
+  Target target([](const std::string&) { return std::pair{200, R"([{"id":"a"},{"id":"b"}])"}; });
+  v1::Collector collector = Collector(target.Url("/tasks?from=$(offset)"));
+  collector.mutable_http()->set_page(2);
+  const absl::Status status = Read(collector).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the page from item 2 begins as the one before"));
+  EXPECT_EQ(target.requests().size(), 2u);
 }
 
 TEST_F(HttpSourceTest, OneRequestForEachRemoteIdNamesItInTheRecords) {
