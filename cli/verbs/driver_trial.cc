@@ -32,6 +32,7 @@ class Trial {
         driver_(stop_fd, {.line =
                               [this](std::string_view line, int64_t now_ns) {
                                 talk_.Read(line, {now_ns, now_ns - WallNs()});
+                                if (talk_.Floods()) StopFlood();
                               },
                           .read = [this] { CountEnded(); },
                           .overlong = [this] { FindOverlong(); }}) {
@@ -86,6 +87,20 @@ class Trial {
          "spread the events over several lines");
   }
 
+  // First of all faults: these are only so many of a driver that floods with them.
+  void StopFlood() {
+    driver_.Condemn();
+    ++report_.faults_total;
+    report_.faults.insert(
+        report_.faults.begin(),
+        {fmt::format("line {}: says more than any driver has to say: {} lines, {} events for {} tasks", talk_.lines(),
+                     talk_.lines(), talk_.events(), talk_.tasks().given()),
+         "", "tell each instant of a task once, and nothing in a loop that does not wait"});
+  }
+
+  // The user or a fault that nothing can follow has ended the trial.
+  bool Over() const { return driver_.interrupted() || driver_.condemned(); }
+
   // Why something that was waited for did not come.
   std::string Missing(std::string_view what, int64_t for_ns) const {
     if (talk_.phase() == DriverTalk::Phase::kFailed) return fmt::format("it failed: {}", talk_.error());
@@ -97,7 +112,7 @@ class Trial {
     const bool there =
         driver_.Until([&] { return talk_.phase() == phase || talk_.phase() == DriverTalk::Phase::kFailed; }, for_ns);
     if (there && talk_.phase() == phase) return true;
-    if (!driver_.interrupted() && !driver_.overlong()) Find(Missing(what, for_ns), std::string(mend));
+    if (!Over()) Find(Missing(what, for_ns), std::string(mend));
     return false;
   }
 
@@ -138,7 +153,7 @@ class Trial {
     Give(plan_.tasks, plan_.sleep_ns);
     driver_.Until([this] { return talk_.tasks().in_flight() == 0; }, plan_.tasks_timeout_ns);
     report_.tasks_ns = MonotonicNs() - begun_ns;
-    if (driver_.interrupted() || driver_.overlong()) return;
+    if (Over()) return;
     if (talk_.tasks().in_flight() > 0) {
       Find(driver_.exited() ? fmt::format("it {} with {} of {} tasks not done", driver_.HowEnded(),
                                           talk_.tasks().in_flight(), plan_.tasks)
@@ -184,7 +199,7 @@ class Trial {
     driver_.Until([this] { return talk_.events() >= kCancelledTasks; }, 500 * kMs);
     driver_.Say(kDriverCancelLine);
     const bool all = driver_.Until([this] { return talk_.tasks().in_flight() == 0; }, kCancelGraceNs);
-    if (driver_.interrupted()) return;
+    if (Over()) return;
     if (driver_.exited())
       return Find(fmt::format("it {} when it was cancelled", driver_.HowEnded()), "go on until bye");
     if (all) return SayGoodbye();
@@ -200,7 +215,7 @@ class Trial {
 
   void ExpectExit(std::string_view after, bool code_matters) {
     driver_.Until([this] { return driver_.exited(); }, kExitPatienceNs);
-    if (driver_.interrupted()) return;
+    if (Over()) return;
     if (!driver_.exited())
       return Find(fmt::format("it did not exit within {} of {}", FormatDuration(kExitPatienceNs), after),
                   "end threads and children, then exit; the end of stdin means the same as bye");

@@ -53,7 +53,7 @@ bool TriedDriver::Until(const std::function<bool()>& enough, int64_t for_ns) {
   const int64_t deadline_ns = MonotonicNs() + for_ns;
   while (!enough()) {
     const int64_t left_ns = deadline_ns - MonotonicNs();
-    if (left_ns <= 0 || exited_ || overlong_ || interrupted_) return false;
+    if (left_ns <= 0 || exited_ || condemned_ || interrupted_) return false;
     std::array<pollfd, 4> fds{{{stdout_fd_, POLLIN, 0},
                                {outbox_.empty() ? -1 : stdin_fd_, POLLOUT, 0},
                                {pidfd_, POLLIN, 0},
@@ -92,16 +92,17 @@ void TriedDriver::Read() {
     close(std::exchange(stdout_fd_, -1));
     return;
   }
-  if (overlong_) return;
+  if (condemned_) return;
   text_.append(buffer.data(), static_cast<size_t>(n));
   const int64_t now_ns = MonotonicNs();
   size_t begin = 0;
-  for (size_t end = 0; (end = text_.find('\n', begin)) != std::string::npos; begin = end + 1)
+  for (size_t end = 0; !condemned_ && (end = text_.find('\n', begin)) != std::string::npos; begin = end + 1)
     ears_.line(std::string_view(text_).substr(begin, end - begin), now_ns);
   text_.erase(0, begin);
   ears_.read();
+  if (condemned_) return text_.clear();
   if (text_.size() <= kMostDriverLineBytes) return;
-  overlong_ = true;
+  condemned_ = true;
   text_.clear();
   ears_.overlong();
 }

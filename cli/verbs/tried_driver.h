@@ -31,6 +31,8 @@ class TriedDriver {
   absl::Status Start(const std::vector<std::string>& argv);
   void Say(std::string_view line);
   void CloseStdin();
+  // Nothing more of it is read, nor waited for.
+  void Condemn() { condemned_ = true; }
   // Reads and writes until `enough`, the driver's end, the user's, or so late; says whether it was enough.
   bool Until(const std::function<bool()>& enough, int64_t for_ns);
   bool GroupHasOthers();
@@ -39,7 +41,7 @@ class TriedDriver {
 
   bool exited() const { return exited_; }
   bool exited_0() const { return exited_ && code_ == 0; }
-  bool overlong() const { return overlong_; }        // a line of it
+  bool condemned() const { return condemned_; }      // also by a line that is too long
   bool interrupted() const { return interrupted_; }  // by the user
   std::string HowEnded() const;
 
@@ -57,7 +59,7 @@ class TriedDriver {
   int stdout_fd_ = -1;
   std::string outbox_;
   std::string text_;  // that has no end yet
-  bool overlong_ = false;
+  bool condemned_ = false;
   bool interrupted_ = false;
   bool exited_ = false;
   bool reaped_ = false;

@@ -119,7 +119,8 @@ Failing().run()
                  ("say(type='events', events=[dict(index=task['index'], event='started', at=time.time_ns())])", "lies in the future"),
                  ("if task['index'] == 7: continue", "1 of 20 tasks were not done within 6 s"),
                  ("if task['index'] == 7: sys.exit(3)", "it exited with 3 with 13 of 20 tasks not done"),
-                 ("if task['index'] == 7: print('x' * 2000000)", "longer than 1024 KiB")]
+                 ("if task['index'] == 7: print('x' * 2000000)", "longer than 1024 KiB"),
+                 ("say(type='events', events=[dict(index=task['index'], event='started', at=at)] * 10000)", "says more than any driver has to say")]
         for fault, what in cases:
             with self.subTest(fault=fault):
                 self.assertIn(what, self.broken(self.program(fault))[0])
