@@ -43,7 +43,7 @@ COMMENT ON COLUMN assay.task.cached IS 'The target did not run it, but took an e
 COMMENT ON COLUMN assay.task.created_ns IS 'When the target knew of it, nanoseconds since T0, as all instants here; null where the witness does not tell';
 COMMENT ON COLUMN assay.task.scheduled_ns IS 'When the scheduler had decided to run it';
 COMMENT ON COLUMN assay.task.queued_ns IS 'When it was put into a queue of whoever was to run it';
-COMMENT ON COLUMN assay.task.ready_ns IS 'When all it needs was there, and only a free slot was wanting';
+COMMENT ON COLUMN assay.task.ready_ns IS 'When all it needs was there: from then on only the target held it back';
 COMMENT ON COLUMN assay.task.started_ns IS 'When it began, as the target counts it';
 COMMENT ON COLUMN assay.task.finished_ns IS 'When it ended, as the target counts it';
 COMMENT ON COLUMN assay.task.body_started_ns IS 'When its code began, as that code says itself';

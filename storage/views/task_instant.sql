@@ -33,7 +33,7 @@ COMMENT ON COLUMN assay.task_instant.state IS 'Last state, in the target''s word
 COMMENT ON COLUMN assay.task_instant.created_ns IS 'When the target knew of it; null where the witness does not tell, as of all that follow';
 COMMENT ON COLUMN assay.task_instant.scheduled_ns IS 'When the scheduler had decided to run it';
 COMMENT ON COLUMN assay.task_instant.queued_ns IS 'When it was put into a queue of whoever was to run it';
-COMMENT ON COLUMN assay.task_instant.ready_ns IS 'When all it needs was there, and only a free slot was wanting';
+COMMENT ON COLUMN assay.task_instant.ready_ns IS 'When all it needs was there: from then on only the target held it back';
 COMMENT ON COLUMN assay.task_instant.started_ns IS 'When it began, as the target counts it';
 COMMENT ON COLUMN assay.task_instant.body_started_ns IS 'When its code began, as that code says itself';
 COMMENT ON COLUMN assay.task_instant.body_finished_ns IS 'When its code ended, as that code says itself';

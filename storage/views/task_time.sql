@@ -20,8 +20,8 @@ SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, 
        t.planned_ns / 1e6::double precision AS planned_ms,
        (t.intended_ns - t.begin_ns) / 1e6::double precision AS before_ms,
        (coalesce(t.created_ns, t.accepted_ns) - coalesce(t.intended_ns, t.begin_ns)) / 1e6::double precision AS submit_ms,
-       (least(t.scheduled_ns, t.queued_ns, t.ready_ns) - coalesce(t.created_ns, t.accepted_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS schedule_ms,
-       (t.started_ns - coalesce(least(t.scheduled_ns, t.queued_ns, t.ready_ns), t.created_ns, t.accepted_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS queue_ms,
+       (coalesce(least(t.scheduled_ns, t.queued_ns), t.ready_ns) - coalesce(t.created_ns, t.accepted_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS schedule_ms,
+       (t.started_ns - coalesce(least(t.scheduled_ns, t.queued_ns), t.ready_ns, t.created_ns, t.accepted_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS queue_ms,
        (o.from_ns - t.started_ns) / 1e6::double precision AS startup_ms,
        (coalesce(o.until_ns, t.finished_ns) - coalesce(o.from_ns, t.started_ns)) / 1e6::double precision AS run_ms,
        (CASE WHEN t.origin = 'driver' THEN t.known_ns WHEN o.until_ns IS NOT NULL THEN t.finished_ns END - coalesce(o.until_ns, t.finished_ns)) / 1e6::double precision AS finish_ms,
@@ -42,7 +42,7 @@ COMMENT ON COLUMN assay.task_time.accepted_at IS 'When the target had taken its 
 COMMENT ON COLUMN assay.task_time.created_at IS 'When the target knew of it';
 COMMENT ON COLUMN assay.task_time.scheduled_at IS 'When the scheduler had decided to run it';
 COMMENT ON COLUMN assay.task_time.queued_at IS 'When it was put into a queue of whoever was to run it';
-COMMENT ON COLUMN assay.task_time.ready_at IS 'When all it needs was there, and only a free slot was wanting';
+COMMENT ON COLUMN assay.task_time.ready_at IS 'When all it needs was there: from then on only the target held it back';
 COMMENT ON COLUMN assay.task_time.started_at IS 'When it began, as the target counts it';
 COMMENT ON COLUMN assay.task_time.body_started_at IS 'When its code began, as that code says itself';
 COMMENT ON COLUMN assay.task_time.body_finished_at IS 'When its code ended, as that code says itself';
@@ -55,7 +55,7 @@ COMMENT ON COLUMN assay.task_time.body_ms IS 'body_finished - body_started, mill
 COMMENT ON COLUMN assay.task_time.planned_ms IS 'Nominal length of its trigger, milliseconds';
 COMMENT ON COLUMN assay.task_time.before_ms IS 'From the run''s begin until its trigger was due: a closed loop holds a trigger back until another has ended, milliseconds';
 COMMENT ON COLUMN assay.task_time.submit_ms IS 'Until the target knew of it (created, else accepted), milliseconds';
-COMMENT ON COLUMN assay.task_time.schedule_ms IS 'Until the first of scheduled, queued and ready, milliseconds';
+COMMENT ON COLUMN assay.task_time.schedule_ms IS 'Until the first of scheduled and queued, else ready, milliseconds; of a task that needs others, this is in it too';
 COMMENT ON COLUMN assay.task_time.queue_ms IS 'Until it started, milliseconds';
 COMMENT ON COLUMN assay.task_time.startup_ms IS 'Until its code began, milliseconds; null without the code''s own word';
 COMMENT ON COLUMN assay.task_time.run_ms IS 'Until its code ended, or, without the code''s own word, until it finished, milliseconds';

@@ -62,6 +62,7 @@ class Airflow(WorkflowManager):
                          "greatest(abs(one.scheduled_ns - other.scheduled_ns), abs(one.queued_ns - other.queued_ns), abs(one.started_ns - other.started_ns), "
                          "abs(one.finished_ns - other.finished_ns)) < 1e6")
         self.assertEqual(agree, [["10"]])
+        self.assertEqual(self.sql("select count(*) from task where origin = 'postgres' and ready_ns = created_ns"), [["10"]])
         self.assertEqual(self.sql("select count(*) from task where origin = 'postgres' and started_ns <= body_started_ns and body_started_ns < body_finished_ns "
                                   "and body_finished_ns <= finished_ns"), [["10"]])
         mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--json", "--delay", "100ms"], "mock")
@@ -70,6 +71,11 @@ class Airflow(WorkflowManager):
         last = "run_id = (select max(run_id) from run)"
         self.assertEqual(self.sql(f"select name, count(*) from task where {last} and outcome = 'ok' group by 1 order by 1"),
                          [["extract_data", "2"], ["load_data", "2"], ["transform_data", "2"]])
+        # Each could have been run when the one before it in the chain had ended, the first when its DAG run was queued.
+        needs = (f"select t.name, count(*), bool_and(t.ready_ns = coalesce(u.finished_ns, t.created_ns)), bool_and(w.since_ready_ms >= w.since_queued_ms), "
+                 f"string_agg(distinct w.able_from, ' ') from task t join task_wait w using (run_id, task) left join task u on u.run_id = t.run_id and "
+                 f"u.remote_id = t.remote_id and (u.name, t.name) in (('extract_data', 'transform_data'), ('transform_data', 'load_data')) where t.{last} group by 1 order by 1")
+        self.assertEqual(self.sql(needs), [[name, "2", "t", "t", "ready"] for name in ("extract_data", "load_data", "transform_data")])
         self.down("airflow")
 
 

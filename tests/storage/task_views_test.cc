@@ -238,11 +238,19 @@ TEST_F(TaskViewsTest, BothDefinitionsOfWaitStandSideBySide) {
   Add(run, {.origin = "postgres",
             .task = "r",
             .ms = {{"ready", 50}, {"scheduled", 52}, {"queued", 55}, {"started", 60}, {"finished", 70}}});
+  Add(run, {.origin = "postgres",
+            .task = "dask",
+            .ms = {{"scheduled", 52}, {"queued", 55}, {"ready", 58}, {"started", 60}, {"finished", 70}}});
   Add(run, {.origin = "postgres", .task = "waiting", .ms = {{"queued", 55}}, .outcome = "", .state = "queued"});
   EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', task, coalesce(since_queued_ms::text, '-'), "
-                  "coalesce(since_ready_ms::text, '-'), coalesce(ready_from, '-'), coalesce(since_sent_ms::text, '-')),"
-                  " ' ' ORDER BY task) FROM task_wait"),
-            "r/5/10/ready/- t0/-/6/scheduled/12 t1/-/7/created/10 t2/1/1/queued/11 waiting/-/-/-/-");
+                  "coalesce(since_ready_ms::text, '-'), coalesce(since_able_ms::text, '-'), coalesce(able_from, '-'), "
+                  "coalesce(since_sent_ms::text, '-')), ' ' ORDER BY task) FROM task_wait"),
+            "dask/5/2/8/scheduled/- r/5/10/10/ready/- t0/-/-/6/scheduled/12 t1/-/-/7/created/10 t2/1/-/1/queued/11 "
+            "waiting/-/-/-/-/-");
+  // What a task waits for the others that it needs is the target's scheduling, until that has decided.
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', schedule_ms, queue_ms), ' ' ORDER BY task) FROM task_time WHERE "
+                  "task IN ('dask', 'r')"),
+            "52/8 52/8");
 }
 
 TEST_F(TaskViewsTest, RecordsOfAWorkflowThatOneTriggerStartedAreItsTasks) {
