@@ -19,6 +19,7 @@ namespace {
 constexpr double kDefaultFailures = 0.01;
 constexpr int64_t kDefaultSlipP99Ns = 5'000'000;
 constexpr int64_t kDefaultStartSkewNs = 20'000'000;
+constexpr double kMostMakespanError = 0.03;  // of the makespan, without a word about it
 // Of the rate that an open loop asks for: the end of the last trigger is later than the last one is due.
 constexpr double kKeptUp = 0.9;
 
@@ -201,6 +202,19 @@ void JudgeInFlight(const RunFacts& f, const v1::CellSpec& cell, Judgement& judge
                   room, FellBehind(f, cell), capped ? "trigger.container.in_flight" : "load.open.in_flight"));
 }
 
+// The makespan and every figure that is made of it then hold the wait for a look, which is the harness's.
+void JudgeLooks(const RunFacts& f, const v1::CellSpec& cell, Judgement& judgement) {
+  if (static_cast<double>(f.makespan_error_ns) <= kMostMakespanError * static_cast<double>(f.makespan_ns)) return;
+  judgement.Add(
+      "makespan_error", "warning",
+      fmt::format("the makespan of {} may be {} too long ({:.1f} %): it ends when the completion saw that the "
+                  "last work had ended, and it looks every {}; make completion.every shorter, or the work "
+                  "longer",
+                  FormatDuration(f.makespan_ns), FormatDuration(f.makespan_error_ns),
+                  100 * static_cast<double>(f.makespan_error_ns) / static_cast<double>(f.makespan_ns),
+                  FormatDuration(cell.trigger().completion().every_ns())));
+}
+
 }  // namespace
 
 Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSpec& sweep, const RunTrouble& trouble) {
@@ -214,6 +228,7 @@ Verdict Judge(const RunFacts& facts, const v1::CellSpec& cell, const v1::SweepSp
   JudgeInFlight(facts, cell, judgement);
   judgement.Add(SamplingFlags(facts, cell, trouble));
   judgement.Add(CollectionFlags(facts));
+  JudgeLooks(facts, cell, judgement);
   judgement.Add(PlausibilityFlags(facts, cell));
   judgement.Add(TaskFlags(facts));
   judgement.Add(FloorFlags(facts, cell));

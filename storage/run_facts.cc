@@ -124,7 +124,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "cancelled, "
       "count(*) FILTER (WHERE outcome = 'skipped') AS skipped, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') "
-      "AS makespan_ns, "
+      "AS makespan_ns, assay.makespan_error_ns($1, $2) AS makespan_error_ns, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
       "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0))::double "
       "precision) FILTER (WHERE outcome <= 'timeout'))::bigint AS slip_p99_ns, "
@@ -153,6 +153,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.cancelled = row["cancelled"].as<uint64_t>();
   facts.skipped = row["skipped"].as<uint64_t>();
   facts.makespan_ns = row["makespan_ns"].as<int64_t>(0);
+  facts.makespan_error_ns = row["makespan_error_ns"].as<int64_t>(0);
   facts.last_finished_ns = row["last_finished_ns"].as<int64_t>(0);
   facts.slip_p99_ns = row["slip_p99_ns"].as<int64_t>(0);
   facts.offered_per_s = row["offered_per_s"].as<double>();

@@ -83,8 +83,9 @@ struct RunFacts {
   TaskFacts tasks;
   std::vector<Collection> collections;
   uint64_t ok = 0, failed = 0, timeout = 0, cancelled = 0, skipped = 0;
-  int64_t records = 0;      // what was there to be judged: see SweepStore::Ending
-  int64_t makespan_ns = 0;  // last finish - first intended
+  int64_t records = 0;            // what was there to be judged: see SweepStore::Ending
+  int64_t makespan_ns = 0;        // last finish - first intended
+  int64_t makespan_error_ns = 0;  // by which it is too long at most, where looks of a completion saw its end
   int64_t last_finished_ns = 0;
   int64_t slip_p99_ns = 0;  // how late the agents were; the wait for in_flight is not theirs
   uint64_t waited = 0;      // triggers that waited for in_flight, skipped ones too

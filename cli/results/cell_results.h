@@ -44,7 +44,8 @@ struct CellResult {
   std::optional<Spread> over_sum_us_per_task;
   std::optional<Spread> over_planned_sum_us_per_task;
   std::optional<Spread> makespan_s;
-  std::optional<Spread> offered_per_s;  // open loops: at which triggers were due
+  std::optional<Spread> makespan_error_s;  // by which it is too long at most, where looks of a completion saw its end
+  std::optional<Spread> offered_per_s;     // open loops: at which triggers were due
   std::optional<Spread> throughput_per_s;
   std::optional<Spread> overhead_percent;  // over the ideal, task_sum / slots
   // Over the list schedule, the best that any scheduler could do with the tasks in this order: what is left is the

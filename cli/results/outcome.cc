@@ -28,7 +28,7 @@ std::string CellJson(const CellResult& cell) {
       "{{\"cell_id\":{},\"cell\":{},\"target\":{},\"params\":{},\"accepted\":{},\"left_out\":{},\"triggers\":{},"
       "\"skipped\":{},\"tasks\":{},\"slots\":{},\"task_sum_s\":{},\"planned_sum_s\":{},"
       "\"overhead_us_per_task\":{},\"overhead_over_planned_ideal_us_per_task\":{},"
-      "\"makespan_s\":{},"
+      "\"makespan_s\":{},\"makespan_error_s\":{},"
       "\"offered_per_s\":{},\"throughput_per_s\":{},\"overhead_percent\":{},\"overhead_over_list_us_per_task\":{},"
       "\"overhead_over_planned_us_per_task\":{},\"response_p50_ms\":{},\"response_p99_ms\":{},\"slip_p99_ms\":{},"
       "\"service_p50_ms\":{},\"service_p99_ms\":{},"
@@ -37,11 +37,11 @@ std::string CellJson(const CellResult& cell) {
       cell.accepted, cell.left_out, SpreadJson(cell.triggers), SpreadJson(cell.skipped), SpreadJson(cell.tasks),
       SpreadJson(cell.slots), SpreadJson(cell.task_sum_s), SpreadJson(cell.planned_sum_s),
       SpreadJson(cell.over_sum_us_per_task), SpreadJson(cell.over_planned_sum_us_per_task), SpreadJson(cell.makespan_s),
-      SpreadJson(cell.offered_per_s), SpreadJson(cell.throughput_per_s), SpreadJson(cell.overhead_percent),
-      SpreadJson(cell.over_list_us_per_task), SpreadJson(cell.over_planned_us_per_task),
-      SpreadJson(cell.response_p50_ms), SpreadJson(cell.response_p99_ms), SpreadJson(cell.slip_p99_ms),
-      SpreadJson(cell.service_p50_ms), SpreadJson(cell.service_p99_ms), SpreadJson(cell.floor_per_s),
-      SpreadJson(cell.floor_p50_ms), SpreadJson(cell.floor_p99_ms));
+      SpreadJson(cell.makespan_error_s), SpreadJson(cell.offered_per_s), SpreadJson(cell.throughput_per_s),
+      SpreadJson(cell.overhead_percent), SpreadJson(cell.over_list_us_per_task),
+      SpreadJson(cell.over_planned_us_per_task), SpreadJson(cell.response_p50_ms), SpreadJson(cell.response_p99_ms),
+      SpreadJson(cell.slip_p99_ms), SpreadJson(cell.service_p50_ms), SpreadJson(cell.service_p99_ms),
+      SpreadJson(cell.floor_per_s), SpreadJson(cell.floor_p50_ms), SpreadJson(cell.floor_p99_ms));
 }
 
 }  // namespace

@@ -188,7 +188,7 @@ COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, setup, teardown
 COMMENT ON COLUMN assay.hook.target IS 'Of setup and teardown: the target that they bring up and down; else null';
 COMMENT ON COLUMN assay.hook.run_id IS 'Run it belongs to; null for the hooks of the sweep and of its targets';
 
-ALTER TABLE assay.run_result ADD COLUMN tasks bigint, ADD COLUMN tasks_from text;
+ALTER TABLE assay.run_result ADD COLUMN tasks bigint, ADD COLUMN tasks_from text, ADD COLUMN makespan_error_s double precision;
 
 CREATE TABLE assay.task_result (
   run_id bigint PRIMARY KEY REFERENCES assay.run ON DELETE CASCADE,

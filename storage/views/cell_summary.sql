@@ -11,6 +11,7 @@ SELECT c.sweep_id, c.cell_id, c.position, c.label AS cell, c.target, c.params, c
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_s,
        min(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_min_s,
        max(r.makespan_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_max_s,
+       max(r.makespan_error_s) FILTER (WHERE r.verdict = 'accepted') AS makespan_error_s,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.tasks) FILTER (WHERE r.verdict = 'accepted') AS tasks,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.slots) FILTER (WHERE r.verdict = 'accepted') AS slots,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.task_sum_s) FILTER (WHERE r.verdict = 'accepted') AS task_sum_s,
@@ -63,6 +64,7 @@ COMMENT ON COLUMN assay.cell_summary.skipped_total IS 'Of those, the ones that n
 COMMENT ON COLUMN assay.cell_summary.makespan_s IS 'Median makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_min_s IS 'Shortest makespan, seconds';
 COMMENT ON COLUMN assay.cell_summary.makespan_max_s IS 'Longest makespan, seconds';
+COMMENT ON COLUMN assay.cell_summary.makespan_error_s IS 'Most by which the makespan of any of them may be too long, as a look of a completion saw its end, seconds; null where triggers end with their own answer';
 COMMENT ON COLUMN assay.cell_summary.tasks IS 'Median of the tasks that ran';
 COMMENT ON COLUMN assay.cell_summary.slots IS 'Median of the slots: of the target where its driver or the scenario tells them, else of the agents';
 COMMENT ON COLUMN assay.cell_summary.task_sum_s IS 'Median of the sums of the measured durations, seconds';

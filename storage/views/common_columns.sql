@@ -26,6 +26,7 @@ DECLARE
     "lost": "Triggers whose agent died before it could tell",
     "t0": "The run''s common start",
     "makespan_s": "Last finish less first intended start, seconds",
+    "makespan_error_s": "makespan_s is too long by at most this, seconds: a completion saw the last end by a look, some time after it; response times likewise. Null where triggers end with their own answer",
     "tasks": "Tasks that ran: of the witness that tasks_from names, or triggers where those are more",
     "task_sum_s": "Sum of the measured durations (finished - started) of the tasks that ran, or of the triggers where there are no task rows, seconds",
     "ideal_s": "task_sum_s / slots, seconds: a bound that no schedule can beat",

@@ -24,7 +24,8 @@ BEGIN
          s.start_skew_ms, s.start_skew_bound_ms, s.committed_at, f.floor_per_s, f.floor_p50_ms, f.floor_p99_ms,
          CASE WHEN NOT closed THEN t.offered_per_s END,
          -- Records that are missing must not make the others look dearer; one trigger may start many tasks.
-         greatest(k.tasks, t.ok + t.failed + t.timeout), witness
+         greatest(k.tasks, t.ok + t.failed + t.timeout), witness,
+         assay.makespan_error_ns(the_run.sweep_id, refreshed_run_id) / 1e9::double precision
   FROM (
     SELECT count(*) FILTER (WHERE slots > 0) AS agents,
            assay.run_slots(refreshed_run_id) AS slots,
@@ -83,7 +84,8 @@ BEGIN
     slip_p99_ms = excluded.slip_p99_ms, slip_max_ms = excluded.slip_max_ms, start_skew_ms = excluded.start_skew_ms,
     start_skew_bound_ms = excluded.start_skew_bound_ms, committed_at = excluded.committed_at,
     floor_per_s = excluded.floor_per_s, floor_p50_ms = excluded.floor_p50_ms, floor_p99_ms = excluded.floor_p99_ms,
-    offered_per_s = excluded.offered_per_s, tasks = excluded.tasks, tasks_from = excluded.tasks_from;
+    offered_per_s = excluded.offered_per_s, tasks = excluded.tasks, tasks_from = excluded.tasks_from,
+    makespan_error_s = excluded.makespan_error_s;
   PERFORM assay.refresh_tasks(refreshed_run_id);
 END
 $$;

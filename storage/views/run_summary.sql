@@ -1,7 +1,7 @@
 CREATE VIEW assay.run_summary AS
 SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict, c.label AS cell, c.loop, r.state,
        x.agents, x.slots, x.triggers, x.ok, x.failed, x.timeout, x.cancelled, x.skipped, x.lost,
-       coalesce(x.t0, assay.instant(r.t0_ns)) AS t0, x.makespan_s, coalesce(x.tasks, x.ok + x.failed + x.timeout) AS tasks, x.tasks_from,
+       coalesce(x.t0, assay.instant(r.t0_ns)) AS t0, x.makespan_s, x.makespan_error_s, coalesce(x.tasks, x.ok + x.failed + x.timeout) AS tasks, x.tasks_from,
        x.task_sum_s, x.planned_sum_s, x.ideal_s, x.list_schedule_s, x.planned_list_schedule_s,
        assay.overhead_percent(x.makespan_s, x.task_sum_s, x.slots) AS overhead_percent,
        1e6 * (x.makespan_s - x.ideal_s) / nullif(coalesce(x.tasks, x.ok + x.failed + x.timeout), 0) AS overhead_us_per_task,

@@ -278,6 +278,33 @@ TEST_F(TaskViewsTest, RecordsOfAWorkflowThatOneTriggerStartedAreItsTasks) {
   EXPECT_THAT(Codes(run), IsEmpty());
 }
 
+TEST_F(TaskViewsTest, AMakespanIsTooLongByTheLookThatSawItsEnd) {
+  const SweepRow sweep = MakeSweep(1, {{"airflow", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 500, 0}, {0, 0, 1000, 0}});
+  const auto error_ms = [&] {
+    EXPECT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
+    return Value("SELECT coalesce(round(1e3 * makespan_error_s::numeric, 3)::text, 'null') FROM run_summary");
+  };
+  EXPECT_EQ(error_ms(), "null") << "their own answers ended them";
+  // The second tells that it ended at 700 to within 1 ms, the first was seen between 100 and 500.
+  ASSERT_TRUE(Execute("UPDATE trigger SET completed_ns = CASE index WHEN 0 THEN 500000000 ELSE 700000000 END, "
+                      "completed_error_ns = CASE index WHEN 0 THEN 400000000 ELSE 1000000 END")
+                  .ok());
+  EXPECT_EQ(error_ms(), "301.000");
+  EXPECT_EQ(ReadRunFacts(connection_, run.run_id)->makespan_error_ns, 301 * kMs);
+  ASSERT_TRUE(
+      Execute("UPDATE trigger SET completed_ns = 900000000, completed_error_ns = 50000000 WHERE index = 0").ok());
+  EXPECT_EQ(error_ms(), "150.000") << "the first one's work ended no earlier than at 850";
+  ASSERT_TRUE(Execute("UPDATE trigger SET outcome = 'timeout', completed_ns = NULL, completed_error_ns = NULL WHERE "
+                      "index = 1")
+                  .ok());
+  EXPECT_EQ(error_ms(), "0.000") << "the timeout ended it, and no look";
+  End(run);
+  EXPECT_EQ(Value("SELECT makespan_error_s FROM cell_summary"), "0");
+  SetDriver(run, 4);
+  EXPECT_EQ(error_ms(), "null") << "a driver's word comes without looks";
+}
+
 TEST_F(TaskViewsTest, WhereATriggerStartsSeveralTasksTheMakespanJudges) {
   const SweepRow sweep =
       MakeSweep(1, {{"dask", R"({"n": 2, "target": "dask"})"}, {"airflow", R"({"n": 2, "target": "airflow"})"}});

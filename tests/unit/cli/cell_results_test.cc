@@ -39,6 +39,25 @@ rate=200         2        20.0        200    103    10.0  900 [890..910]
   EXPECT_EQ(CellTableNote({rejected}), "No run was accepted, so there are no figures.");
 }
 
+TEST(CellResultsTest, AMakespanThatMayBeTooLongByMoreThanALittleSaysSo) {
+  CellResult seen_late;
+  seen_late.label = "airflow";
+  seen_late.accepted = 2;
+  seen_late.makespan_s = Spread{5, 5, 5};
+  seen_late.makespan_error_s = Spread{0.3, 0.1, 0.5};
+  CellResult seen_soon = seen_late;
+  seen_soon.label = "long";
+  seen_soon.makespan_s = Spread{50, 50, 50};
+  EXPECT_EQ("\n" + CellTable({seen_late, seen_soon}).Plain(), R"(
+cell     accepted  makespan s  too long by s  flags
+-------  --------  ----------  -------------  -----
+airflow         2        5.00          0.500
+long            2        50.0              -
+)");
+  EXPECT_THAT(CellTableNote({seen_late, seen_soon}), HasSubstr("\nToo long by s: "));
+  EXPECT_THAT(CellTableNote({seen_soon}), Not(HasSubstr("Too long")));
+}
+
 TEST(CellResultsTest, SkippedTriggersHaveAColumnWhereThereAreAny) {
   CellResult half_dead;
   half_dead.label = "rate=600";

@@ -180,5 +180,19 @@ TEST(Verdict, TheFirstRunOfATargetIsColdAndAccepted) {
   EXPECT_EQ(f.Judged().verdict, "accepted");
 }
 
+TEST(Verdict, AMakespanThatEndsWithALateLookIsToldOf) {
+  Fixture f;
+  f.cell.mutable_trigger()->mutable_completion()->set_every_ns(500 * kMs);
+  f.facts.makespan_ns = 10'000 * kMs;
+  f.facts.makespan_error_ns = 300 * kMs;
+  EXPECT_TRUE(f.Flags().empty()) << "3 %";
+  f.facts.makespan_error_ns = 301 * kMs;
+  EXPECT_EQ(f.Flags(), Codes{"makespan_error:warning"});
+  EXPECT_THAT(f.Detail("makespan_error"),
+              testing::HasSubstr("the makespan of 10 s may be 301 ms too long (3.0 %): it ends when the completion saw "
+                                 "that the last work had ended, and it looks every 500 ms"));
+  EXPECT_EQ(f.Judged().verdict, "accepted");
+}
+
 }  // namespace
 }  // namespace assay
