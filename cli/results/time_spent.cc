@@ -47,6 +47,12 @@ std::map<int64_t, size_t> MedianRuns(const ViewRows& rows) {
   return median;
 }
 
+// What the client had still to do when the last task was over: "gather 400 ms"; empty: nothing that counts.
+std::string Beyond(const ViewRows& rows, size_t row, double least_s) {
+  const double beyond_s = rows.Number(row, "beyond_s").value_or(0);
+  return beyond_s > least_s ? fmt::format("{} {}", rows.Text(row, "beyond"), TimeText(beyond_s)) : "";
+}
+
 std::string Sentence(const ViewRows& rows, size_t row, const CellResult& cell) {
   const double makespan_s = rows.Number(row, "makespan_s").value_or(0);
   std::vector<std::string> path;
@@ -59,10 +65,12 @@ std::string Sentence(const ViewRows& rows, size_t row, const CellResult& cell) {
     if (median_ms && *median_ms != 0)
       median_task.push_back(fmt::format("{} {}", part.name, TimeText(*median_ms / 1e3)));
   }
+  const std::string beyond = Beyond(rows, row, kLittle * makespan_s);
   return fmt::format(
-      "Where the time goes ({}): {} along the task that finished last, in run {}: {}. Medians over its {} "
+      "Where the time goes ({}): {} along the task that finished last, in run {}: {}{}. Medians over its {} "
       "tasks: {}.",
       cell.label, TimeText(makespan_s), rows.Text(row, "run_id"), fmt::join(path, ", "),
+      beyond.empty() ? "" : fmt::format("; then {}, beyond the makespan", beyond),
       FormatCount(rows.Number(row, "rows").value_or(0)), fmt::join(median_task, ", "));
 }
 
@@ -93,6 +101,7 @@ std::string TimeSpentTable(const ViewRows& task_overhead, const std::vector<Cell
   const std::map<int64_t, size_t> median = MedianRuns(task_overhead);
   std::vector<std::string> titles{"cell", "run", "tasks by", "", "makespan"};
   for (const Part& part : kParts) titles.emplace_back(part.name);
+  titles.emplace_back("beyond the makespan");
   TextTable table(titles);
   for (const CellResult& cell : cells) {
     const auto found = median.find(cell.cell_id);
@@ -111,12 +120,17 @@ std::string TimeSpentTable(const ViewRows& task_overhead, const std::vector<Cell
       p50.push_back(text("_p50_ms", 1e3));
       p99.push_back(text("_p99_ms", 1e3));
     }
+    const std::string beyond = Beyond(task_overhead, row, 0);
+    path.push_back(beyond.empty() ? "-" : beyond);
+    p50.emplace_back("");
+    p99.emplace_back("");
     for (std::vector<std::string>& line : {std::ref(path), std::ref(p50), std::ref(p99)}) table.AddRow(std::move(line));
   }
   if (table.empty()) return "No accepted run has task rows; the view task_overhead has the others (`assay sql`).\n";
   return table.Markdown() +
          "\nThe accepted run of the median makespan of each cell. Along the task that finished last the parts sum to "
-         "the makespan; p50 and p99 are over all tasks. \"-\": the target does not tell, and the next part holds it "
+         "the makespan, and what the client did afterwards, such as gathering the results, is beyond it; p50 and p99 "
+         "are over all tasks. \"-\": the target does not tell, and the next part holds it "
          "too. Views task_overhead and task_time have every run and task (`assay sql`).\n";
 }
 

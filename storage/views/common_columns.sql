@@ -44,7 +44,7 @@ DECLARE
     "queue_s": "Of the task that finished last: from then until it started, seconds",
     "startup_s": "Of the task that finished last: from then until its code began; null without the code''s own word, seconds",
     "run_s": "Of the task that finished last: from then until its code ended, or, without the code''s own word, until it finished, seconds",
-    "finish_s": "Of the task that finished last: from then until the makespan''s end: closing up, word to the client, gathering, seconds",
+    "finish_s": "Of the task that finished last: from then until the makespan''s end: closing up and word to the client, seconds",
     "tasks_from": "Whose task rows task_sum_s is the sum of: driver (while it happened), or postgres, csv, http (the target''s own records); null: the triggers, as there are none",
     "last_task": "The task that finished last",
     "record_lag_s": "From the run''s last finish until its last record was there, the longest of its collectors, seconds",

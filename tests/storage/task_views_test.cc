@@ -232,6 +232,30 @@ TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
             "2023-11-14 22:13:20.031+00|2023-11-14 22:13:20.041+00|2023-11-14 22:13:20.08+00|30");
 }
 
+TEST_F(TaskViewsTest, WhatTheClientDoesAfterTheMakespanIsBeyondIt) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = DaskRun(sweep);
+  const auto span = [&](const char* name, int from_ms, int to_ms) {
+    ASSERT_TRUE(Execute(fmt::format("INSERT INTO span VALUES ({}, {}, {}, '{}', {}000000, {}000000)", run.sweep_id,
+                                    run.run_id, a_, name, from_ms, to_ms))
+                    .ok());
+  };
+  span("submit", 0, 80);
+  End(run);
+  const auto beyond = [&] {
+    return Value(
+        "SELECT concat_ws('|', coalesce(beyond, '-'), coalesce(round(beyond_s::numeric, 6), 0), makespan_s, "
+        "(SELECT round(t_workflow::numeric, 6) FROM radps_benchmark), "
+        "(SELECT round(overhead_per_task_seconds::numeric, 6) FROM radps_benchmark)) FROM task_overhead");
+  };
+  EXPECT_EQ(beyond(), "-|0|0.08|0.080000|0.079000") << "it ended with the makespan";
+  span("gather", 75, 95);
+  span("gather", 90, 110);
+  EXPECT_EQ(beyond(), "gather|0.030000|0.08|0.110000|0.119000");
+  span("event_flush", 110, 130);
+  EXPECT_EQ(beyond(), "event_flush, gather|0.050000|0.08|0.110000|0.119000") << "the results are in hand before";
+}
+
 TEST_F(TaskViewsTest, BothDefinitionsOfWaitStandSideBySide) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   const RunRow run = DaskRun(sweep);

@@ -24,14 +24,16 @@ using testing::Not;
 
 // Two runs of a small cell, three of a large one, one of them rejected.
 ViewRows Overheads() {
-  return ViewRows(Rows(
-      {"cell_id", "run_id", "verdict", "rows", "makespan_s", "tasks_from", "before_s", "submit_s", "schedule_s",
-       "queue_s", "startup_s", "run_s", "finish_s", "submit_p50_ms", "queue_p50_ms", "run_p50_ms", "queue_p99_ms"},
-      {{"1", "3", "accepted", "100", "0.2", "driver", "0", "0.1", "", "0.05", "", "0.05", "0", "50", "25", "5", "60"},
-       {"2", "4", "accepted", "1000", "2", "driver", "0", "0.5", "", "1.4", "", "0.005", "0.095", "250", "700", "5.5",
-        "1400"},
-       {"2", "5", "accepted", "1000", "3", "driver", "", "", "", "", "", "", "", "", "", "", ""},
-       {"2", "6", "rejected", "1000", "1", "driver", "", "", "", "", "", "", "", "", "", "", ""}}));
+  return ViewRows(
+      Rows({"cell_id", "run_id", "verdict", "rows", "makespan_s", "tasks_from", "before_s", "submit_s", "schedule_s",
+            "queue_s", "startup_s", "run_s", "finish_s", "beyond", "beyond_s", "submit_p50_ms", "queue_p50_ms",
+            "run_p50_ms", "queue_p99_ms"},
+           {{"1", "3", "accepted", "100", "0.2", "driver", "0", "0.1", "", "0.05", "", "0.05", "0", "submit", "0.0005",
+             "50", "25", "5", "60"},
+            {"2", "4", "accepted", "1000", "2", "driver", "0", "0.5", "", "1.4", "", "0.005", "0.095", "gather", "0.4",
+             "250", "700", "5.5", "1400"},
+            {"2", "5", "accepted", "1000", "3", "driver", "", "", "", "", "", "", "", "", "", "", "", "", ""},
+            {"2", "6", "rejected", "1000", "1", "driver", "", "", "", "", "", "", "", "", "", "", "", "", ""}}));
 }
 
 std::vector<CellResult> Cells() {
@@ -52,15 +54,17 @@ std::vector<CellResult> Cells() {
 TEST(TimeSpentTest, TheMedianRunOfEachTargetsLargestCellIsTold) {
   EXPECT_THAT(TimeSpentSentences(Overheads(), Cells()),
               ElementsAre("Where the time goes (target=dask tasks=1000): 2.00 s along the task that finished last, in "
-                          "run 4: submit 500 ms (25 %), queue 1.40 s (70 %), finish 95.0 ms (5 %). Medians over its "
+                          "run 4: submit 500 ms (25 %), queue 1.40 s (70 %), finish 95.0 ms (5 %); then gather 400 ms, "
+                          "beyond the makespan. Medians over its "
                           "1,000 tasks: submit 250 ms, queue 700 ms, run 5.50 ms."));
+  EXPECT_THAT(TimeSpentSentences(Overheads(), {Cells()[0]}), ElementsAre(Not(HasSubstr("beyond")))) << "half a ms";
   EXPECT_THAT(TimeSpentSentences(ViewRows(), Cells()), IsEmpty());
 }
 
 TEST(TimeSpentTest, TheTableHasEveryCellAndADashForWhatIsNotKnown) {
   const std::string table = TimeSpentTable(Overheads(), Cells());
   EXPECT_THAT(table, AllOf(HasSubstr("| target=dask tasks=100 | 3 | driver | last task | 200 ms |"),
-                           HasSubstr("| 2.00 s | 0 ms | 500 ms | - | 1.40 s | - | 5.00 ms | 95.0 ms |"),
+                           HasSubstr("| 2.00 s | 0 ms | 500 ms | - | 1.40 s | - | 5.00 ms | 95.0 ms | gather 400 ms |"),
                            HasSubstr("| p99 |  | - | - | - | 1.40 s |"), Not(HasSubstr("sleeps"))));
 }
 
