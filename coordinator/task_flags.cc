@@ -84,8 +84,8 @@ const char* Words(const std::string& gap) {
   return "have other instants";
 }
 
-// The client's word against the target's is a warning. Driver and records, or records and code, may mean two moments
-// by one name, which is to be told and no more.
+// The client's word against the target's is a warning. Driver and records, two records, or records and code, may mean
+// two moments by one name, which is to be told and no more.
 std::optional<Flag> GapFlag(const TaskFacts& tasks) {
   if (tasks.gaps.empty()) return std::nullopt;
   const auto grave = [](const TaskFacts::Gap& g) { return g.other == "client" || g.gap == "outcome"; };

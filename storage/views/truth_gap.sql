@@ -34,26 +34,37 @@ WHERE t.client_outcome IN ('failed', 'timeout') AND t.outcome = 'ok'
                   AND u.remote_id = t.remote_id AND u.task <> t.task)
 UNION ALL
 SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, r.verdict,
-       p.task, p.attempt, p.index, p.remote_id, g.gap, p.origin, 'driver',
+       p.task, p.attempt, p.index, p.remote_id, g.gap, p.origin, p.other,
        g.says_ns / 1e9::double precision, g.other_ns / 1e9::double precision,
-       CASE WHEN g.gap = 'outcome' THEN coalesce(p.outcome::text, 'not ended') END, CASE WHEN g.gap = 'outcome' THEN coalesce(p.driver_outcome::text, 'not ended') END,
+       CASE WHEN g.gap = 'outcome' THEN coalesce(p.outcome::text, 'not ended') END, CASE WHEN g.gap = 'outcome' THEN coalesce(p.d_outcome::text, 'not ended') END,
        CASE WHEN g.gap <> 'outcome' THEN abs(g.says_ns - g.other_ns) / 1e6::double precision END,
        CASE WHEN g.gap <> 'outcome' THEN p.error_ns / 1e6::double precision END
 FROM (
-  SELECT k.sweep_id, k.run_id, k.task, k.attempt, coalesce(k.index, d.index) AS index, k.remote_id, k.origin, k.outcome, d.outcome AS driver_outcome,
+  SELECT k.sweep_id, k.run_id, k.task, k.attempt, coalesce(k.index, d.index) AS index, k.remote_id, k.origin, d.origin AS other, k.outcome, d.outcome AS d_outcome,
          k.started_ns, k.finished_ns, k.body_started_ns, k.body_finished_ns, k.error_ns + d.error_ns AS error_ns,
          d.started_ns AS d_started_ns, d.finished_ns AS d_finished_ns, d.body_started_ns AS d_body_started_ns, d.body_finished_ns AS d_body_finished_ns
   FROM assay.task d
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin <> 'driver' AND k.task = d.task AND k.attempt = d.attempt
   WHERE d.origin = 'driver' AND assay.is_told(d.origin, d.state)
   UNION ALL
-  SELECT k.sweep_id, k.run_id, k.task, k.attempt, k.index, k.remote_id, k.origin, k.outcome, d.outcome,
+  SELECT k.sweep_id, k.run_id, k.task, k.attempt, k.index, k.remote_id, k.origin, d.origin, k.outcome, d.outcome,
          k.started_ns, k.finished_ns, k.body_started_ns, k.body_finished_ns, k.error_ns + d.error_ns,
          d.started_ns, d.finished_ns, d.body_started_ns, d.body_finished_ns
   FROM assay.task d
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin <> 'driver' AND k.index = d.index AND k.attempt = d.attempt
   WHERE d.origin = 'driver' AND assay.is_told(d.origin, d.state) AND k.index IS NOT NULL AND k.task <> d.task
     AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = k.sweep_id AND u.run_id = k.run_id AND u.origin = k.origin AND u.index = k.index AND u.task <> k.task)
+  UNION ALL
+  -- Of two collectors neither is the other's measure: the first by name is what the second is set beside. With a driver's word both are set beside that.
+  SELECT k.sweep_id, k.run_id, k.task, k.attempt, coalesce(k.index, d.index), coalesce(k.remote_id, d.remote_id), k.origin, d.origin, k.outcome, d.outcome,
+         k.started_ns, k.finished_ns, k.body_started_ns, k.body_finished_ns, k.error_ns + d.error_ns,
+         d.started_ns, d.finished_ns, d.body_started_ns, d.body_finished_ns
+  FROM assay.task d
+  JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin > d.origin AND k.task = d.task AND k.attempt = d.attempt
+    AND coalesce(k.remote_id = d.remote_id, true)
+  WHERE d.origin <> 'driver' AND k.origin <> 'driver'
+    AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.task = d.task)
+    AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.index = d.index)
 ) p
 JOIN assay.run r ON r.sweep_id = p.sweep_id AND r.run_id = p.run_id
 JOIN assay.cell c ON c.cell_id = r.cell_id
@@ -64,17 +75,17 @@ CROSS JOIN LATERAL (VALUES
   ('body_finished', p.body_finished_ns, p.d_body_finished_ns),
   ('outcome', NULL, NULL)
 ) g (gap, says_ns, other_ns)
-WHERE (abs(g.says_ns - g.other_ns) > p.error_ns OR g.gap = 'outcome' AND p.outcome IS DISTINCT FROM p.driver_outcome)
-  AND (p.outcome IS DISTINCT FROM p.driver_outcome
+WHERE (abs(g.says_ns - g.other_ns) > p.error_ns OR g.gap = 'outcome' AND p.outcome IS DISTINCT FROM p.d_outcome)
+  AND (p.outcome IS DISTINCT FROM p.d_outcome
        OR greatest(abs(p.started_ns - p.d_started_ns), abs(p.finished_ns - p.d_finished_ns), abs(p.body_started_ns - p.d_body_started_ns),
                    abs(p.body_finished_ns - p.d_body_finished_ns)) > p.error_ns);
 COMMENT ON VIEW assay.truth_gap IS
   'Where two witnesses of a task contradict each other by more than both may err: the client (its trigger), the driver, the target''s records, the task''s own code (body). A row for each contradiction; truth_gap_summary counts them';
 COMMENT ON COLUMN assay.truth_gap.index IS 'Trigger that it came of; null where that is not known';
 COMMENT ON COLUMN assay.truth_gap.gap IS
-  'before_sent: the witness knew of it before the client sent it; after_known: it ended after the client knew that all was over; body_before_start, body_after_finish: its code ran outside of what the witness says; started, finished, body_started, body_finished: the records tell another instant than the driver; outcome';
+  'before_sent: the witness knew of it before the client sent it; after_known: it ended after the client knew that all was over; body_before_start, body_after_finish: its code ran outside of what the witness says; started, finished, body_started, body_finished: the records tell another instant than the driver, or, without one, than another collector''s; outcome';
 COMMENT ON COLUMN assay.truth_gap.witness IS 'Whose row it is: driver, postgres, csv or http';
-COMMENT ON COLUMN assay.truth_gap.other IS 'Whom it contradicts: client, body or driver';
+COMMENT ON COLUMN assay.truth_gap.other IS 'Whom it contradicts: client, body or driver; where no driver tells of the task, another collector: csv, http or postgres';
 COMMENT ON COLUMN assay.truth_gap.says_s IS 'The witness''s instant, seconds since T0; null for outcomes, as the next';
 COMMENT ON COLUMN assay.truth_gap.other_s IS 'The other''s instant, seconds since T0';
 COMMENT ON COLUMN assay.truth_gap.says_outcome IS 'The witness''s outcome, or not ended; null for instants, as the next';

@@ -10,7 +10,7 @@ GROUP BY g.sweep_id, g.cell_id, g.run_id, g.block, g.attempt, g.target, g.params
 COMMENT ON VIEW assay.truth_gap_summary IS 'How many contradictions of each kind truth_gap has of a run, and how large they are';
 COMMENT ON COLUMN assay.truth_gap_summary.gap IS 'Kind, as in truth_gap';
 COMMENT ON COLUMN assay.truth_gap_summary.witness IS 'Whose rows they are: driver, postgres, csv or http';
-COMMENT ON COLUMN assay.truth_gap_summary.other IS 'Whom they contradict: client, body or driver';
+COMMENT ON COLUMN assay.truth_gap_summary.other IS 'Whom they contradict: client, body or driver; where no driver tells of the tasks, another collector';
 COMMENT ON COLUMN assay.truth_gap_summary.gaps IS 'Contradictions';
 COMMENT ON COLUMN assay.truth_gap_summary.tasks IS 'Tasks that have any';
 COMMENT ON COLUMN assay.truth_gap_summary.gap_p50_ms IS 'Median of gap_ms, milliseconds; null for outcomes';

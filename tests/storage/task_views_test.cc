@@ -482,6 +482,40 @@ TEST_F(TaskViewsTest, HowManyOfTheTasksAreCachedCountsThoseThatWereToldOf) {
   EXPECT_THAT(details, HasSubstr("1 of 1 tasks were not run"));
 }
 
+TEST_F(TaskViewsTest, TwoCollectorsThatDisagreeAreSetBesideEachOther) {
+  const SweepRow sweep = MakeSweep(1, {{"airflow", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 100, 0}});
+  const auto record = [&](const char* origin, const char* task, double finished, const char* remote_id = "r1") {
+    Add(run, {.origin = origin,
+              .task = task,
+              .ms = {{"started", 10}, {"finished", finished}},
+              .remote_id = remote_id,
+              .error_ms = 1});
+  };
+  for (const char* origin : {"http", "postgres"}) record(origin, "agree", origin[0] == 'h' ? 50 : 52);
+  record("http", "differ", 50);
+  record("postgres", "differ", 52.5);
+  record("http", "1", 50, "other run");
+  record("postgres", "1", 90);
+  record("csv", "told of no run", 50, "");
+  record("postgres", "told of no run", 60);
+  const auto gaps = [&] {
+    return Value(
+        "SELECT string_agg(concat_ws('/', task, gap, witness, other, gap_ms, error_ms, says_outcome, "
+        "other_outcome), ' ' ORDER BY task, gap, other) FROM truth_gap");
+  };
+  EXPECT_EQ(gaps(), "differ/finished/postgres/http/2.5/2 told of no run/finished/postgres/csv/10/2");
+  EXPECT_THAT(Codes(run), ElementsAre("truth_gap:info"));
+  ASSERT_TRUE(Execute("DELETE FROM task WHERE task <> 'agree'").ok());
+  EXPECT_EQ(gaps(), "null");
+  ASSERT_TRUE(Execute("UPDATE task SET outcome = 'skipped' WHERE origin = 'http'").ok());
+  EXPECT_EQ(gaps(), "agree/outcome/postgres/http/ok/skipped");
+  EXPECT_THAT(Codes(run), ElementsAre("truth_gap:warning"));
+  // Both are set beside the driver then, and that one contradicts one of them.
+  record("driver", "agree", 51);
+  EXPECT_EQ(gaps(), "agree/outcome/http/driver/skipped/ok");
+}
+
 // As a Prefect with its cache on records them: only the name of the state tells.
 TEST_F(TaskViewsTest, NineteenOfTwentyFromACacheAreSeenWithoutBeingTold) {
   const SweepRow sweep = MakeSweep(1, {{"prefect", "{}"}});
