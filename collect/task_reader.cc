@@ -134,6 +134,11 @@ absl::Status TaskReader::Add(const Texts& texts) {
     value&&* value >= 0 ? task.set_index(static_cast<uint64_t>(*value))
                         : Misread(fmt::format("{} is no whole number: '{}'", Called(TaskField::kIndex), *index));
   }
+  if (const auto& planned = text(TaskField::kPlannedNs); planned && !planned->empty()) {
+    const std::optional<int64_t> value = Whole(*planned);
+    value&&* value >= 0 ? task.set_planned_ns(*value)
+                        : Misread(fmt::format("{} is no whole number: '{}'", Called(TaskField::kPlannedNs), *planned));
+  }
   if (const auto& cached = text(TaskField::kCached)) {
     const std::optional<bool> value = Truth(*cached);
     value ? task.set_cached(*value)

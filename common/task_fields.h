@@ -22,6 +22,7 @@ enum class TaskField : uint8_t {
   kCached,
   kWorker,
   kError,
+  kPlannedNs,
   kCreated,  // from here on: instants
   kScheduled,
   kQueued,
@@ -32,10 +33,11 @@ enum class TaskField : uint8_t {
   kBodyFinished,
   kRecorded,
 };
-inline constexpr size_t kTaskFields = 18;
+inline constexpr size_t kTaskFields = 19;
 inline constexpr std::array<std::string_view, kTaskFields> kTaskFieldNames{
-    "task",    "name",      "state",  "attempt", "index",   "remote_id", "cached",       "worker",        "error",
-    "created", "scheduled", "queued", "ready",   "started", "finished",  "body_started", "body_finished", "recorded"};
+    "task",    "name",     "state",        "attempt",       "index",     "remote_id", "cached",
+    "worker",  "error",    "planned_ns",   "created",       "scheduled", "queued",    "ready",
+    "started", "finished", "body_started", "body_finished", "recorded"};
 
 std::optional<TaskField> TaskFieldOf(std::string_view name);
 std::vector<std::string> TaskFieldNames();

@@ -28,9 +28,9 @@ constexpr auto kInstants = std::to_array<Instant>(
 
 const std::vector<std::string>& TaskColumns() {
   static const auto& columns = *new std::vector<std::string>([] {
-    std::vector<std::string> names{"run_id",    "agent_id", "origin",        "task",   "index",
-                                   "remote_id", "name",     "attempt",       "state",  "outcome",
-                                   "cached",    "error_ns", "instants_from", "worker", "error"};
+    std::vector<std::string> names{"run_id",        "agent_id", "origin", "task",      "index",  "remote_id",
+                                   "name",          "attempt",  "state",  "outcome",   "cached", "error_ns",
+                                   "instants_from", "worker",   "error",  "planned_ns"};
     for (const Instant& instant : kInstants) names.emplace_back(instant.column);
     return names;
   }());
@@ -55,6 +55,7 @@ void AppendTask(CopyText& rows, int64_t run_id, int64_t agent_id, const v1::Task
   text(task.instants_from());
   text(task.worker());
   text(task.error());
+  number(task.has_planned_ns(), task.planned_ns());
   for (const Instant& instant : kInstants) number(instant.known(task), instant.value(task));
   rows.EndRow();
 }

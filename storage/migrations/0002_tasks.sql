@@ -25,7 +25,8 @@ CREATE TABLE assay.task (
   error_ns bigint NOT NULL DEFAULT 0,
   instants_from text,
   worker text,
-  error text
+  error text,
+  planned_ns bigint
 ) PARTITION BY LIST (sweep_id);
 COMMENT ON TABLE assay.task IS 'Units of work in the target, a row for each and each witness; partitioned by sweep';
 COMMENT ON COLUMN assay.task.sweep_id IS 'Sweep it belongs to';
@@ -53,6 +54,7 @@ COMMENT ON COLUMN assay.task.error_ns IS 'Every instant is right to within this:
 COMMENT ON COLUMN assay.task.instants_from IS 'Where the instants come from, if not all from the origin: started=worker,created=client';
 COMMENT ON COLUMN assay.task.worker IS 'Who ran it';
 COMMENT ON COLUMN assay.task.error IS 'Why it is not ok, in the target''s words';
+COMMENT ON COLUMN assay.task.planned_ns IS 'Nominal length as the witness tells it, nanoseconds; null: it does not';
 
 -- Sweeps from before have no tasks, but each sweep has its partition of every such table.
 DO $$

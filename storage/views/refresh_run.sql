@@ -17,7 +17,7 @@ BEGIN
          assay.instant(the_run.t0_ns), t.makespan_s, coalesce(k.task_sum_s, t.task_sum_s), coalesce(k.task_sum_s, t.task_sum_s) / nullif(s.slots, 0), NULL, NULL,
          (t.ok + t.failed + t.timeout) / nullif(t.makespan_s, 0), t.ok / nullif(t.makespan_s, 0),
          t.last_finish_s,
-         t.planned_sum_s, t.planned_min_s, t.planned_max_s,
+         coalesce(t.planned_sum_s, n.sum_s), coalesce(t.planned_min_s, n.min_s), coalesce(t.planned_max_s, n.max_s),
          t.response[1], t.response[2], t.response[3], t.response[4],
          t.service[1], t.service[2], t.service[3], t.service[4],
          t.slip[1], t.slip[2], t.slip[3], t.slip[4],
@@ -71,7 +71,13 @@ BEGIN
     SELECT count(DISTINCT task) AS tasks, sum(finished_ns - started_ns) / 1e9::double precision AS task_sum_s
     FROM assay.task
     WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND origin = witness AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
-  ) k
+  ) k LEFT JOIN (
+    -- Of any witness that tells it of all its tasks that ran: the one that the figures are of may be another.
+    SELECT sum(planned_ns) / 1e9::double precision AS sum_s, min(planned_ns) / 1e9::double precision AS min_s, max(planned_ns) / 1e9::double precision AS max_s
+    FROM assay.task
+    WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
+    GROUP BY origin HAVING count(planned_ns) = count(*) ORDER BY origin = witness DESC, origin LIMIT 1
+  ) n ON true
   ON CONFLICT (run_id) DO UPDATE SET
     agents = excluded.agents, slots = excluded.slots, triggers = excluded.triggers, ok = excluded.ok, failed = excluded.failed, timeout = excluded.timeout,
     cancelled = excluded.cancelled, skipped = excluded.skipped, lost = excluded.lost, t0 = excluded.t0, makespan_s = excluded.makespan_s,

@@ -6,7 +6,7 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        b.begin_ns, g.intended_ns, g.started_ns AS sent_ns, g.accepted_ns,
        t.created_ns, t.scheduled_ns, t.queued_ns, t.ready_ns, t.started_ns, t.body_started_ns, t.body_finished_ns, t.finished_ns, t.recorded_ns,
        greatest(g.finished_ns, g.completed_ns) AS known_ns, coalesce(g.completed_error_ns, 0) AS known_error_ns,
-       g.outcome AS client_outcome, g.planned_ns, t.error_ns, t.instants_from, t.agent_id, t.worker, t.error, r.t0_ns
+       g.outcome AS client_outcome, coalesce(t.planned_ns, g.planned_ns) AS planned_ns, t.error_ns, t.instants_from, t.agent_id, t.worker, t.error, r.t0_ns
 FROM assay.task t
 JOIN assay.run r ON r.sweep_id = t.sweep_id AND r.run_id = t.run_id
 JOIN assay.cell c ON c.cell_id = r.cell_id
@@ -27,7 +27,7 @@ COMMENT ON COLUMN assay.task_instant.accepted_ns IS 'When the target had taken i
 COMMENT ON COLUMN assay.task_instant.known_ns IS 'When the client knew that its trigger was over, or, where that is later, when the work had ended as a completion tells';
 COMMENT ON COLUMN assay.task_instant.known_error_ns IS 'known_ns is right to within this';
 COMMENT ON COLUMN assay.task_instant.client_outcome IS 'Outcome of its trigger';
-COMMENT ON COLUMN assay.task_instant.planned_ns IS 'Nominal length of its trigger, nanoseconds; null where it is not known beforehand';
+COMMENT ON COLUMN assay.task_instant.planned_ns IS 'Nominal length as the witness tells it, else of its trigger, nanoseconds; null where neither is known';
 COMMENT ON COLUMN assay.task_instant.t0_ns IS 'T0, Unix nanoseconds by the coordinator''s clock';
 COMMENT ON COLUMN assay.task_instant.state IS 'Last state, in the target''s words; not told: a driver was given this task and told nothing of it';
 COMMENT ON COLUMN assay.task_instant.created_ns IS 'When the target knew of it; null where the witness does not tell, as of all that follow';

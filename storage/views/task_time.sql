@@ -52,7 +52,7 @@ COMMENT ON COLUMN assay.task_time.recorded_at IS 'When the record was there';
 COMMENT ON COLUMN assay.task_time.error_ms IS 'Every instant of the witness is right to within this, milliseconds';
 COMMENT ON COLUMN assay.task_time.duration_ms IS 'finished - started, milliseconds; null where either is not known, as of all that follow';
 COMMENT ON COLUMN assay.task_time.body_ms IS 'body_finished - body_started, milliseconds';
-COMMENT ON COLUMN assay.task_time.planned_ms IS 'Nominal length of its trigger, milliseconds';
+COMMENT ON COLUMN assay.task_time.planned_ms IS 'Nominal length as the witness tells it, else of its trigger, milliseconds';
 COMMENT ON COLUMN assay.task_time.before_ms IS 'From the run''s begin until its trigger was due: a closed loop holds a trigger back until another has ended, milliseconds';
 COMMENT ON COLUMN assay.task_time.submit_ms IS 'Until the target knew of it (created, else accepted), milliseconds';
 COMMENT ON COLUMN assay.task_time.schedule_ms IS 'Until the first of scheduled and queued, else ready, milliseconds; of a task that needs others, this is in it too';

@@ -65,6 +65,8 @@ class Airflow(WorkflowManager):
         self.assertEqual(self.sql("select count(*) from task where origin = 'postgres' and ready_ns = created_ns"), [["10"]])
         self.assertEqual(self.sql("select count(*) from task where origin = 'postgres' and started_ns <= body_started_ns and body_started_ns < body_finished_ns "
                                   "and body_finished_ns <= finished_ns"), [["10"]])
+        # The nominal lengths are in what the tasks return, which REST does not have.
+        self.assertEqual(self.sql("select planned_sum_s > 0.01 and planned_sum_s < 0.1, planned_min_s >= 0.001, task_sum_s > planned_sum_s from run_result"), [["t", "t", "t"]])
         mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--json", "--delay", "100ms"], "mock")
         line = wait_for(lambda: mock.text().split("\n")[0] if "\n" in mock.text() else "", "the mock listens")
         self.measure("airflow-mock-io.yaml", "parallel=[2]", f"mock=[\"http://{json.loads(line)['http']}\"]")

@@ -133,6 +133,7 @@ TEST_F(ResultWriterTest, StoresTasksWithNullForWhatTheirWitnessDoesNotTell) {
   told->set_started_ns(10);
   told->set_error_ns(3);
   told->set_cached(true);
+  told->set_planned_ns(11);
   v1::TaskRecord* running = batch.add_tasks();
   running->set_task("t\t1");
   running->set_origin("postgres");
@@ -142,9 +143,9 @@ TEST_F(ResultWriterTest, StoresTasksWithNullForWhatTheirWitnessDoesNotTell) {
   EXPECT_EQ(Value("SELECT string_agg(concat_ws('|', task, coalesce(index::text, '-'), origin, state, "
                   "coalesce(outcome::text, '-'), attempt, "
                   "cached, coalesce(created_ns::text, '-'), coalesce(started_ns::text, '-'), "
-                  "coalesce(finished_ns::text, '-'), error_ns), ' ' "
+                  "coalesce(finished_ns::text, '-'), error_ns, coalesce(planned_ns::text, '-')), ' ' "
                   "ORDER BY origin) FROM task"),
-            "sleep-7|7|driver|memory|ok|1|t|-5|10|-|3 t\t1|-|postgres|Running|-|2|f|-|-|-|0");
+            "sleep-7|7|driver|memory|ok|1|t|-5|10|-|3|11 t\t1|-|postgres|Running|-|2|f|-|-|-|0|-");
 }
 
 TEST_F(ResultWriterTest, StoresWhatIsFollowedToItsEnd) {

@@ -184,6 +184,26 @@ TEST_F(TaskViewsTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
   EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 0u) << "three tasks of one trigger, and nobody tells";
 }
 
+TEST_F(TaskViewsTest, NominalLengthsAreTheRecordsWhereTheTriggersHaveNone) {
+  const SweepRow sweep = MakeSweep(1, {{"airflow", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 80, 0}});
+  for (int i = 0; i < 3; ++i) {
+    for (const char* origin : {"http", "postgres"})
+      Add(run, {.origin = origin, .task = fmt::format("t{}", i), .ms = {{"started", 10}, {"finished", 74}}});
+  }
+  const auto planned = [&] {
+    EXPECT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
+    return Value("SELECT concat_ws('|', tasks_from, planned_sum_s, planned_min_s, planned_max_s) FROM run_result");
+  };
+  ASSERT_TRUE(Execute("UPDATE task SET planned_ns = 2000000 WHERE task < 't2' AND origin = 'postgres'").ok());
+  EXPECT_EQ(planned(), "http") << "not of every task";
+  ASSERT_TRUE(Execute("UPDATE task SET planned_ns = 5000000 WHERE task = 't2' AND origin = 'postgres'").ok());
+  EXPECT_EQ(planned(), "http|0.009|0.002|0.005") << "by the other of two witnesses";
+  EXPECT_EQ(Value("SELECT max(planned_ms) FROM task_time"), "5");
+  ASSERT_TRUE(Execute("UPDATE trigger SET planned_ns = 7000000").ok());
+  EXPECT_EQ(planned(), "http|0.007|0.007|0.007");
+}
+
 TEST_F(TaskViewsTest, AnOpenLoopThatADriverTellsTheSlotsOfHasAnIdealAndKeepsItsRate) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());

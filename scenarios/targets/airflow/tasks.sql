@@ -24,7 +24,7 @@ SELECT ti.id::text AS task, ti.run_id AS remote_id,
        CASE WHEN ti.try_number <= 1 AND dag.tasks IS NOT NULL THEN greatest(run.queued_at, need.met) END AS ready,
        ti.start_date AS started, ti.end_date AS finished,
        to_timestamp((told.value->>'begun_ns')::numeric / 1e9) AS body_started, to_timestamp((told.value->>'ended_ns')::numeric / 1e9) AS body_finished,
-       ti.updated_at AS recorded, ti.hostname AS worker
+       (told.value->>'planned_ns')::bigint AS planned_ns, ti.updated_at AS recorded, ti.hostname AS worker
 FROM instance AS ti
 JOIN dag_run AS run ON run.dag_id = ti.dag_id AND run.run_id = ti.run_id
 LEFT JOIN dag ON dag.dag_version_id = ti.dag_version_id

@@ -37,6 +37,7 @@ TEST(TaskReader, EveryFieldBecomesItsOwn) {
                          {TaskField::kCached, "t"},
                          {TaskField::kWorker, "w1"},
                          {TaskField::kError, "none"},
+                         {TaskField::kPlannedNs, "4100000"},
                          {TaskField::kCreated, "2026-11-22 19:30:00.100000+00"},
                          {TaskField::kScheduled, "2026-11-22 19:30:00.200000+00"},
                          {TaskField::kQueued, "2026-11-22 19:30:00.300000+00"},
@@ -56,6 +57,7 @@ TEST(TaskReader, EveryFieldBecomesItsOwn) {
   EXPECT_EQ(t.outcome(), v1::OK);
   EXPECT_EQ(t.attempt(), 2u);
   EXPECT_EQ(t.index(), 7u);
+  EXPECT_EQ(t.planned_ns(), 4'100'000);
   EXPECT_TRUE(t.cached());
   EXPECT_EQ(t.created_ns(), 100 * kMs);
   EXPECT_EQ(t.scheduled_ns(), 200 * kMs);
@@ -136,11 +138,12 @@ TEST(TaskReader, WhatIsNotUnderstoodIsCountedAndTheRestKept) {
             absl::OkStatus());
   ASSERT_EQ(Add(reader, {{TaskField::kTask, "2"},
                          {TaskField::kState, "blah"},
+                         {TaskField::kPlannedNs, "0.5"},
                          {TaskField::kFinished, "2026-11-22T19:30:01Z"},
                          {TaskField::kStarted, "-infinity"}}),
             absl::OkStatus());
   EXPECT_EQ(reader.Take().size(), 2u);
-  EXPECT_THAT(reader.TakeProblem(), testing::AllOf(HasSubstr("3 values"), HasSubstr("'attempt' is no whole number")));
+  EXPECT_THAT(reader.TakeProblem(), testing::AllOf(HasSubstr("4 values"), HasSubstr("'attempt' is no whole number")));
   EXPECT_EQ(reader.TakeProblem(), "");
 }
 
