@@ -16,6 +16,7 @@ while it is busy. Where all run on this host there is one clock, and a worker is
 
 During the load nothing is told but each task's `done`; all else waits for the drain, so that telling does not slow Dask down.
 """
+import contextlib
 import logging
 import os
 import sys
@@ -125,6 +126,10 @@ def worker_stamps(name, dask_worker=None):
     return dask_worker.plugins[name].stamps
 
 
+def remove_scheduler_stamps(name, dask_scheduler=None):
+    dask_scheduler.remove_plugin(name=name)
+
+
 class TellingClient(distributed.Client):
     """Tells of each end as the client learns of it. Its public way, a callback for each future, costs a coroutine and a thread's turn
     per task, which is more than a twentieth of what Dask itself takes."""
@@ -143,8 +148,10 @@ class TellingClient(distributed.Client):
 class Dask(Driver):
     name = "dask"
     version = distributed.__version__
-    cluster = client = None
     begun = submitted = 0  # the first and the last call of submit
+
+    def __init__(self):
+        self.leaving = contextlib.ExitStack()  # what close() undoes, each whatever becomes of the others
 
     def prepare(self, options):
         unknown = set(options) - set(OPTIONS)
@@ -157,9 +164,11 @@ class Dask(Driver):
         if options["address"]:
             self.client = TellingClient(options["address"], timeout=PATIENCE_S)
         else:
-            self.cluster = distributed.LocalCluster(n_workers=options["workers"], threads_per_worker=options["threads"], processes=options["processes"],
-                                                    dashboard_address=None)
-            self.client = TellingClient(self.cluster)
+            cluster = distributed.LocalCluster(n_workers=options["workers"], threads_per_worker=options["threads"], processes=options["processes"],
+                                               dashboard_address=None)
+            self.leaving.callback(cluster.close)
+            self.client = TellingClient(cluster)
+        self.leaving.callback(self.client.close)
         self.client.wait_for_workers(1 if options["address"] else options["workers"], timeout=PATIENCE_S)
         threads = sum(self.client.nthreads().values())
         hosts = {self.client.run_on_scheduler(scheduler_host), *self.client.run(host).values()}
@@ -171,6 +180,10 @@ class Dask(Driver):
         # Dask's older versions have one method for each kind.
         register = getattr(self.client, "register_plugin", None)
         (register or self.client.register_scheduler_plugin)(SchedulerStamps(self.prefix, clock), name=self.prefix + "scheduler")
+        if options["address"]:
+            # The cluster stays, and what this run leaves in it goes. Older versions have nothing by which a client takes a scheduler's plugin back.
+            self.leaving.callback(self.client.run_on_scheduler, remove_scheduler_stamps, self.prefix + "scheduler")
+            self.leaving.callback(self.client.unregister_worker_plugin, self.prefix + "worker")
         (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock, self.here), name=self.prefix + "worker")
         self.client.on_done = self.done
         return threads
@@ -231,18 +244,10 @@ class Dask(Driver):
         self.event(int(key[len(self.prefix):]), event, at=at, clock=None if self.here else "wall", **fields)
 
     def close(self):
-        if not self.client:
-            return
         # A worker that is in the middle of a heartbeat complains when its scheduler goes.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        if not self.cluster:
-            # The cluster stays, and what this run left in it goes.
-            self.client.unregister_scheduler_plugin(self.prefix + "scheduler")
-            self.client.unregister_worker_plugin(self.prefix + "worker")
         self.futures = {}
-        self.client.close()
-        if self.cluster:
-            self.cluster.close()
+        self.leaving.close()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import unittest
 
 from target_world import TargetWorld
@@ -161,20 +162,24 @@ class ShippedTargets(TargetWorld):
                 self.assertRegex(line, r"^(#.*|[\w.\[\]-]+==[\w.+!-]+)?$", f"{name}: every package is pinned")
 
 
-class Dask(TargetWorld):
-    """For real: its packages come from PyPI."""
+PLUGINS = """
+import sys
+from distributed import Client
+def of_scheduler(dask_scheduler): return list(dask_scheduler.plugins)
+def of_worker(dask_worker): return list(dask_worker.plugins)
+with Client(sys.argv[1], timeout=60) as client:
+    print(client.run_on_scheduler(of_scheduler), client.run(of_worker))
+"""
 
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(self.target, "down", "dask")
 
+class DaskWorld(TargetWorld):
     def measure(self, *sets):
         code, out, err = self.assay("run", str(SOURCE / "scenarios" / "dask-overhead.yaml"),
                                     *(word for one in ("tasks=[300]", "sleep=[{uniform: [1ms, 10ms]}]", *sets) for word in ("--set", one)), patience_s=600)
         self.assertEqual(code, 0, out + err)
         self.assertNotIn("driver_", out)
 
-    def check(self, runs):
+    def check(self, runs, version):
         """Every task of every run has all its instants, in their order."""
         rows = self.sql("select count(distinct run_id), count(*), count(*) filter (where outcome = 'ok' and started_ns <= body_started_ns + 1e6 and "
                         "created_ns <= scheduled_ns and scheduled_ns <= queued_ns and queued_ns <= ready_ns and ready_ns <= started_ns + 1e6 and "
@@ -182,16 +187,54 @@ class Dask(TargetWorld):
         self.assertEqual(rows, [[str(runs), str(300 * runs), str(300 * runs)]])
         self.assertEqual(self.sql("select count(*) from trigger where outcome = 'ok' and accepted_ns between started_ns - 1e6 and finished_ns"), [[str(300 * runs)]])
         self.assertEqual(self.sql("select name, count(*) from span where ended_ns >= begun_ns group by 1 order by 1"), [["gather", str(runs)], ["submit", str(runs)]])
-        self.assertEqual(self.sql("select distinct driver, driver_version, capacity from share"), [["dask", self.listed("dask")["version"], "16"]])
+        self.assertEqual(self.sql("select distinct driver, driver_version, capacity from share"), [["dask", version, "16"]])
+
+    def check_shared(self, python, address):
+        """The last run was on the cluster at this address, and has left nothing of its own there."""
+        self.assertEqual(self.sql("select distinct worker from task where run_id = (select max(run_id) from run)")[0][0][:16], address[:16])
+        plugins = subprocess.run([python, "-c", PLUGINS, address], capture_output=True, text=True, timeout=120, check=True).stdout
+        self.assertIn("tcp://", plugins)
+        self.assertNotIn("assay-", plugins)
+
+
+class DebiansDask(DaskWorld):
+    """python3-distributed, which needs no target."""
+
+    PYTHON = "/usr/bin/python3"
+
+    def member(self, name, *words):
+        return self.start([self.PYTHON, "-m", f"distributed.cli.dask_{name}", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0",
+                           "--scheduler-file", str(self.dir / "scheduler.json")], name)
+
+    def test_clusters_of_its_own_and_one_that_is_there(self):
+        version = subprocess.run([self.PYTHON, "-c", "import distributed; print(distributed.__version__)"], capture_output=True, text=True, check=True).stdout.strip()
+        argv = f"trigger.driver.argv=[{self.PYTHON}, {SOURCE / 'scenarios' / 'drivers' / 'dask.py'}]"
+        self.measure(argv, "processes=[true, false]")
+        self.check(2, version)
+        scheduler = self.member("scheduler", "--port", "0")
+        wait_for(lambda: (self.dir / "scheduler.json").exists() or not scheduler.running(), "the scheduler listens")
+        address = json.loads((self.dir / "scheduler.json").read_text())["address"]
+        self.member("worker", "--nthreads", "16", "--no-nanny", "--local-directory", str(self.dir))
+        self.measure(argv, f"trigger.driver.options={{address: '{address}'}}")
+        self.check(3, version)
+        self.check_shared(self.PYTHON, address)
+
+
+class Dask(DaskWorld):
+    """For real: its packages come from PyPI."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.target, "down", "dask")
 
     def test_clusters_of_its_own_and_one_that_is_there(self):
         self.must("up", "dask", "--", "--cluster")
+        version = self.listed("dask")["version"]
         self.measure("processes=[true, false]")
-        self.check(2)
-        address = self.secret("DASK_ADDRESS")
+        self.check(2, version)
         self.measure("trigger.driver.options={address: $(secret:DASK_ADDRESS)}")
-        self.check(3)
-        self.assertEqual(self.sql("select distinct worker from task where run_id = (select max(run_id) from run)")[0][0][:16], address[:16])
+        self.check(3, version)
+        self.check_shared(self.secret("DASK_PYTHON"), self.secret("DASK_ADDRESS"))
         self.must("down", "dask")
         self.assert_nothing_left("dask")
 
