@@ -36,6 +36,8 @@ from assay_driver import Driver, now  # noqa: E402
 OPTIONS = {"threads": 16, "workers": 1, "processes": True, "address": ""}
 STARTSTOPS_ERROR_NS = 1000  # they are floats in Unix time, and the wall clock is steered
 PATIENCE_S = 60
+# Without a dashboard too each serves its state by HTTP, on every interface if it is not told better.
+LOOPBACK = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "worker_dashboard_address": "127.0.0.1:0"}
 
 
 def host():
@@ -165,7 +167,7 @@ class Dask(Driver):
             self.client = TellingClient(options["address"], timeout=PATIENCE_S)
         else:
             cluster = distributed.LocalCluster(n_workers=options["workers"], threads_per_worker=options["threads"], processes=options["processes"],
-                                               dashboard_address=None)
+                                               **LOOPBACK)
             self.leaving.callback(cluster.close)
             self.client = TellingClient(cluster)
         self.leaving.callback(self.client.close)

@@ -94,7 +94,9 @@ class Prefect(Driver):
         if kind == "threads":
             return ThreadPoolTaskRunner(max_workers=self.threads)
         from prefect_dask import DaskTaskRunner
-        return DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": self.threads, "processes": False, "dashboard_address": None})
+        # Without a dashboard too each serves its state by HTTP, on every interface if it is not told better.
+        return DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": self.threads, "processes": False, "dashboard_address": None,
+                                              "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "worker_dashboard_address": "127.0.0.1:0"})
 
     def task_flow(self, kind):
         @prefect.flow(name=f"assay-{self.target}", task_runner=self.runner(kind))

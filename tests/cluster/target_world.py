@@ -1,9 +1,11 @@
 """What the tests of targets share."""
+import contextlib
 import glob
 import json
 import os
 import pathlib
 import stat
+import subprocess
 
 from world import World, alive
 
@@ -41,6 +43,29 @@ class TargetWorld(World):
             if str(self.dir).encode() in text and pid != os.getpid() and alive(pid):
                 found.append((pid, text[:200]))
         return found
+
+    def prepared(self, argv, options, env):
+        """A driver that has said `ready`; its stdin is closed, which is its bye, when the test ends, or by the test itself."""
+        driver = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **env})
+        self.addCleanup(driver.communicate, timeout=60)
+        for line in ({"type": "hello", "protocol": 1}, {"type": "prepare", "run": 1, "target": "trial", "tasks": 1, "options": options}):
+            driver.stdin.write(json.dumps(line) + "\n")
+        driver.stdin.flush()
+        self.assertEqual([json.loads(driver.stdout.readline())["type"] for _ in range(2)], ["hello", "ready"])
+        return driver
+
+    def assert_on_loopback(self, at_least):
+        """What listens of this test's processes does so for this host alone; `at_least`: so many sockets there are."""
+        inodes = set()
+        for pid, _ in self.of_this_test():
+            for entry in glob.glob(f"/proc/{pid}/fd/*"):
+                with contextlib.suppress(OSError):
+                    inodes.add(os.readlink(entry))
+        sockets = [line.split() for name in ("tcp", "tcp6") for line in pathlib.Path("/proc/net", name).read_text().splitlines()[1:]]
+        listening = [fields[1] for fields in sockets if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes]
+        self.assertGreaterEqual(len(listening), at_least)
+        for address in listening:
+            self.assertRegex(address, "^(0100007F|0{24}01000000):", "hexadecimal, as the kernel writes 127.0.0.1 and ::1")
 
     def assert_nothing_left(self, name):
         self.assertEqual(self.of_this_test(), [])

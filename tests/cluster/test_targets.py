@@ -12,7 +12,7 @@ from world import ASSAY, SOURCE, alive, wait_for
 
 # Two processes, one of which starts a child in a session of its own, and a secret.
 UP = f"""#!/usr/bin/python3 -B
-import os, sys, time
+import os, socket, sys, time
 sys.path.insert(0, {str(SOURCE / 'scenarios' / 'targets')!r})
 from assay_target import Target, free_port
 class Small(Target):
@@ -26,9 +26,13 @@ class Small(Target):
         python = self.venv.program("python")
         self.members.start("first", ["sh", "-c", "echo first began; setsid sleep 4711 & exec sleep 4712"])
         server = self.members.start("server", [python, "-m", "http.server", "--bind", "127.0.0.1", str(port)])
+        self.members.await_ready("server", server, lambda: answers(port), 60)
         while options.slow: time.sleep(0.1)
         broken = self.members.start("broken", ["sh", "-c", "echo it cannot; exit 7"]) if options.broken else None
         if broken: self.members.await_ready("broken", broken, lambda: False, 60)
+def answers(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 sys.exit(Small(__file__).up())
 """
 DOWN = f"""#!/usr/bin/python3 -B
@@ -62,6 +66,7 @@ class SmallTarget(TargetWorld):
         line = self.listed("small", *self.where)
         self.assertEqual((line["state"], line["ports"], set(line["pids"])), ("up", {"server": port}, {"first", "server"}))
         self.assertTrue(line["version"])
+        self.assert_on_loopback(at_least=1)
         for pid in line["pids"].values():
             self.assertTrue(alive(pid))
         self.assertRegex(self.must("list", *self.where), rf"small +up +\S+ +server={port} +first=\d+ server=\d+")
@@ -162,6 +167,7 @@ class ShippedTargets(TargetWorld):
                 self.assertRegex(line, r"^(#.*|[\w.\[\]-]+==[\w.+!-]+)?$", f"{name}: every package is pinned")
 
 
+DRIVER = SOURCE / "scenarios" / "drivers" / "dask.py"
 PLUGINS = """
 import sys
 from distributed import Client
@@ -197,10 +203,21 @@ class DaskWorld(TargetWorld):
         self.assertNotIn("assay-", plugins)
 
 
+    def own_cluster(self, python):
+        """Starts the driver with a cluster of its own and looks at what that opens."""
+        for processes in (True, False):
+            driver = self.prepared([python, str(DRIVER)], {"threads": 2, "processes": processes}, {"TMPDIR": str(self.dir)})
+            self.assert_on_loopback(at_least=2)
+            driver.communicate(timeout=60)
+
+
 class DebiansDask(DaskWorld):
     """python3-distributed, which needs no target."""
 
     PYTHON = "/usr/bin/python3"
+
+    def test_it_listens_on_loopback(self):
+        self.own_cluster(self.PYTHON)
 
     def member(self, name, *words):
         return self.start([self.PYTHON, "-m", f"distributed.cli.dask_{name}", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0",
@@ -208,7 +225,7 @@ class DebiansDask(DaskWorld):
 
     def test_clusters_of_its_own_and_one_that_is_there(self):
         version = subprocess.run([self.PYTHON, "-c", "import distributed; print(distributed.__version__)"], capture_output=True, text=True, check=True).stdout.strip()
-        argv = f"trigger.driver.argv=[{self.PYTHON}, {SOURCE / 'scenarios' / 'drivers' / 'dask.py'}]"
+        argv = f"trigger.driver.argv=[{self.PYTHON}, {DRIVER}]"
         self.measure(argv, "processes=[true, false]")
         self.check(2, version)
         scheduler = self.member("scheduler", "--port", "0")
@@ -229,12 +246,14 @@ class Dask(DaskWorld):
 
     def test_clusters_of_its_own_and_one_that_is_there(self):
         self.must("up", "dask", "--", "--cluster")
+        self.assert_on_loopback(at_least=2)
         version = self.listed("dask")["version"]
         self.measure("processes=[true, false]")
         self.check(2, version)
         self.measure("trigger.driver.options={address: $(secret:DASK_ADDRESS)}")
         self.check(3, version)
         self.check_shared(self.secret("DASK_PYTHON"), self.secret("DASK_ADDRESS"))
+        self.own_cluster(self.secret("DASK_PYTHON"))
         self.must("down", "dask")
         self.assert_nothing_left("dask")
 

@@ -19,6 +19,7 @@ class WorkflowManager(TargetWorld):
         self.addCleanup(self.target, "down", name)
         self.must("up", name)
         self.assertEqual(self.listed(name)["state"], "up")
+        self.assert_on_loopback(at_least=1)
 
     def down(self, name):
         self.must("down", name)
