@@ -1,5 +1,6 @@
 #include "cli/stack/local_stack.h"
 
+#include <absl/strings/match.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -68,12 +69,23 @@ absl::Status CheckResults(const std::string& data_dir, const std::string& url) {
                   data_dir, std::string(usable.status().message())));
 }
 
+// Hooks call `assay target up`: they must find this program, and write where this stack reads.
+void LeadHooksHere(const std::string& data_dir) {
+  setenv("ASSAY_DATA", data_dir.c_str(), 1);
+  const std::string here = std::filesystem::path(OwnPath()).parent_path().string();
+  const char* const given = std::getenv("PATH");
+  const std::string path = given == nullptr ? "/usr/local/bin:/usr/bin:/bin" : given;
+  // Where it is there already, its place is the user's choice.
+  if (!absl::StrContains(":" + path + ":", ":" + here + ":")) setenv("PATH", (here + ":" + path).c_str(), 1);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LocalStack>> LocalStack::Start(const LocalStackOptions& options) {
   absl::StatusOr<StackLock> lock = StackLock::Take(options.data_dir);
   if (!lock.ok()) return lock.status();
   if (const absl::Status made = MakeDirectories(options.data_dir + "/log"); !made.ok()) return made;
+  LeadHooksHere(options.data_dir);
   std::unique_ptr<LocalStack> stack(new LocalStack(std::move(*lock)));
   stack->facts_.pid = getpid();
   stack->facts_.kept = options.kept;

@@ -103,6 +103,26 @@ class SmallTarget(TargetWorld):
         self.assertIn("small was not up", self.must("down", "small", *self.where))
         self.assert_nothing_left("small")
 
+    def test_a_sweep_brings_it_up_and_down(self):
+        words = f"small, --targets, {self.targets}], where: {{role: target}}}}"
+        scenario = self.write("sweep.yaml", f"""
+name: sweep
+agents: {{select: {{role: target}}, count: 1}}
+load: {{closed: {{concurrency: 1}}, triggers: 5}}
+blocks: 2
+targets:
+  small:
+    setup: {{argv: [assay, target, up, {words}
+    teardown: {{argv: [assay, target, down, {words}
+    trigger: {{http: {{url: "$(secret:SMALL_URL)/"}}}}
+""")
+        # Neither a PATH with `assay` in it nor ASSAY_DATA tells a hook where to look.
+        code, out, err = self.assay("run", scenario, "--data", str(self.data), env={"PATH": "/usr/bin:/bin", "ASSAY_DATA": str(self.dir / "elsewhere")}, patience_s=300)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select kind, target, exit_code from hook order by hook_id"), [["setup", "small", "0"], ["teardown", "small", "0"]])
+        self.assertEqual(self.sql("select count(*) from trigger where outcome = 'ok'"), [["10"]])
+        self.assert_nothing_left("small")
+
     def test_an_up_that_fails_or_is_interrupted_leaves_nothing_running(self):
         code, out, err = self.target("up", "small", *self.where, "--", "--break")
         self.assertEqual(code, 1, out + err)
