@@ -54,6 +54,11 @@ def monotonic_from_wall_ns():
     return min(read() for _ in range(50))[1]
 
 
+def is_of(prefix, key):
+    """Whether it is a task of this run. Others of a shared cluster may have keys that are no texts: an array's are tuples."""
+    return isinstance(key, str) and key.startswith(prefix)
+
+
 def sleep_monotonic(nanoseconds):
     begun = time.monotonic_ns()
     time.sleep(nanoseconds / 1e9)
@@ -75,7 +80,7 @@ class SchedulerStamps(distributed.SchedulerPlugin):
         self.stamps = {}
 
     def transition(self, key, start, finish, *args, stimulus_id=None, **facts):
-        if not key.startswith(self.prefix):
+        if not is_of(self.prefix, key):
             return
         stamps = self.stamps.get(key)
         if stamps is None:
@@ -107,7 +112,7 @@ class WorkerStamps(distributed.WorkerPlugin):
         worker.__class__ = self.kind
 
     def transition(self, key, start, finish, **_):
-        if not key.startswith(self.prefix):
+        if not is_of(self.prefix, key):
             return
         stamps = self.stamps.setdefault(key, [None, None])
         if start == "released":
@@ -202,7 +207,7 @@ class Dask(Driver):
     def done(self, key):
         """On the client's own thread."""
         at = now()
-        if not key.startswith(self.prefix) or key in self.over:
+        if not is_of(self.prefix, key) or key in self.over:
             return
         self.over.add(key)
         index = int(key[len(self.prefix):])
