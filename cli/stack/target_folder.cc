@@ -80,8 +80,10 @@ TargetState LookAtTarget(const std::string& data_dir, const std::string& name) {
   state.packages_kept = access((home + "/venv/complete").c_str(), F_OK) == 0;
   google::protobuf::Struct object;
   if (!google::protobuf::util::JsonStringToMessage(ReadWhole(home + "/state.json"), &object).ok()) return state;
-  state.made = true;
   auto& fields = *object.mutable_fields();
+  // An `up` that is not through, or was killed, has none.
+  state.made = fields["up_since"].has_number_value();
+  if (!state.made) return state;
   state.version = fields["version"].string_value();
   for (const auto& [port, number] : fields["ports"].struct_value().fields())
     state.ports.emplace_back(port, static_cast<uint32_t>(number.number_value()));

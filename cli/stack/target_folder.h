@@ -26,7 +26,7 @@ struct TargetState {
   std::vector<std::pair<std::string, uint32_t>> ports;
   std::vector<std::pair<std::string, pid_t>> processes;
   std::vector<std::string> dead;  // of them, by name
-  bool made = false;              // by an `up`, and no `down` since
+  bool made = false;              // by an `up` that went through, and no `down` since
   bool packages_kept = false;     // from the last time
 
   // up, broken (some of its processes have ended), packages (not up, but they are there) or down.

@@ -19,7 +19,9 @@ During the load nothing is told but each task's `done`; all else waits for the d
 import contextlib
 import logging
 import os
+import shutil
 import sys
+import tempfile
 import time
 
 # This file is called like Dask's own package: that one must be found first, here and in the workers, which import this file too.
@@ -27,6 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != HERE] + [HERE]
 
 try:
+    import dask
     import distributed
 except ImportError:
     sys.exit("dask.py: this Python has no `distributed`; `assay target up dask` makes one that has it, for $(secret:DASK_PYTHON); Debian: "
@@ -44,6 +47,13 @@ def host():
     """What only processes with the same monotonic clock have in common."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
+
+
+def scratch_directory():
+    """For what scheduler and workers write. A target's Python has it in its home, where `down` finds what a driver that was killed has left."""
+    home = os.path.dirname(sys.prefix)
+    ours = os.path.exists(os.path.join(home, "state.json")) and os.access(home, os.W_OK)
+    return tempfile.mkdtemp(prefix="assay-dask-", dir=home if ours else None)
 
 
 def monotonic_from_wall_ns():
@@ -171,6 +181,9 @@ class Dask(Driver):
         if options["address"]:
             self.client = TellingClient(options["address"], timeout=PATIENCE_S)
         else:
+            scratch = scratch_directory()
+            self.leaving.callback(shutil.rmtree, scratch, ignore_errors=True)
+            dask.config.set({"temporary-directory": scratch})
             cluster = distributed.LocalCluster(n_workers=options["workers"], threads_per_worker=options["threads"], processes=options["processes"],
                                                **LOOPBACK)
             self.leaving.callback(cluster.close)

@@ -14,7 +14,9 @@ client stamped it; body is what the task itself saw.
 import asyncio
 import os
 import queue
+import shutil
 import sys
+import tempfile
 import threading
 import time
 
@@ -51,6 +53,7 @@ def slept(sleep_ns):
 class Prefect(Driver):
     name = "prefect"
     version = prefect.__version__
+    scratch = None
 
     def prepare(self, options):
         unknown = set(options) - set(OPTIONS)
@@ -94,9 +97,19 @@ class Prefect(Driver):
         if kind == "threads":
             return ThreadPoolTaskRunner(max_workers=self.threads)
         from prefect_dask import DaskTaskRunner
+        import dask
+        dask.config.set({"temporary-directory": self.make_scratch()})
         # Without a dashboard too each serves its state by HTTP, on every interface if it is not told better.
         return DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": self.threads, "processes": False, "dashboard_address": None,
                                               "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "worker_dashboard_address": "127.0.0.1:0"})
+
+    def make_scratch(self):
+        """A directory for Dask's scheduler and worker, gone at the end. In the home of this client, `down` finds it even if this is killed."""
+        home = os.environ.get("PREFECT_HOME")
+        if home:
+            os.makedirs(home, exist_ok=True)
+        self.scratch = tempfile.mkdtemp(prefix="assay-dask-", dir=home)
+        return self.scratch
 
     def task_flow(self, kind):
         @prefect.flow(name=f"assay-{self.target}", task_runner=self.runner(kind))
@@ -190,6 +203,8 @@ class Prefect(Driver):
     def close(self):
         if hasattr(self, "given"):
             self.given.put(None)
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 if __name__ == "__main__":

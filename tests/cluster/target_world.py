@@ -10,10 +10,22 @@ import subprocess
 from world import World, alive
 
 
+# pip asks any Rust compiler for its version, at which a rustup makes its home.
+ASIDE = {"RUSTUP_HOME": os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup"))}
+
+
 class TargetWorld(World):
     def setUp(self):
         super().setUp()
         self.data = self.dir / "data"
+        # Whatever is left outside of the data directory shows.
+        self.outside = [self.dir / "home", self.dir / "tmp"]
+        for directory in self.outside:
+            directory.mkdir()
+            directory.chmod(0o1777)
+
+    def assay(self, *words, env=None, **options):
+        return super().assay(*words, env={"HOME": str(self.outside[0]), "TMPDIR": str(self.outside[1]), "XDG_CACHE_HOME": "", **ASIDE, **(env or {})}, **options)
 
     def target(self, *words, env=None, patience_s=600):
         return self.assay("target", *words, env=env, patience_s=patience_s)
@@ -71,3 +83,4 @@ class TargetWorld(World):
         self.assertEqual(self.of_this_test(), [])
         self.assertFalse((self.data / "targets" / name).exists())
         self.assertEqual(glob.glob(str(self.data / "secrets" / f"{name.upper()}_*")), [])
+        self.assertEqual([path for directory in self.outside for path in directory.rglob("*")], [])

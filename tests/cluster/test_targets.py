@@ -20,6 +20,7 @@ class Small(Target):
     def options(self, parser):
         parser.add_argument("--break", dest="broken", action="store_true")
         parser.add_argument("--slow", action="store_true")
+        parser.add_argument("--elsewhere", action="store_true")
     def start(self, options):
         port = self.ports["server"] = free_port(options.port)
         self.secrets["SMALL_URL"] = f"http://127.0.0.1:{{port}}"
@@ -27,6 +28,7 @@ class Small(Target):
         self.members.start("first", ["sh", "-c", "echo first began; setsid sleep 4711 & exec sleep 4712"])
         server = self.members.start("server", [python, "-m", "http.server", "--bind", "127.0.0.1", str(port)])
         self.members.await_ready("server", server, lambda: answers(port), 60)
+        if options.elsewhere: self.elsewhere()
         while options.slow: time.sleep(0.1)
         broken = self.members.start("broken", ["sh", "-c", "echo it cannot; exit 7"]) if options.broken else None
         if broken: self.members.await_ready("broken", broken, lambda: False, 60)
@@ -140,11 +142,16 @@ targets:
             self.assertEqual(up.wait(), 130, up.text())
             self.assertEqual(self.of_this_test(), [])
         # Nobody can clean up after itself when it is killed: the next `down` does.
-        up = self.start([ASSAY, "target", "up", "small", *self.where, "--", "--slow"], "killed", env={"ASSAY_DATA": str(self.data)})
-        wait_for(lambda: len(self.of_this_test()) >= 4 or not up.running(), "its processes run")
+        up = self.start([ASSAY, "target", "up", "small", *self.where, "--", "--slow", "--elsewhere"], "killed", env={"ASSAY_DATA": str(self.data)})
+        state = self.data / "targets" / "small" / "state.json"
+        elsewhere = wait_for(lambda: state.exists() and [path for path in json.loads(state.read_text())["temporary"] if os.path.isdir(path)],
+                             "it has made a directory outside of its home")
+        self.assertTrue(up.running(), up.text())
         up.kill()
         self.assertNotEqual(self.of_this_test(), [])
+        self.assertEqual(self.listed("small", *self.where)["state"], "packages", "half of it is not up")
         self.must("down", "small", *self.where)
+        self.assertFalse(os.path.exists(elsewhere[0]))
         self.assert_nothing_left("small")
 
     def test_bad_usage(self):
@@ -226,9 +233,10 @@ class DaskWorld(TargetWorld):
     def own_cluster(self, python):
         """Starts the driver with a cluster of its own and looks at what that opens."""
         for processes in (True, False):
-            driver = self.prepared([python, str(DRIVER)], {"threads": 2, "processes": processes}, {"TMPDIR": str(self.dir)})
+            driver = self.prepared([python, str(DRIVER)], {"threads": 2, "processes": processes}, {"HOME": str(self.outside[0]), "TMPDIR": str(self.outside[1])})
             self.assert_on_loopback(at_least=2)
             driver.communicate(timeout=60)
+            self.assertEqual([path for directory in self.outside for path in directory.rglob("*")], [])
 
 
 class DebiansDask(DaskWorld):
@@ -251,7 +259,7 @@ for plugin in driver.SchedulerStamps("assay-1-", lambda: 1), driver.WorkerStamps
         done = subprocess.run([self.PYTHON, "-c", looked, str(DRIVER)], capture_output=True, text=True, check=False)
         self.assertEqual((done.stdout, done.stderr), ("['assay-1-0']\n" * 2, ""))
 
-    def test_it_listens_on_loopback(self):
+    def test_it_listens_on_loopback_and_leaves_nothing(self):
         self.own_cluster(self.PYTHON)
 
     def member(self, name, *words):

@@ -8,7 +8,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 import urllib.parse
 
 from .failure import Failure, tail
@@ -34,15 +33,14 @@ def programs():
 
 
 class Postgres:
-    def __init__(self, home, members):
-        self.home = home
-        self.members = members
+    def __init__(self, target):
+        self.home = target.home
+        self.members = target.members
         self.bin = programs()
         self.account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        self.socket_dir = os.path.join(home.path, "socket")
-        self.temporary = None  # a socket directory elsewhere
+        self.socket_dir = os.path.join(self.home.path, "socket")
         if len(self.socket_dir) > LONGEST_SOCKET_DIR:
-            self.temporary = self.socket_dir = tempfile.mkdtemp(prefix="assay-", dir="/tmp")
+            self.socket_dir = target.elsewhere()
 
     def as_user(self, argv):
         """It refuses to run as root."""

@@ -1,6 +1,7 @@
 """A target's `up` and `down`: what is the same for all of them."""
 import argparse
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -17,7 +18,7 @@ INTERRUPTED = 130
 class Target:
     """Subclass it in `up`: `package` names the one whose version is the target's; start() starts its processes.
 
-    start() fills `ports` ({name: port}), `secrets` ({NAME: value}) and `temporary` (directories elsewhere that `down` removes).
+    start() fills `ports` ({name: port}) and `secrets` ({NAME: value}).
     """
 
     package = ""
@@ -25,7 +26,7 @@ class Target:
     def __init__(self, program):
         self.folder = os.path.dirname(os.path.realpath(program))
         self.name = os.path.basename(self.folder)
-        self.ports, self.secrets, self.temporary = {}, {}, []
+        self.ports, self.secrets = {}, {}
 
     # -- to override
 
@@ -40,6 +41,15 @@ class Target:
     def driver(self, name):
         """The path of a driver of ours, which an agent can start from wherever it is."""
         return os.path.normpath(os.path.join(self.folder, "..", "..", "drivers", name))
+
+    def elsewhere(self):
+        """A new directory with a short path, outside of its home, which `down` removes."""
+        path = os.path.join("/tmp", f"assay-{secrets.token_hex(8)}")
+        # Noted before it is there: nobody else knows of it if `up` is killed.
+        self.state["temporary"].append(path)
+        self.home.write_state(self.state)
+        os.mkdir(path, 0o700)
+        return path
 
     # -- the two programs
 
@@ -79,7 +89,7 @@ class Target:
     def bring_up(self, options):
         state = self.home.state()
         self.members = Members(self.home, state.get("processes"))
-        if state and not self.members.dead():
+        if state.get("up_since") and not self.members.dead():
             self.tell(state, "is up already")
             if options.port is not None and options.port not in state["ports"].values():
                 raise Failure(f"{self.name} is up on other ports than {options.port}; first `assay target down {self.name}`")
@@ -88,14 +98,15 @@ class Target:
         self.sweep_up(state)
         self.members = Members(self.home)
         self.venv = Venv(self.home, os.path.join(self.folder, "requirements.txt"))
+        # It is up from the instant on that `up_since` tells.
+        self.state = {"name": self.name, "ports": self.ports, "processes": self.members.all, "secrets": [], "temporary": [], "up_since": None}
         try:
             self.venv.make()
-            state = {"name": self.name, "version": self.venv.version(self.package), "ports": self.ports, "processes": self.members.all,
-                     "secrets": [], "temporary": self.temporary, "up_since": time.time()}
+            self.state["version"] = self.venv.version(self.package)
             self.start(options)
-            state["secrets"] = list(self.secrets)
+            self.state.update(secrets=list(self.secrets), up_since=time.time())
             # First the state: a `down` must know of every secret.
-            self.home.write_state(state)
+            self.home.write_state(self.state)
             for name, value in self.secrets.items():
                 self.home.write_secret(name, value)
         except BaseException:
@@ -104,9 +115,9 @@ class Target:
                 signal.signal(number, signal.SIG_IGN)
             self.home.remove_secrets(self.secrets)
             self.members.end()
-            self.sweep_up({"temporary": self.temporary})
+            self.sweep_up(self.state)
             raise
-        self.tell(state, "is up")
+        self.tell(self.state, "is up")
 
     def take_down(self, keep):
         state = self.home.state()

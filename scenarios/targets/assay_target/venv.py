@@ -35,8 +35,9 @@ class Venv:
         open(log, "wb").close()  # what an earlier try met is not why this one fails
         if self.run(log, [PYTHON, "-m", "venv", self.path]) != 0:
             raise Failure(f"{PYTHON} -m venv failed; install it (Debian: apt-get install python3-venv). The end of {log}:\n{tail(log)}")
-        if self.run(log, [self.program("pip"), "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--requirement",
-                          self.requirements]) != 0:
+        # Its cache would stay behind, in the user's home; what makes a second `up` quick is `down --keep`.
+        if self.run(log, [self.program("pip"), "install", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off",
+                          "--requirement", self.requirements]) != 0:
             raise Failure(self.why(tail(log, 20_000), log))
         with open(done, "w", encoding="utf-8") as file:
             file.write(wanted)
