@@ -12,7 +12,8 @@ stamped as they happen; started and finished are Dask's own `startstops`; body i
 the span `gather`: the client has no result in hand before, only the word that it is there.
 
 A worker shifts its startstops to what it believes to be the scheduler's clock, by half a round trip, which errs by milliseconds
-while it is busy. Where all run on this host there is one clock, and a worker is made to believe so.
+while it is busy. It is made not to. Where all run on this host there is one clock; else each instant is of the wall clock of where it
+was taken, and right to within what prepare() saw that clock to differ from this host's.
 
 During the load nothing is told but each task's `done`; all else waits for the drain, so that telling does not slow Dask down.
 """
@@ -38,6 +39,7 @@ from assay_driver import Driver, now  # noqa: E402
 
 OPTIONS = {"threads": 16, "workers": 1, "processes": True, "address": ""}
 STARTSTOPS_ERROR_NS = 1000  # they are floats in Unix time, and the wall clock is steered
+CLOCK_LOOKS = 10
 PATIENCE_S = 60
 # Without a dashboard too each serves its state by HTTP, on every interface if it is not told better.
 LOOPBACK = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "worker_dashboard_address": "127.0.0.1:0"}
@@ -67,6 +69,10 @@ def monotonic_from_wall_ns():
 def is_of(prefix, key):
     """Whether it is a task of this run. Others of a shared cluster may have keys that are no texts: an array's are tuples."""
     return isinstance(key, str) and key.startswith(prefix)
+
+
+def wall_ns():
+    return time.time_ns()
 
 
 def sleep_monotonic(nanoseconds):
@@ -107,16 +113,15 @@ class SchedulerStamps(distributed.SchedulerPlugin):
 class WorkerStamps(distributed.WorkerPlugin):
     """[queued, ready] of this run's tasks in one worker."""
 
-    def __init__(self, prefix, clock, one_clock):
+    def __init__(self, prefix, clock):
         self.name = prefix + "worker"
-        self.prefix, self.clock, self.one_clock = prefix, clock, one_clock
+        self.prefix, self.clock = prefix, clock
         self.stamps = {}
 
     def setup(self, worker):
         self.kind = type(worker)
-        if self.one_clock:
-            no_delay = property(lambda _: 0.0, lambda _, delay: None)  # every heartbeat would set it
-            worker.__class__ = type(self.kind.__name__, (self.kind,), {"scheduler_delay": no_delay})
+        no_delay = property(lambda _: 0.0, lambda _, delay: None)  # every heartbeat would set it
+        worker.__class__ = type(self.kind.__name__, (self.kind,), {"scheduler_delay": no_delay})
 
     def teardown(self, worker):
         worker.__class__ = self.kind
@@ -204,9 +209,21 @@ class Dask(Driver):
             # The cluster stays, and what this run leaves in it goes. Older versions have nothing by which a client takes a scheduler's plugin back.
             self.leaving.callback(self.client.run_on_scheduler, remove_scheduler_stamps, self.prefix + "scheduler")
             self.leaving.callback(self.client.unregister_worker_plugin, self.prefix + "worker")
-        (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock, self.here), name=self.prefix + "worker")
+        (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock), name=self.prefix + "worker")
         self.client.on_done = self.done
+        self.clock_error_ns = {} if self.here else self.clock_errors()
         return threads
+
+    def clock_errors(self):
+        """What the wall clocks of the workers, by address, and of the scheduler, by "", differ from this host's at most: the offset that
+        is seen, and half the round trip that it takes to see it."""
+        least = {}
+        for _ in range(CLOCK_LOOKS):
+            for ask in (lambda: {"": self.client.run_on_scheduler(wall_ns)}, lambda: self.client.run(wall_ns)):
+                before, told, after = wall_ns(), ask(), wall_ns()
+                for where, at in told.items():
+                    least[where] = min(abs(at - (before + after) // 2) + (after - before) // 2, least.get(where, sys.maxsize))
+        return least
 
     def submit(self, tasks):
         keys = [f"{self.prefix}{task.index}" for task in tasks]
@@ -251,14 +268,17 @@ class Dask(Driver):
         for stamps in self.client.run(worker_stamps, self.prefix + "worker").values():
             of_workers.update(stamps)
         for key, (created, scheduled, compute, worker) in self.client.run_on_scheduler(scheduler_stamps, self.prefix + "scheduler").items():
-            self.tell_later(key, "created", created, task=key, scheduled=scheduled, worker=worker, from_="scheduler")
+            self.tell_later(key, "created", created, task=key, scheduled=scheduled, worker=worker, error_ns=self.clock_error_ns.get(""), from_="scheduler")
+            # Of a worker that came later nothing is known but that it is no better than the worst.
+            error_ns = None if self.here else self.clock_error_ns.get(worker, max(self.clock_error_ns.values()))
             queued, ready = of_workers.get(key, (None, None))
             if queued or ready:
-                self.tell_later(key, "queued", queued or ready, ready=ready, from_="worker")
+                self.tell_later(key, "queued", queued or ready, ready=ready, error_ns=error_ns, from_="worker")
             if compute:
                 # In Unix time, also on this host.
                 started, finished = (round(seconds * 1e9) + shift_ns for seconds in compute)
-                self.tell_later(key, "finished", finished, started=started, body=bodies.get(key), error_ns=STARTSTOPS_ERROR_NS, from_="startstops")
+                self.tell_later(key, "finished", finished, started=started, body=bodies.get(key),
+                                error_ns=STARTSTOPS_ERROR_NS + (error_ns or 0), from_="startstops")
 
     def tell_later(self, key, event, at, **fields):
         self.event(int(key[len(self.prefix):]), event, at=at, clock=None if self.here else "wall", **fields)

@@ -205,6 +205,16 @@ with Client(sys.argv[1], timeout=60) as client:
 """
 
 
+# In a worker: another host as far as the driver can see, whose wall clock is 50 ms ahead.
+ELSEWHERE = """
+import builtins, io, time
+if not hasattr(builtins, "elsewhere"):  # Dask loads it twice
+    builtins.elsewhere = opened, told = builtins.open, time.time_ns
+    builtins.open = lambda path, *words, **more: io.StringIO("another") if path == "/proc/sys/kernel/random/boot_id" else opened(path, *words, **more)
+    time.time_ns = lambda: told() + 50_000_000
+"""
+
+
 class DaskWorld(TargetWorld):
     def measure(self, *sets):
         code, out, err = self.assay("run", str(SOURCE / "scenarios" / "dask-overhead.yaml"),
@@ -251,7 +261,7 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("assay_dask", sys.argv[1])
 driver = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(driver)
-for plugin in driver.SchedulerStamps("assay-1-", lambda: 1), driver.WorkerStamps("assay-1-", lambda: 1, False):
+for plugin in driver.SchedulerStamps("assay-1-", lambda: 1), driver.WorkerStamps("assay-1-", lambda: 1):
     for key in ("x", 0), b"assay-1-0", 7, "other", "assay-1-0":
         plugin.transition(key, "released", "ready")
     print(list(plugin.stamps))
@@ -262,22 +272,36 @@ for plugin in driver.SchedulerStamps("assay-1-", lambda: 1), driver.WorkerStamps
     def test_it_listens_on_loopback_and_leaves_nothing(self):
         self.own_cluster(self.PYTHON)
 
+    def facts(self):
+        """Its version, and what makes a scenario start the driver with it."""
+        version = subprocess.run([self.PYTHON, "-c", "import distributed; print(distributed.__version__)"], capture_output=True, text=True, check=True).stdout
+        return version.strip(), f"trigger.driver.argv=[{self.PYTHON}, {DRIVER}]"
+
+    def cluster(self, *words):
+        """The address of a scheduler that has one worker, started with these words."""
+        scheduler, told = self.member("scheduler", "--port", "0"), self.dir / "scheduler.json"
+        wait_for(lambda: (told.exists() and told.read_text().rstrip().endswith("}")) or not scheduler.running(), "the scheduler listens")
+        self.member("worker", "--nthreads", "16", "--no-nanny", "--local-directory", str(self.dir), *words)
+        return json.loads(told.read_text())["address"]
+
     def member(self, name, *words):
         return self.start([self.PYTHON, "-m", f"distributed.cli.dask_{name}", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0",
                            "--scheduler-file", str(self.dir / "scheduler.json")], name)
 
     def test_clusters_of_its_own_and_one_that_is_there(self):
-        version = subprocess.run([self.PYTHON, "-c", "import distributed; print(distributed.__version__)"], capture_output=True, text=True, check=True).stdout.strip()
-        argv = f"trigger.driver.argv=[{self.PYTHON}, {DRIVER}]"
+        version, argv = self.facts()
         self.measure(argv, "processes=[true, false]")
         self.check(2, version)
-        scheduler = self.member("scheduler", "--port", "0")
-        wait_for(lambda: (self.dir / "scheduler.json").exists() or not scheduler.running(), "the scheduler listens")
-        address = json.loads((self.dir / "scheduler.json").read_text())["address"]
-        self.member("worker", "--nthreads", "16", "--no-nanny", "--local-directory", str(self.dir))
+        address = self.cluster()
         self.measure(argv, f"trigger.driver.options={{address: '{address}'}}")
         self.check(3, version)
         self.check_shared(self.PYTHON, address)
+
+    def test_instants_of_other_hosts_carry_the_error_of_their_clocks(self):
+        version, argv = self.facts()
+        address = self.cluster("--preload", self.write("elsewhere.py", ELSEWHERE))
+        self.measure(argv, f"trigger.driver.options={{address: '{address}'}}")
+        self.assertEqual(self.sql("select count(*), count(*) filter (where error_ns between 50e6 and 10e9) from task"), [["300", "300"]])
 
 
 class Dask(DaskWorld):
