@@ -1,6 +1,7 @@
 """Prefect and Airflow for real, small: their packages come from PyPI, all else is made here and gone at the end."""
 import json
 import unittest
+import urllib.request
 
 from target_world import TargetWorld
 from world import BUILD, SOURCE, wait_for
@@ -70,7 +71,11 @@ class Airflow(WorkflowManager):
         self.assertEqual(self.sql("select planned_sum_s > 0.01 and planned_sum_s < 0.1, planned_min_s >= 0.001, task_sum_s > planned_sum_s from run_result"), [["t", "t", "t"]])
         mock = self.start([str(BUILD / "mock" / "assay-mock"), "--listen", "127.0.0.1:0", "--json", "--delay", "100ms"], "mock")
         line = wait_for(lambda: mock.text().split("\n")[0] if "\n" in mock.text() else "", "the mock listens")
-        self.measure("airflow-mock-io.yaml", "parallel=[2]", f"mock=[\"http://{json.loads(line)['http']}\"]")
+        api = f"http://{json.loads(line)['http']}"
+        self.measure("airflow-mock-io.yaml", "parallel=[2]", f"mock=[\"{api}\"]")
+        with urllib.request.urlopen(api + "/stats", timeout=60) as answer:
+            stats = json.load(answer)
+        self.assertEqual((stats["requests"]["extract"], stats["requests"]["load"], stats["errors"]), (2, 2, 0), stats)
         last = "run_id = (select max(run_id) from run)"
         self.assertEqual(self.sql(f"select name, count(*) from task where {last} and outcome = 'ok' group by 1 order by 1"),
                          [["extract_data", "2"], ["load_data", "2"], ["transform_data", "2"]])
