@@ -70,10 +70,12 @@ void AddCheckVerb(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("check", "Validate a scenario and print its plan; runs nothing");
   auto options = std::make_shared<CheckOptions>();
   AddScenarioArguments(*verb, options->scenario);
-  verb->add_option("--agents", options->agents, "Plan for so many agents that fire (default: as many as of those that `assay run` starts)")
+  verb->add_option("--agents", options->agents,
+                   "Plan for so many agents that fire (default: as many as of those that `assay run` starts)")
       ->type_name("N")
       ->check(CLI::Range(1, 100000).description(""));
-  verb->add_option("--data", options->data_dir, "Whose DIR/secrets the scenario's secrets are looked for in (as of run)")
+  verb->add_option("--data", options->data_dir,
+                   "Whose DIR/secrets the scenario's secrets are looked for in (as of run)")
       ->type_name("DIR");
   verb->add_flag("--json", options->json, "Print the plan as JSON");
   verb->footer(

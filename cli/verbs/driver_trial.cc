@@ -174,9 +174,8 @@ class Trial {
     const bool some = std::any_of(records.begin(), records.end(), [](const v1::TaskRecord& record) {
       return record.has_started_ns() || record.has_finished_ns() || record.has_body_started_ns();
     });
-    const bool told = std::any_of(records.begin(), records.end(), [](const v1::TaskRecord& record) {
-      return record.state() != DriverTasks::kNotTold;
-    });
+    const bool told = std::any_of(records.begin(), records.end(),
+                                  [](const v1::TaskRecord& record) { return record.state() != DriverTasks::kNotTold; });
     if (some || !told) return;
     report_.notes.emplace_back(
         "it told no instants of the target (started, finished, ...): without them there is no wait and no overhead to "

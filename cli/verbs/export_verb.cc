@@ -74,15 +74,17 @@ void AddExportVerb(CLI::App& app, Action& action) {
   auto options = std::make_shared<ExportOptions>();
   AddEndpointOptions(*verb, options->endpoint);
   verb->add_option("SWEEP", options->sweep, "The sweep's id, or `last`")->required()->type_name("");
-  verb->add_option("--format", options->format,
-                   "gust: *_docker_stats.csv and *_triggers.csv of accepted runs, and which is which in "
-                   "sweep-N_runs.csv; radps: the RADPS benchmark's CSV of accepted runs; csv: tables and views, a file each")
+  verb->add_option(
+          "--format", options->format,
+          "gust: *_docker_stats.csv and *_triggers.csv of accepted runs, and which is which in "
+          "sweep-N_runs.csv; radps: the RADPS benchmark's CSV of accepted runs; csv: tables and views, a file each")
       ->required()
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"gust", "radps", "csv"}).description(""));
-  verb->add_option("--view", options->views,
-                   "For csv: a view or table; may be repeated. Without it: all tables as they are stored, and all views "
-                   "but task_instant and task_wait, which retell each row of task and task_time")
+  verb->add_option(
+          "--view", options->views,
+          "For csv: a view or table; may be repeated. Without it: all tables as they are stored, and all views "
+          "but task_instant and task_wait, which retell each row of task and task_time")
       ->type_name("VIEW")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -90,7 +92,8 @@ void AddExportVerb(CLI::App& app, Action& action) {
   verb->add_flag("--all", options->all, "For gust: rejected runs too, as *.rejected.csv");
   verb->add_option("--to", options->to, "Directory; made if it is not there")->required()->type_name("DIR");
   verb->footer(
-      fmt::format("Example:  assay export last --format csv --view run_summary --view task_time --to results/\n\n{}", kExitCodesHelp));
+      fmt::format("Example:  assay export last --format csv --view run_summary --view task_time --to results/\n\n{}",
+                  kExitCodesHelp));
   verb->callback([&action, options] { action = [options] { return Export(*options); }; });
 }
 

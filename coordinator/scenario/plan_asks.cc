@@ -61,9 +61,9 @@ struct Looks {
   std::string until;
   uint64_t in_flight = 0;
   uint64_t agents = 0;
-  uint64_t requests = 0;     // a look
-  bool or_more = false;      // others' runs may stand before ours in a listing
-  bool for_each = false;     // of the runs in flight
+  uint64_t requests = 0;  // a look
+  bool or_more = false;   // others' runs may stand before ours in a listing
+  bool for_each = false;  // of the runs in flight
   const char* noun = "request";
   double PerS() const { return static_cast<double>(requests) * 1e9 / static_cast<double>(every_ns); }
 };
@@ -158,9 +158,8 @@ std::string LookText(const v1::CellSpec& cell, const v1::Collector& collector) {
 std::string CollectText(const v1::CellSpec& cell, const v1::Hook& hook) {
   const v1::Collector& collector = hook.collector();
   return fmt::format("every {} until {} there and the same for {}, at most {} after the run's last finish{}",
-                     FormatDuration(collector.every_ns()), RecordsText(collector),
-                     FormatDuration(collector.quiet_ns()), FormatDuration(collector.deadline_ns()),
-                     LookText(cell, collector));
+                     FormatDuration(collector.every_ns()), RecordsText(collector), FormatDuration(collector.quiet_ns()),
+                     FormatDuration(collector.deadline_ns()), LookText(cell, collector));
 }
 
 // Those of equal words together, in the order of their first cells.
@@ -200,8 +199,8 @@ std::string DescribeAsks(const Plan& plan, uint32_t agents) {
   Lines collectors;
   for (const PlannedCell& cell : plan.cells) {
     if (const std::optional<Looks> looks = LooksOf(cell.spec, agents)) {
-      completions.Add(looks->what, fmt::format("every {} {}; {}", FormatDuration(looks->every_ns), looks->until,
-                                               LooksText(*looks)));
+      completions.Add(looks->what,
+                      fmt::format("every {} {}; {}", FormatDuration(looks->every_ns), looks->until, LooksText(*looks)));
     }
     for (const v1::Hook& hook : cell.spec.collect()) {
       collectors.Add(fmt::format("{}, from {}", CollectorText(hook.collector()), Place(hook)),
@@ -217,21 +216,20 @@ std::string AsksJson(const v1::CellSpec& cell, uint32_t agents) {
   if (const std::optional<Looks> looks = LooksOf(cell, agents)) {
     const v1::Completion& completion = cell.trigger().completion();
     const int64_t timeout_ns = completion.timeout_ns() > 0 ? completion.timeout_ns() : cell.trigger().timeout_ns();
-    text += fmt::format(R"({{"asks": {}, "every_s": {}, "timeout_s": {}, "in_flight": {}, "requests_per_s": {}}})",
-                        JsonString(looks->what), seconds(looks->every_ns),
-                        timeout_ns == 0 ? "null" : fmt::format("{}", seconds(timeout_ns)), looks->in_flight,
-                        looks->PerS());
+    text +=
+        fmt::format(R"({{"asks": {}, "every_s": {}, "timeout_s": {}, "in_flight": {}, "requests_per_s": {}}})",
+                    JsonString(looks->what), seconds(looks->every_ns),
+                    timeout_ns == 0 ? "null" : fmt::format("{}", seconds(timeout_ns)), looks->in_flight, looks->PerS());
   } else {
     text += "null";
   }
   text += R"(, "collect": [)";
   for (int i = 0; i < cell.collect_size(); ++i) {
     const v1::Collector& collector = cell.collect(i).collector();
-    text += fmt::format(
-        R"({}{{"asks": {}, "from": {}, "every_s": {}, "quiet_s": {}, "deadline_s": {}, "expect": {}}})",
-        i == 0 ? "" : ", ", JsonString(CollectorText(collector)), JsonString(Place(cell.collect(i))),
-        seconds(collector.every_ns()), seconds(collector.quiet_ns()), seconds(collector.deadline_ns()),
-        collector.expect() == 0 ? "null" : fmt::format("{}", collector.expect()));
+    text += fmt::format(R"({}{{"asks": {}, "from": {}, "every_s": {}, "quiet_s": {}, "deadline_s": {}, "expect": {}}})",
+                        i == 0 ? "" : ", ", JsonString(CollectorText(collector)), JsonString(Place(cell.collect(i))),
+                        seconds(collector.every_ns()), seconds(collector.quiet_ns()), seconds(collector.deadline_ns()),
+                        collector.expect() == 0 ? "null" : fmt::format("{}", collector.expect()));
   }
   return text + "]";
 }
@@ -249,14 +247,16 @@ std::vector<std::string> AskWarnings(const Plan& plan, uint32_t agents) {
   }
   if (most_per_s > kManyPerS) {
     warnings.push_back(fmt::format(
-        "completion.http asks for each run in flight by itself, {} requests per s at most: the target works for them, and "
+        "completion.http asks for each run in flight by itself, {} requests per s at most: the target works for them, "
+        "and "
         "16 at once from an agent may not keep up, so that ends are seen late; ask for a listing, with page, or raise "
         "every",
         FormatCount(most_per_s)));
   }
   if (nobody_tells_ids) {
     warnings.emplace_back(
-        "collect.http.url asks for the run's remote ids, and nothing tells any: nothing will be asked; add a completion, "
+        "collect.http.url asks for the run's remote ids, and nothing tells any: nothing will be asked; add a "
+        "completion, "
         "or take $(remote_id) out of the url");
   }
   return warnings;

@@ -63,7 +63,9 @@ absl::Status CheckPeriod(const YamlNode& node, const YamlNode& kind, const v1::T
   if (timeout_ns == 0 || completion.every_ns() < timeout_ns || !completion.postgres().listen().empty())
     return absl::OkStatus();
   const YamlNodePtr every = Find(kind, "every");
-  return NodeError(every != nullptr ? *every : own ? *Find(node, "timeout") : node,
+  return NodeError(every != nullptr ? *every
+                   : own            ? *Find(node, "timeout")
+                                    : node,
                    fmt::format("completion looks first after {}, when {} of {} is over: it would see no end",
                                FormatDuration(completion.every_ns()), own ? "its timeout" : "trigger.timeout",
                                FormatDuration(timeout_ns)),

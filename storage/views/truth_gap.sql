@@ -63,8 +63,10 @@ FROM (
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin > d.origin AND k.task = d.task AND k.attempt = d.attempt
     AND coalesce(k.remote_id = d.remote_id, true)
   WHERE d.origin <> 'driver' AND k.origin <> 'driver'
-    AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.task = d.task)
-    AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.index = d.index)
+    AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.task = d.task
+                    AND assay.is_told(u.origin, u.state))
+    AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.index = d.index
+                    AND assay.is_told(u.origin, u.state))
 ) p
 JOIN assay.run r ON r.sweep_id = p.sweep_id AND r.run_id = p.run_id
 JOIN assay.cell c ON c.cell_id = r.cell_id

@@ -219,8 +219,7 @@ TEST_F(ExportTest, TheTargetsTasksAreExportedAndRemovedWithTheirSweep) {
   ASSERT_EQ(ExportCsv(connection_, sweeps[0], {}, Sink()), absl::OkStatus());
   const std::vector<std::string> tables{"task", "span", "finding", "collection", "task_result"};
   std::vector<std::string> one_row_each = tables;
-  for (const char* view : {"task_time", "task_overhead", "collections", "spans"})
-    one_row_each.emplace_back(view);
+  for (const char* view : {"task_time", "task_overhead", "collections", "spans"}) one_row_each.emplace_back(view);
   for (const std::string& name : one_row_each) {
     const std::string& text = files_[name + ".csv"];
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << name << ": " << text;

@@ -455,8 +455,7 @@ TEST_F(TaskViewsTest, ATaskOfWhichNothingWasToldIsARowAndNoWitness) {
   Add(run, {.task = "t0", .ms = {{"created", 2}, {"started", 10}, {"finished", 24}}, .index = 0});
   Add(run, {.task = "t1", .ms = {{"created", 3}, {"started", 10}, {"finished", 45}}, .index = 1});
   const auto tell_nothing = [&] {
-    for (int i : {2, 3})
-      Add(run, {.task = std::to_string(i), .outcome = "", .index = i, .state = "not told"});
+    for (int i : {2, 3}) Add(run, {.task = std::to_string(i), .outcome = "", .index = i, .state = "not told"});
   };
   const char* const kFigures =
       "SELECT concat_ws('|', slots, tasks, tasks_from, task_sum_s, ideal_s, overhead_us_per_task) FROM run_summary";
@@ -482,7 +481,11 @@ TEST_F(TaskViewsTest, ATaskOfWhichNothingWasToldIsARowAndNoWitness) {
                   "ready_from, since_created_ms, since_sent_ms) = 0"),
             "2");
   // By the trigger's index, and by a name that is its index by chance.
-  Add(run, {.origin = "postgres", .task = "uuid", .ms = {{"started", 40}, {"finished", 60}}, .outcome = "failed", .index = 2});
+  Add(run, {.origin = "postgres",
+            .task = "uuid",
+            .ms = {{"started", 40}, {"finished", 60}},
+            .outcome = "failed",
+            .index = 2});
   Add(run, {.origin = "postgres", .task = "3", .ms = {{"started", 40}, {"finished", 60}}, .outcome = "failed"});
   EXPECT_EQ(Count("truth_gap"), 0) << "who says nothing contradicts nobody";
   EXPECT_THAT(Codes(run), IsEmpty());
@@ -531,6 +534,10 @@ TEST_F(TaskViewsTest, TwoCollectorsThatDisagreeAreSetBesideEachOther) {
   ASSERT_TRUE(Execute("UPDATE task SET outcome = 'skipped' WHERE origin = 'http'").ok());
   EXPECT_EQ(gaps(), "agree/outcome/postgres/http/ok/skipped");
   EXPECT_THAT(Codes(run), ElementsAre("truth_gap:warning"));
+  Add(run, {.task = "agree", .outcome = "", .state = "not told"});
+  EXPECT_EQ(gaps(), "agree/outcome/postgres/http/ok/skipped")
+      << "a driver that says nothing of a task is no third witness";
+  ASSERT_TRUE(Execute("DELETE FROM task WHERE origin = 'driver'").ok());
   // Both are set beside the driver then, and that one contradicts one of them.
   record("driver", "agree", 51);
   EXPECT_EQ(gaps(), "agree/outcome/http/driver/skipped/ok");

@@ -28,8 +28,8 @@ Plan Following(const std::string& kind, const std::string& keys, int in_flight, 
 }
 
 TEST(PlanAsks, EachRunByItselfIsARequestForEachALook) {
-  const Plan plan = Following("http", "url: \"http://me:hush@h:8080/runs/$(remote_id)?full=1\", state: /s, every: 250ms",
-                              100, ", timeout: 5s");
+  const Plan plan = Following(
+      "http", "url: \"http://me:hush@h:8080/runs/$(remote_id)?full=1\", state: /s, every: 250ms", 100, ", timeout: 5s");
   EXPECT_EQ(DescribeAsks(plan, 2),
             "  completion  GET http://h:8080/runs/$(remote_id)?full=1\n"
             "              every 250 ms for at most 5 s after the answer; 100 in flight: 100 requests a look (one for "
@@ -47,9 +47,8 @@ TEST(PlanAsks, AListingIsARequestOfEachAgentForEachPage) {
               HasSubstr("every 500 ms for at most 1 min 0 s after the trigger was sent; 1,000 in flight: 2 requests a "
                         "look (2 agents), 4 per s in all\n"));
   // 500 of each agent, on two pages at least.
-  EXPECT_THAT(
-      DescribeAsks(Following("http", listing + "?o=$(offset)&l=$(limit)\", page: 400", 1000), 2),
-      HasSubstr("1,000 in flight: 4 requests or more a look (2 agents), 8 per s in all\n"));
+  EXPECT_THAT(DescribeAsks(Following("http", listing + "?o=$(offset)&l=$(limit)\", page: 400", 1000), 2),
+              HasSubstr("1,000 in flight: 4 requests or more a look (2 agents), 8 per s in all\n"));
 }
 
 TEST(PlanAsks, OfADatabaseHostPortAndNameAreShownAndNoPassword) {
@@ -77,8 +76,10 @@ TEST(PlanAsks, NoMoreAreInFlightThanARunHas) {
 }
 
 TEST(PlanAsks, CollectorsSayFromWhereHowOftenAndUntilWhen) {
-  const Plan plan = MustLoad("grid: {tasks: [500, 1000]}\nname: t\nload: {closed: {concurrency: 2}, triggers: 40}\n"
-                             "trigger: {driver: {argv: [d]}, timeout: 9s}\n" R"yaml(
+  const Plan plan = MustLoad(
+      "grid: {tasks: [500, 1000]}\nname: t\nload: {closed: {concurrency: 2}, triggers: 40}\n"
+      "trigger: {driver: {argv: [d]}, timeout: 9s}\n"
+      R"yaml(
 collect:
   - postgres: {url: "postgresql://reader:hush@db/airflow", query: "SELECT id AS task FROM t"}
     where: {role: target}
@@ -93,16 +94,19 @@ collect:
   EXPECT_EQ(
       DescribeAsks(plan, 2),
       "  collect     postgres at db/airflow, from the first agent with role=target\n"
-      "              in 1 of 2 cells every 1 s until 500 records are there and the same for 2 s, at most 2 min 0 s after "
+      "              in 1 of 2 cells every 1 s until 500 records are there and the same for 2 s, at most 2 min 0 s "
+      "after "
       "the run's last finish\n"
       "              GET http://h/$(remote_id)?o=$(offset)&l=$(limit), from the coordinator\n"
-      "              every 1 s until a record for each ok trigger is there and the same for 2 s, at most 1 min 0 s after "
+      "              every 1 s until a record for each ok trigger is there and the same for 2 s, at most 1 min 0 s "
+      "after "
       "the run's last finish; a look asks for each of 40 triggers by itself\n"
       "              GET http://h/?o=$(offset)&l=$(limit), from the coordinator\n"
       "              every 250 ms until a record for each ok trigger is there and the same for 2 s, at most 1 min 0 s "
       "after the run's last finish; a look is 5 requests or more\n"
       "              csv /tmp/*.csv, from the coordinator\n"
-      "              every 1 s until a record for each ok trigger is there and the same for 2 s, at most 1 min 0 s after "
+      "              every 1 s until a record for each ok trigger is there and the same for 2 s, at most 1 min 0 s "
+      "after "
       "the run's last finish\n"
       "              prometheus at http://p:9090, 2 queries with a sample each 250 ms, from the coordinator\n"
       "              every 1 s until a sample is there and the same for 0 ns, at most 1 min 0 s after the run's last "

@@ -378,7 +378,8 @@ TEST(PlanText, AgentsThatNobodyAskedForAreSaidAndNotWarnedOf) {
   }
   const absl::StatusOr<Plan> two = Loaded("agents: {count: 2}\n" + one);
   ASSERT_TRUE(two.ok()) << two.status();
-  EXPECT_THAT(WarningsFor(*two, 2, /*assumed=*/true), testing::ElementsAre(HasSubstr("with 2 agents some fire nothing")));
+  EXPECT_THAT(WarningsFor(*two, 2, /*assumed=*/true),
+              testing::ElementsAre(HasSubstr("with 2 agents some fire nothing")));
 }
 
 TEST(PlanText, WarnsOfContainersThatSeveralAgentsWouldRestart) {
