@@ -224,7 +224,7 @@ std::optional<Scheduler::Write> Scheduler::NextOfStart(LiveSweep& sweep, int64_t
 
 // Without a write and with nobody in sweep.waiting all that fire are there.
 std::optional<Scheduler::Write> Scheduler::NextOfPins(LiveSweep& sweep, int64_t now_ns) const {
-  FiringAgents firing = ChooseFiring(sweep, roster_, now_ns);
+  ChosenAgents firing = ChooseFiring(sweep, roster_, now_ns);
   if (!firing.pins.empty()) return PinAgents{sweep.row.sweep_id, std::move(firing.pins)};
   sweep.waiting = std::move(firing.waiting);
   return std::nullopt;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coordinator/scenario/plan.h"
+#include "common/counter_random.h"
 
 namespace assay {
 namespace {

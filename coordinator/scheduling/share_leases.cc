@@ -6,11 +6,12 @@
 #include <set>
 #include <utility>
 
+#include "common/counter_random.h"
 #include "coordinator/scenario/plan.h"
 
 namespace assay {
 
-FiringAgents ChooseFiring(const LiveSweep& sweep, const AgentRoster& roster, int64_t now_ns) {
+ChosenAgents ChooseFiring(const LiveSweep& sweep, const AgentRoster& roster, int64_t now_ns) {
   const v1::SweepSpec& spec = sweep.row.spec;
   std::string away;
   bool gone = sweep.pinned.empty();
@@ -20,7 +21,7 @@ FiringAgents ChooseFiring(const LiveSweep& sweep, const AgentRoster& roster, int
     if (agent.leaving || roster.IsGone(agent, now_ns)) gone = true;
     away += fmt::format("{}{}", away.empty() ? "" : ", ", name);
   }
-  FiringAgents choice;
+  ChosenAgents choice;
   if (away.empty() && !gone) return choice;
   const std::vector<const KnownAgent*> matching = roster.Matching(spec.agents(), now_ns);
   const size_t wanted = std::max<size_t>(1, spec.agents_min());

@@ -15,12 +15,12 @@ namespace assay {
 // To which agents the runs of a sweep are leased. Those that fire stay the same for the whole sweep, so that its cells
 // can be compared; one that is gone for good is replaced between two runs. Pure.
 
-struct FiringAgents {
+struct ChosenAgents {
   std::vector<std::string> pins;  // to be pinned from now on
   std::string waiting;            // for whom
 };
 // With neither, all that are pinned are there.
-FiringAgents ChooseFiring(const LiveSweep& sweep, const AgentRoster& roster, int64_t now_ns);
+ChosenAgents ChooseFiring(const LiveSweep& sweep, const AgentRoster& roster, int64_t now_ns);
 
 // The next run of that cell: its triggers in shares of the agents that fire, and those that only sample beside them.
 RunRow LeaseRun(const LiveSweep& sweep, const GridProgress::Turn& turn, const AgentRoster& roster, int64_t now_ns);

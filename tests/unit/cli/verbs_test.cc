@@ -166,34 +166,31 @@ TEST_F(CliTest, SetMayStandBeforeTheFileAndSeveralTimes) {
 
 TEST_F(CliTest, CheckSaysWhatWillBeAskedAndWhichSecretsAreNotThere) {
   const TempDir dir;
-  const std::string file = dir.Write("flows.yaml", R"(name: flows
+  const std::string file = dir.Write("flows.yaml", R"yaml(name: flows
 load: {closed: {concurrency: 1}, triggers: 5}
 agents: {select: {role: target}, count: 1}
 trigger: {http: {method: POST, url: "$(secret:FLOWS)/runs"}, timeout: 10s}
-completion: {http: {url: "$(secret:FLOWS)/runs/$(remote_id)", state: /state, done: [success]
-}
-, remote_id : / id
-}
+completion: {http: {url: "$(secret:FLOWS)/runs/$(remote_id)", state: /state, done: [success]}, remote_id: /id}
 collect: {postgres: {url: "$(secret:DB)", query: "SELECT id AS task, state FROM t"}, where: {role: target}}
-)");
+)yaml");
   unsetenv("ASSAY_SECRET_FLOWS");
-setenv("ASSAY_SECRET_DB", "postgresql://me:hush@h/d", 1);
-const Ran ran = Assay({"check", file});
-EXPECT_EQ(ran.code, 0) << ran.err;
-EXPECT_THAT(ran.out, HasSubstr("shown for 1 of the 2 that `assay run` starts (--agents N: for N)\n"));
-EXPECT_THAT(ran.out, HasSubstr("completion  GET $(secret:FLOWS)/runs/$(remote_id)\n"));
-EXPECT_THAT(ran.out, HasSubstr("collect     postgres at $(secret:DB), from the first agent with role=target\n"));
-EXPECT_THAT(ran.out, HasSubstr("warning: the secret 'FLOWS' is not known here: write it into " + data_.path() +
-                               "/secrets/FLOWS, or set ASSAY_SECRET_FLOWS"));
-EXPECT_THAT(ran.out, Not(HasSubstr("'DB'")));
-EXPECT_THAT(ran.out, Not(HasSubstr("hush")));
-const TempDir other;
-EXPECT_THAT(Assay({"check", file, "--data", other.path()}).out, HasSubstr(other.path() + "/secrets/FLOWS"));
-setenv("ASSAY_SECRET_FLOWS", "http://h", 1);
-EXPECT_THAT(Assay({"check", file}).out, Not(HasSubstr("warning")));
-unsetenv("ASSAY_SECRET_FLOWS");
-unsetenv("ASSAY_SECRET_DB");
-EXPECT_TRUE(std::filesystem::is_empty(data_.path())) << "nothing is made";
+  setenv("ASSAY_SECRET_DB", "postgresql://me:hush@h/d", 1);
+  const Ran ran = Assay({"check", file});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("shown for 1 of the 2 that `assay run` starts (--agents N: for N)\n"));
+  EXPECT_THAT(ran.out, HasSubstr("completion  GET $(secret:FLOWS)/runs/$(remote_id)\n"));
+  EXPECT_THAT(ran.out, HasSubstr("collect     postgres at $(secret:DB), from the first agent with role=target\n"));
+  EXPECT_THAT(ran.out, HasSubstr("warning: the secret 'FLOWS' is not known here: write it into " + data_.path() +
+                                 "/secrets/FLOWS, or set ASSAY_SECRET_FLOWS"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("'DB'")));
+  EXPECT_THAT(ran.out, Not(HasSubstr("hush")));
+  const TempDir other;
+  EXPECT_THAT(Assay({"check", file, "--data", other.path()}).out, HasSubstr(other.path() + "/secrets/FLOWS"));
+  setenv("ASSAY_SECRET_FLOWS", "http://h", 1);
+  EXPECT_THAT(Assay({"check", file}).out, Not(HasSubstr("warning")));
+  unsetenv("ASSAY_SECRET_FLOWS");
+  unsetenv("ASSAY_SECRET_DB");
+  EXPECT_TRUE(std::filesystem::is_empty(data_.path())) << "nothing is made";
 }
 
 TEST_F(CliTest, WithoutACoordinatorItSaysWhoIsMissingAndTheMend) {

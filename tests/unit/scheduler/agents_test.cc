@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/protocol.h"
 #include "tests/unit/scheduler/scheduler_world.h"
 
 namespace assay {
