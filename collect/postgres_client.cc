@@ -110,28 +110,19 @@ absl::Status PostgresClient::Connect(const Patience& patience) {
 }
 
 absl::Status PostgresClient::Open(const Patience& patience) {
-  char* why = nullptr;
-  PQconninfoOption* const parsed = PQconninfoParse(url_.c_str(), &why);
-  if (parsed == nullptr) {
-    const std::string text = why == nullptr ? "out of memory" : Trimmed(why);
-    PQfreemem(why);
-    return absl::InvalidArgumentError(
-        fmt::format("the url cannot be read: {}; it reads like postgresql://user@host:5432/database", text));
+  const absl::StatusOr<PostgresPlace> place = PostgresPlace::Of(url_);
+  if (!place.ok()) return place.status();
+  where_ = place->Text();
+  const PostgresPlace::Resolved resolved = place->With(addresses_);
+  std::vector<const char*> keys{"dbname", "application_name"};
+  std::vector<const char*> values{url_.c_str(), session_.called.c_str()};
+  if (!resolved.addresses.empty()) {
+    // Behind the url, whose own they replace; certificates are checked by the hosts' names as before.
+    keys.insert(keys.end(), {"host", "hostaddr", "port"});
+    values.insert(values.end(), {resolved.hosts.c_str(), resolved.addresses.c_str(), resolved.ports.c_str()});
   }
-  std::string host;
-  std::string port = "5432";
-  std::string database;
-  for (const PQconninfoOption* option = parsed; option->keyword != nullptr; ++option) {
-    if (option->val == nullptr) continue;
-    if (std::string_view(option->keyword) == "host") host = option->val;
-    if (std::string_view(option->keyword) == "port") port = option->val;
-    if (std::string_view(option->keyword) == "dbname") database = option->val;
-  }
-  PQconninfoFree(parsed);
-  where_ = fmt::format("{}:{}/{}", host.empty() ? "the default socket" : host, port, database);
-
-  const std::array<const char*, 3> keys{"dbname", "application_name", nullptr};
-  const std::array<const char*, 3> values{url_.c_str(), session_.called.c_str(), nullptr};
+  keys.push_back(nullptr);
+  values.push_back(nullptr);
   connection_ = PQconnectStartParams(keys.data(), values.data(), /*expand_dbname=*/1);
   if (connection_ == nullptr || PQstatus(connection_) == CONNECTION_BAD) return Failed("cannot connect");
   for (PostgresPollingStatusType next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK;

@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "collect/patience.h"
+#include "collect/postgres_place.h"
 #include "collect/postgres_rows.h"
 
 struct pg_conn;
 
 namespace assay {
 
-// A connection to a target's PostgreSQL, on the calling thread, that never waits longer than it is told to; any error
-// closes it. Times come as ISO 8601 in UTC.
+// A connection to a target's PostgreSQL, on the calling thread, that never waits longer than it is told to, but for
+// names that nobody has looked up before; any error closes it. Times come as ISO 8601 in UTC.
 class PostgresClient {
  public:
   struct Session {
@@ -36,6 +37,9 @@ class PostgresClient {
     std::string text;
   };
   static Parameter TextArray(const std::vector<std::string>& texts);
+
+  // Of the url's hosts, so that connecting looks up no name, which may take longer than any patience.
+  void Use(PostgresPlace::Addresses addresses) { addresses_ = std::move(addresses); }
 
   // Where there is no connection. Unavailable: the server is not there, or asks to come again.
   absl::Status Connect(const Patience& patience);
@@ -57,7 +61,8 @@ class PostgresClient {
 
   const std::string url_;
   const Session session_;
-  std::string where_;  // host, port and database, without user and password
+  PostgresPlace::Addresses addresses_;  // none: libpq looks names up
+  std::string where_;
   pg_conn* connection_ = nullptr;
 };
 

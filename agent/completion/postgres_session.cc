@@ -44,7 +44,9 @@ absl::Status PostgresSession::Connect() {
   return client_.Query(command, {}, patience).status();
 }
 
-absl::StatusOr<std::vector<RunSeen>> PostgresSession::Ask(const std::vector<std::string>& ids) {
+absl::StatusOr<std::vector<RunSeen>> PostgresSession::Ask(const std::vector<std::string>& ids,
+                                                          PostgresPlace::Addresses addresses) {
+  if (!addresses.empty()) client_.Use(std::move(addresses));
   if (absl::Status connected = Connect(); !connected.ok()) return Of("completion.postgres", connected);
   const int64_t asked_ns = MonotonicNs();
   const absl::StatusOr<PostgresRows> rows =

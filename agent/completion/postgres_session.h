@@ -21,8 +21,9 @@ class PostgresSession {
   // `query`: see Completion.Postgres. `listen`: empty: no channel.
   PostgresSession(std::string url, std::string query, std::string listen);
 
-  // What the query says of these ids; each with the instants around it.
-  absl::StatusOr<std::vector<RunSeen>> Ask(const std::vector<std::string>& ids);
+  // What the query says of these ids; each with the instants around it. `addresses` of the url's hosts, for when it
+  // connects; none: as before.
+  absl::StatusOr<std::vector<RunSeen>> Ask(const std::vector<std::string>& ids, PostgresPlace::Addresses addresses);
   // Takes what the server sent meanwhile: whether a notification was in it. An error: the connection is lost.
   absl::StatusOr<bool> Notified();
   // Readable when Notified has something to take; -1: there is no connection.
