@@ -1,12 +1,13 @@
 """Collectors through the command line: a database, files and servers of this test are the target."""
 import http.server
 import json
+import re
 import threading
 import time
 import unittest
 import urllib.parse
 
-from world import World, wait_for
+from world import SOURCE, World, wait_for
 
 
 class Target(http.server.BaseHTTPRequestHandler):
@@ -115,6 +116,17 @@ collect:
         self.assertEqual(self.sql("select name, labels ->> 'pod', count(*) >= 5, min(abs(at_s)) < 0.01, bool_and(place = 'coordinator') from target_metric group by 1, 2"),
                          [["load", "a", "t", "t", "t"]])
         self.assertNotIn("records_missing", self.flags())
+
+    def test_the_documented_example_runs_as_it_stands(self):
+        text = (SOURCE / "docs" / "own-system.md").read_text()
+        scenario = re.search(r"^```yaml\n(name: own-records\n.*?)^```$", text, re.M | re.S).group(1)
+        self.assertEqual(scenario.count("/tmp/"), 4)
+        code, out, err = self.assay("run", self.write("own.yaml", scenario.replace("/tmp/", f"{self.dir}/")))
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select tasks, tasks_from, slots from run_summary"), [["40", "csv", "4"]])
+        self.assertEqual(self.sql("select count(*), count(distinct index) from task_time where run_ms >= 50 and outcome = 'ok'"), [["40", "40"]])
+        self.assertEqual(self.sql("select records, expected, missing, unfinished from collections"), [["40", "40", "0", "0"]])
+        self.assertEqual(self.sql("select gap from truth_gap"), [])
 
     def test_an_agent_reads_its_files_and_a_cancel_ends_it_soon(self):
         self.database()

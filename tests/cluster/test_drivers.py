@@ -60,7 +60,7 @@ class Drivers(World):
         self.assertEqual(len(examples), 2)
         self.assertLessEqual(len([line for line in examples[0].splitlines() if line]), 30)
         for number, example in enumerate(examples):
-            path = self.write(f"example{number}.py", example)
+            path = self.write("threads.py", example)
             code, trials = self.trial("python3", path, flags=["--tasks", "500"])
             self.assertEqual(code, 0, trials)
             self.assertEqual(set(trials), {"whole", "cancelled", "left"})
@@ -70,6 +70,12 @@ class Drivers(World):
             self.assertEqual(whole["notes"], [])
             # The second knows what cancel means.
             self.assertEqual(len(trials["cancelled"]["notes"]), 1 - number, trials["cancelled"])
+        scenario = re.search(r"^```yaml\n(name: threads\n.*?)^```$", text, re.M | re.S).group(1)
+        self.assertIn("PYTHONPATH: scenarios/drivers", scenario)
+        code, out, err = self.assay("run", self.write("threads.yaml", scenario.replace("scenarios/drivers", PACKAGE["PYTHONPATH"])), cwd=self.dir)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.sql("select verdict, tasks, tasks_from, slots from run_summary"), [["accepted", "200", "driver", "4"]])
+        self.assertEqual(self.sql("select count(*) from task_overhead where queue_mean_ms > 0 and run_mean_ms > 0 and finish_mean_ms > 0"), [["1"]])
 
     def test_what_the_package_does_for_a_driver(self):
         path = self.write("chatty.py", """
@@ -190,6 +196,9 @@ trigger:
                          [["reject", self.sql("select detail from flags where code = 'driver_failed'")[0][0]]])
         self.assertIn("exited with 1; its output ends with: no such table", self.sql("select detail from flags where code = 'driver_failed'")[0][0])
         self.assertEqual(self.sql("select count(*) from trigger where run_id = (select max(run_id) from run)"), [["300"]])
+        self.assertEqual(self.sql("select t.state, t.outcome, t.started_ns, g.outcome from task t join trigger g using (run_id, index) "
+                                  "where run_id = (select max(run_id) from run) and index = 100"), [["not told", "", "", "failed"]])
+        self.assertEqual(self.sql("select gap from truth_gap where run_id = (select max(run_id) from run)"), [])
         # One that cannot get ready says so.
         code, out, err = self.run_scenario(self.program().replace("driver.py", "missing.py"))
         self.assertEqual(code, 3, out + err)

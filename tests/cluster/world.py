@@ -189,12 +189,12 @@ class World(unittest.TestCase):
 
     # --- local mode
 
-    def assay(self, *words, data=None, env=None, patience_s=PATIENCE_S, data_flag=True):
+    def assay(self, *words, data=None, env=None, patience_s=PATIENCE_S, data_flag=True, cwd=None):
         """Runs the command line to its end: (exit code, stdout, stderr)."""
         argv = [ASSAY, *words]
         environment = {**os.environ, "ASSAY_DATA": str(data or self.dir / "data"), **(env or {})}
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=patience_s,
-                              env=environment, check=False)
+                              env=environment, cwd=cwd, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def sql(self, query, data=None):
