@@ -1,12 +1,16 @@
 // The container trigger against an engine of this test, good days and bad ones. A real engine is met in tests/cluster.
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -291,6 +295,53 @@ TEST_F(ContainerTest, ATimeoutEndsAlsoTheProcessThatTheEngineStartsOnlyThen) {
   EXPECT_EQ(written.triggers.at(0).error(), "took longer than 1 s and was killed");
 }
 
+// It ended by itself while the engine was asked for its process: the answer is of nobody who is in flight any more.
+// What is read of it then, a sanitizer sees.
+TEST_F(ContainerTest, AnAnswerThatComesWhenTheProcessIsDoneEndsNobody) {
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  std::atomic<int> first_output = -1;
+  std::atomic<int> created = 0;
+  std::atomic<int> looks = 0;
+  std::promise<void> second_begun, first_told;
+  const std::string done = R"({"Running": false, "ExitCode": 0, "Pid": 0})";
+  RequestServer engine(socket_, [&](int fd, const std::string& request) {
+    if (request.starts_with("POST /containers/web/exec ")) {
+      Json(fd, "201 Created", R"({"Id": "e)" + std::to_string(++created) + "\"}");
+    } else if (request.starts_with("POST /exec/e1/start ")) {
+      Say(fd, kStreaming);
+      first_output = fd;
+    } else if (request.starts_with("POST /exec/e2/start ")) {
+      Say(fd, kStreaming);
+      second_begun.set_value();
+      first_told.get_future().wait_for(std::chrono::nanoseconds(kPatience));
+      return false;
+    } else if (request.starts_with("GET /exec/e1/json ") && ++looks == 1) {
+      shutdown(first_output, SHUT_RDWR);
+      second_begun.get_future().wait_for(std::chrono::nanoseconds(kPatience));
+      Json(fd, "200 OK", "{\"Running\": true, \"Pid\": " + std::to_string(child) + "}");
+      first_told.set_value();
+    } else if (request.starts_with("GET /exec/")) {
+      Json(fd, "200 OK", done);
+    } else {
+      return Engine(fd, request);
+    }
+    return true;
+  });
+  v1::ShareSpec spec = Spec("web", 2);
+  spec.mutable_trigger()->set_timeout_ns(500 * kMs);
+  const Written written = Execute(spec);
+  EXPECT_EQ(waitpid(child, nullptr, WNOHANG), 0);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  ASSERT_EQ(written.triggers.size(), 2U);
+  EXPECT_EQ(written.triggers[0].outcome(), v1::TIMEOUT);
+  EXPECT_EQ(looks, 2);
+}
+
 TEST_F(ContainerTest, AProcessThatCannotBeEndedIsGivenUpAndSaidSo) {
   inspect = [] { return R"({"Running": true, "Pid": 0})"; };
   start = [](int fd) {
@@ -326,6 +377,16 @@ TEST_F(ContainerTest, InAnOpenLoopWhatWaitsForItsCapIsSkippedAtItsDeadline) {
     EXPECT_EQ(record.error(), "not started within its deadline of 1 s: in_flight was full");
   }
   EXPECT_EQ(skipped, 16U);
+}
+
+TEST_F(ContainerTest, ItsFloorNamesIt) {
+  RequestServer engine(socket_, [this](int fd, const std::string& request) { return Engine(fd, request); });
+  Restart({.agent_name = "alpha", .cgroup_name = "", .sampler = {}, .calibrate_ns = kMs});
+  const Written written = Execute(Spec("web"));
+  ASSERT_TRUE(written.start->has_floor());
+  EXPECT_EQ(written.start->floor().error(), "");
+  EXPECT_EQ(written.start->floor().kind(), "container");
+  EXPECT_EQ(written.start->floor().container(), "web");
 }
 
 TEST_F(ContainerTest, NoMoreThanItsCapAreInFlightAndACancelEndsThoseThatWaitToo) {
