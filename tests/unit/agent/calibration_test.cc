@@ -181,7 +181,7 @@ TEST_F(CalibrationTest, RequestsCallsAndTasksAreMeasuredAtTheAgentsOwnEcho) {
 }
 
 TEST_F(CalibrationTest, AShareThatIsCancelledMeanwhileEnds) {
-  options_.calibrate_ns = kPatience;  // so that it is met in the middle of it; the cancel ends it
+  options_.calibrate_ns = 3 * kSecond;  // so that it is met in the middle of it
   Restart(options_);
   const v1::ShareSpec spec = ExecSpec(1, 3, 2, {"true"});
   Want(spec, v1::PREPARE);
