@@ -478,7 +478,7 @@ TEST_F(TaskViewsTest, ATaskOfWhichNothingWasToldIsARowAndNoWitness) {
                   "queue_ms, startup_ms, run_ms, finish_ms, duration_ms, record_lag_ms) = 0"),
             "2");
   EXPECT_EQ(Value("SELECT count(*) FROM task_wait WHERE index > 1 AND num_nonnulls(since_queued_ms, since_ready_ms, "
-                  "ready_from, since_created_ms, since_sent_ms) = 0"),
+                  "since_able_ms, able_from, since_created_ms, since_sent_ms) = 0"),
             "2");
   // By the trigger's index, and by a name that is its index by chance.
   Add(run, {.origin = "postgres",
