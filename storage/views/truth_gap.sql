@@ -22,7 +22,7 @@ SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, 
        t.task, t.task_attempt, t.index, t.remote_id, 'outcome', t.origin, 'client',
        NULL, NULL, coalesce(t.outcome::text, 'not ended'), t.client_outcome::text, NULL, NULL
 FROM assay.task_instant t
-WHERE t.client_outcome = 'ok' AND coalesce(t.outcome, 'lost') NOT IN ('ok', 'skipped')
+WHERE t.client_outcome = 'ok' AND coalesce(t.outcome, 'lost') NOT IN ('ok', 'skipped') AND assay.is_told(t.origin, t.state)
   AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = t.sweep_id AND u.run_id = t.run_id AND u.origin = t.origin AND u.task = t.task AND u.attempt = t.task_attempt + 1)
 UNION ALL
 SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, t.verdict,
