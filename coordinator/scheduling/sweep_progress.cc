@@ -55,7 +55,7 @@ void AddRun(const LiveSweep& sweep, const LiveRun& run, const AgentRoster& roste
   if (run.row.t0_ns <= 0 || elapsed_ns <= 0) return;
   progress.set_run_elapsed_ns(elapsed_ns);
   // The cool-down is no time of firing.
-  if (run.cooldown_until_ns == 0)
+  if (run.row.state == "running")
     progress.set_rate_per_s(static_cast<double>(progress.triggers_done()) / static_cast<double>(elapsed_ns) * 1e9);
 }
 

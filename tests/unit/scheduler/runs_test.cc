@@ -134,6 +134,19 @@ TEST(Scheduler, TheEtaIsThePlansShortestTimeUntilTheFirstRunIsKnownAndThenShrink
   EXPECT_LT(late_ns, early_ns);
 }
 
+TEST(Scheduler, TheRateIsToldWhileTheRunFires) {
+  World world(12, 1);
+  SweepRow sweep = MakeSweep(1, 1, 1, 1);
+  sweep.cells[0].spec.mutable_sampling()->set_cooldown_ns(3600 * kSecond);
+  world.AddSweep(sweep);
+  const auto progress = [&] { return *world.scheduler().Progress(1, world.now_ns()); };
+  ASSERT_TRUE(world.RunUntil([&] { return progress().triggers_done() > 0; }));
+  EXPECT_GT(progress().rate_per_s(), 0);
+  ASSERT_TRUE(world.RunUntil([&] { return progress().run_phase() == "cooldown"; }));
+  EXPECT_EQ(progress().triggers_done(), 100u);
+  EXPECT_EQ(progress().rate_per_s(), 0) << "the cool-down is no time of firing";
+}
+
 TEST(Scheduler, TheEtaOfProcessesIsUnknownUntilARunIsKnown) {
   World world(12, 1);
   SweepRow sweep = MakeSweep(1, 1, 2, 1);
