@@ -65,6 +65,7 @@ void Scheduler::CancelSweep(int64_t sweep_id, bool now) {
   LiveSweep& sweep = found->second;
   sweep.row.state = "cancelling";
   sweep.row.cancel_now |= now;
+  if (now) sweep.CutHooks();
   if (sweep.run) Changed(*sweep.run);
 }
 
@@ -204,13 +205,13 @@ std::optional<Scheduler::Write> Scheduler::NextOfSweep(LiveSweep& sweep, int64_t
   if (sweep.before.begun) {
     if (auto write = NextOfStage(sweep, sweep.after, "after_sweep", "", now_ns)) return write;
     if (!sweep.after.Over()) return std::nullopt;
-    if (sweep.failure.empty()) sweep.failure = sweep.after.failure;
+    if (sweep.failure.empty() && !sweep.after.cut) sweep.failure = sweep.after.failure;
   }
   for (const auto& [name, target] : sweep.targets) {
-    if (sweep.failure.empty()) sweep.failure = target.teardown.failure;
+    if (sweep.failure.empty() && !target.teardown.cut) sweep.failure = target.teardown.failure;
   }
-  const char* state = !sweep.failure.empty() ? "failed" : sweep.Cancelling() ? "cancelled" : "finished";
-  return EndSweep{sweep.row.sweep_id, state, sweep.failure};
+  if (!sweep.failure.empty()) return EndSweep{sweep.row.sweep_id, "failed", sweep.failure};
+  return EndSweep{sweep.row.sweep_id, sweep.Cancelling() ? "cancelled" : "finished", sweep.WhatWasCut()};
 }
 
 std::optional<Scheduler::Write> Scheduler::NextOfStart(LiveSweep& sweep, int64_t now_ns) {
@@ -275,7 +276,10 @@ std::optional<Scheduler::Write> Scheduler::NextOfRun(LiveSweep& sweep, LiveRun& 
   if (auto write = NextOfStage(sweep, run.after, "after_run", "", now_ns)) return write;
   if (!run.after.Over()) return std::nullopt;
   if (run.trouble.code.empty() && !run.after.failure.empty())
-    run.trouble = {run.after.interrupted ? "interrupted" : "hook_failed", run.after.failure};
+    run.trouble = {run.after.cut           ? "cancelled"
+                   : run.after.interrupted ? "interrupted"
+                                           : "hook_failed",
+                   run.after.failure};
   return EndRun{run.row.run_id, sweep.row.spec, sweep.CellOf(run.row.cell_id).spec, run.trouble};
 }
 

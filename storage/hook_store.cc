@@ -48,10 +48,10 @@ absl::Status SweepStore::CreateHooks(std::vector<HookRow>& hooks) {
 absl::Status SweepStore::EndHook(const HookRow& hook) {
   return connection_.Transact([&](pqxx::transaction_base& transaction) -> absl::Status {
     const pqxx::result updated = transaction.exec_params(
-        "UPDATE hook SET state = $2, exit_code = $3, error = $4, output = $5, elapsed_ns = $6, interrupted = $7 WHERE "
-        "hook_id = $1",
+        "UPDATE hook SET state = $2, exit_code = $3, error = $4, output = $5, elapsed_ns = $6, interrupted = $7, "
+        "cut = $8 WHERE hook_id = $1",
         hook.hook_id, hook.state, hook.exit_code, ValidText(hook.error),
-        pqxx::binarystring(hook.output.data(), hook.output.size()), hook.elapsed_ns, hook.interrupted);
+        pqxx::binarystring(hook.output.data(), hook.output.size()), hook.elapsed_ns, hook.interrupted, hook.cut);
     if (updated.affected_rows() != 1) return absl::NotFoundError("there is no hook " + std::to_string(hook.hook_id));
     // Of a commit whose answer was lost.
     transaction.exec_params("DELETE FROM hook_step WHERE hook_id = $1", hook.hook_id);
@@ -85,6 +85,7 @@ absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) 
       hook.incarnation = row["incarnation"].as<std::string>();
       hook.state = row["state"].as<std::string>();
       hook.interrupted = row["interrupted"].as<bool>();
+      hook.cut = row["cut"].as<bool>();
       hook.exit_code = row["exit_code"].as<int>(0);
       hook.error = row["error"].as<std::string>();
       if (!row["output"].is_null()) hook.output = pqxx::binarystring(row["output"]).str();

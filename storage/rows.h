@@ -84,6 +84,7 @@ struct HookRow {
   std::string incarnation;   // of that agent
   std::string state;         // running ok failed
   bool interrupted = false;  // failed, and not by its own fault: its agent or the coordinator ended or was given up
+  bool cut = false;          // a user's cancel --now came while it ran; once it has ended: and ended it
   int exit_code = 0;
   std::string error;
   std::string output;

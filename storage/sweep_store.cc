@@ -202,6 +202,8 @@ absl::Status SweepStore::RequestCancel(int64_t sweep_id, bool now) {
     // A drain may be turned into a stop, never the other way round.
     transaction.exec_params("UPDATE sweep SET state = 'cancelling', cancel_now = cancel_now OR $2 WHERE sweep_id = $1",
                             sweep_id, now);
+    // A coordinator that is restarted before it has ended them knows it from here.
+    if (now) transaction.exec_params("UPDATE hook SET cut = true WHERE sweep_id = $1 AND state = 'running'", sweep_id);
     return absl::OkStatus();
   });
 }

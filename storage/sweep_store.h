@@ -26,8 +26,8 @@ class SweepStore {
   // pending -> running, and its before_sweep hooks with it: a sweep that runs and has none needs none.
   absl::Status StartSweep(int64_t sweep_id, std::vector<HookRow>& hooks);
   absl::Status PinAgents(int64_t sweep_id, const std::vector<std::string>& names);
-  absl::Status RequestCancel(int64_t sweep_id,
-                             bool now);  // pending/running -> cancelling; FailedPrecondition if it has ended, NotFound
+  // pending/running -> cancelling; `now` cuts the hooks that run. FailedPrecondition if it has ended, NotFound.
+  absl::Status RequestCancel(int64_t sweep_id, bool now);
   // Drops the partitions and rows. FailedPrecondition while the sweep is not ended; NotFound.
   absl::Status RemoveSweep(int64_t sweep_id);
 

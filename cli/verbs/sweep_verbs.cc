@@ -195,7 +195,8 @@ void AddSweepVerbs(CLI::App& app, Action& action) {
   const auto cancel =
       add("cancel", "End a sweep early; what was measured is kept", "assay sweep cancel 7 --now", Cancel);
   add_id(cancel, "The sweep's id, or `last`");
-  cancel.first->add_flag("--now", cancel.second->now, "Stop the triggers in flight too");
+  cancel.first->add_flag("--now", cancel.second->now,
+                         "Stop the triggers in flight too, and the hooks that run: SIGTERM, SIGKILL after 2 s");
   add_id(add("rm", "Remove a sweep that has ended, with all its rows", "assay sweep rm 7", Remove), "The sweep's id");
 }
 

@@ -56,7 +56,7 @@ class Follower {
     if (step == Step::kDrain) {
       printer_.Notice("draining: triggers in flight end, then the results so far are shown; Ctrl-C again stops now");
     } else if (step == Step::kStopNow) {
-      printer_.Notice("stopping now: triggers in flight are cancelled; Ctrl-C again leaves at once");
+      printer_.Notice("stopping now: triggers in flight and hooks that run are ended; Ctrl-C again leaves at once");
     }
     wanted_ = step == Step::kStopNow ? Cancel::kNow : Cancel::kDrain;
     cancel_at_ns_ = 0;

@@ -5,12 +5,15 @@
 namespace assay {
 namespace {
 
+constexpr char kCut[] = "ended by `assay sweep cancel --now`";
+
 void TakeEnd(const v1::HookStatus& status, HookRow& row) {
   row.exit_code = status.exit_code();
   row.output = status.output();
   row.elapsed_ns = status.elapsed_ns();
   row.error = status.error();
   row.interrupted = status.interrupted();
+  row.cut = false;
   for (const v1::HookStep& step : status.steps())
     row.steps.push_back({step.container(), step.action(), step.begun_ns(), step.ended_ns(), step.error()});
 }
@@ -53,17 +56,18 @@ void HookBook::Reopen(PlacedHook hook, HookStage& stage, AgentRoster& roster, in
     return;
   }
   HookRow row = open.row;
-  row.interrupted = true;
-  GiveUp(std::move(row), "the coordinator was restarted while the hook ran");
+  row.interrupted = !row.cut;
+  GiveUp(std::move(row), open.row.cut ? kCut : "the coordinator was restarted while the hook ran");
 }
 
 void HookBook::Settle(HookStage& stage, const std::string& give_up, const AgentRoster& roster, int64_t now_ns) {
   for (auto& [id, open] : stage.open) {
     if (ended_.contains(id)) continue;
     HookRow row = open.row;
+    const std::string why = give_up.empty() && row.cut ? kCut : give_up;
     if (row.where == kCoordinatorPlace) {
-      if (give_up.empty() || !open.given_up.empty()) continue;
-      open.given_up = give_up;
+      if (why.empty() || !open.given_up.empty()) continue;
+      open.given_up = why;
       stopped_.push_back(id);
       continue;
     }
@@ -74,8 +78,8 @@ void HookBook::Settle(HookStage& stage, const std::string& give_up, const AgentR
     const bool on_its_way = done && row.kind == "collect" && status->second.error().empty() && !row.collected;
     if (done && !on_its_way) {
       TakeEnd(status->second, row);
-    } else if (!give_up.empty()) {
-      row.error = give_up;
+    } else if (!why.empty()) {
+      row.error = why;
     } else if (agent.session != 0 && agent.hello.incarnation() != row.incarnation) {
       // It is never started twice: what the old process was doing is over, and how it ended is not known.
       row.error = "the agent was restarted while the hook ran";
@@ -92,8 +96,10 @@ void HookBook::Settle(HookStage& stage, const std::string& give_up, const AgentR
 }
 
 void HookBook::Ended(HookRow row, const HookStage& stage) {
-  const std::string& given_up = stage.open.at(row.hook_id).given_up;
-  if (row.state == "failed" && !given_up.empty()) row.error = given_up;
+  const PlacedHook& open = stage.open.at(row.hook_id);
+  const bool stopped = row.state == "failed" && !open.given_up.empty();
+  if (stopped) row.error = open.given_up;
+  row.cut = stopped && open.row.cut;
   ended_[row.hook_id] = std::move(row);
 }
 

@@ -23,8 +23,8 @@ class HookBook {
   // At start: one that a coordinator before this one had stored as running.
   void Reopen(PlacedHook hook, HookStage& stage, AgentRoster& roster, int64_t now_ns);
 
-  // Takes in what agents say of the stage's hooks. With `give_up` those that still run end with that reason; one on the
-  // coordinator is told to stop.
+  // Takes in what agents say of the stage's hooks. With `give_up` those that still run end with that reason, and those
+  // that a user has cut in any case; one on the coordinator is told to stop.
   void Settle(HookStage& stage, const std::string& give_up, const AgentRoster& roster, int64_t now_ns);
   // One that ran on the coordinator.
   void Ended(HookRow row, const HookStage& stage);

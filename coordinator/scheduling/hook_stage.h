@@ -28,6 +28,7 @@ struct HookStage {
   std::map<int64_t, PlacedHook> open;  // stored and not ended, by hook_id
   std::string failure;
   bool interrupted = false;  // that failure is not a hook's own
+  bool cut = false;          // nor is this one: a user wanted it
 
   bool Over() const { return begun && open.empty(); }
   void Note(const HookRow& ended);

@@ -94,6 +94,20 @@ HookStage* LiveSweep::StageWith(int64_t hook_id) {
   return found;
 }
 
+void LiveSweep::CutHooks() {
+  VisitStages(*this, [](HookStage& stage) {
+    for (auto& [id, hook] : stage.open) hook.row.cut = true;
+  });
+}
+
+std::string LiveSweep::WhatWasCut() const {
+  std::string text;
+  for (const HookStage* const stage : Stages()) {
+    if (stage->cut) text += (text.empty() ? "" : "; ") + stage->failure;
+  }
+  return text;
+}
+
 std::vector<const HookStage*> LiveSweep::Stages() const {
   std::vector<const HookStage*> stages;
   VisitStages(*this, [&](const HookStage& stage) { stages.push_back(&stage); });

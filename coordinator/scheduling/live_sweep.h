@@ -53,6 +53,10 @@ struct LiveSweep {
   // Where that hook is open.
   HookStage* StageWith(int64_t hook_id);
   std::vector<const HookStage*> Stages() const;
+  // Those that run at this moment; later ones, which tidy up, are left to run.
+  void CutHooks();
+  // Which hooks of the sweep and its targets were cut, for people; empty if none.
+  std::string WhatWasCut() const;
 };
 
 }  // namespace assay

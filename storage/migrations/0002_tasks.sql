@@ -183,11 +183,14 @@ COMMENT ON COLUMN assay.trigger.completed_error_ns IS 'completed_ns is right to 
 
 ALTER TABLE assay.hook DROP CONSTRAINT hook_kind_check, DROP CONSTRAINT hook_check2;
 ALTER TABLE assay.hook ADD COLUMN target text;
+ALTER TABLE assay.hook ADD COLUMN cut boolean NOT NULL DEFAULT false;
 ALTER TABLE assay.hook ADD CHECK (kind IN ('before_sweep', 'after_sweep', 'setup', 'teardown', 'before_run', 'after_run', 'collect')),
   ADD CHECK ((kind IN ('setup', 'teardown')) = (target IS NOT NULL)),
   ADD CHECK ((kind IN ('before_run', 'after_run', 'collect')) = (run_id IS NOT NULL));
 COMMENT ON COLUMN assay.hook.kind IS 'before_sweep, after_sweep, setup, teardown, before_run, after_run or collect';
 COMMENT ON COLUMN assay.hook.target IS 'Of setup and teardown: the target that they bring up and down; else null';
+COMMENT ON COLUMN assay.hook.cut IS 'A user''s cancel --now came while it ran and, once it has ended, ended it';
+COMMENT ON COLUMN assay.sweep.failure IS 'Why it failed, or which of its hooks a cancel --now ended; else empty';
 COMMENT ON COLUMN assay.hook.run_id IS 'Run it belongs to; null for the hooks of the sweep and of its targets';
 
 ALTER TABLE assay.run_result ADD COLUMN tasks bigint, ADD COLUMN tasks_from text, ADD COLUMN makespan_error_s double precision;

@@ -39,4 +39,4 @@ COMMENT ON COLUMN assay.progress.started_at IS 'When it first ran';
 COMMENT ON COLUMN assay.progress.ended_at IS 'When it ended';
 COMMENT ON COLUMN assay.progress.elapsed_s IS 'Time since it first ran, seconds';
 COMMENT ON COLUMN assay.progress.eta_s IS 'Estimated time to its end, seconds, from how long ended runs of the same cell (else of the sweep) took; null before the first';
-COMMENT ON COLUMN assay.progress.failure IS 'Why it failed, else empty';
+COMMENT ON COLUMN assay.progress.failure IS 'Why it failed, or which of its hooks a cancel --now ended; else empty';

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from hosts import Hosts
-from world import ASSAY, COORDINATOR, wait_for
+from world import ASSAY, COORDINATOR, alive, wait_for
 
 
 class SeveralHosts(Hosts):
@@ -208,6 +208,28 @@ targets:
         self.assertEqual(self.wait_sweep(sweep), "cancelled")
         self.assertEqual(self.psql(f"select (select sum(fired) from assay.share where run_id = {run}) = count(*) from assay.trigger where run_id = {run}"), [["t"]])
         self.assertEqual(self.wait_sweep(behind), "finished")
+
+    def test_cancel_now_ends_a_hook_that_hangs(self):
+        self.database()
+        coordinator = self.coordinator()
+        self.agent(coordinator.address, "a")
+        pid = self.dir / "pid"
+        sweep = self.start_sweep(coordinator.address, self.write("hangs.yaml", f"""
+name: hangs
+agents: {{count: 1}}
+load: {{closed: {{concurrency: 2}}, triggers: 10}}
+trigger: {{sleep: {{for: 1ms}}}}
+hooks:
+  after_sweep: {{argv: [sh, -c, "trap : TERM; echo $$$$ > {pid}.new; mv {pid}.new {pid}; while :; do sleep 1; done"], timeout: 1h}}
+"""))
+        wait_for(pid.exists, "the hook runs")
+        code, out, err = self.assay("sweep", "cancel", str(sweep), "--now", "--coordinator", coordinator.address)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.wait_sweep(sweep), "cancelled")
+        wait_for(lambda: not alive(int(pid.read_text())), "the hook is gone, which SIGTERM does not end")
+        code, out, err = self.assay("sweep", "show", str(sweep), "--coordinator", coordinator.address)
+        self.assertIn("after_sweep hook on a: ended by `assay sweep cancel --now`", out)
+        self.assertEqual(self.psql("select verdict from assay.run"), [["accepted"]])
 
 
 if __name__ == "__main__":

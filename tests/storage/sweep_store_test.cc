@@ -214,6 +214,28 @@ TEST_F(SweepStoreTest, HooksOfTargetsKeepTheirTargetAndDoNotReplaceEachOther) {
   EXPECT_FALSE(create("setup", "").ok());
 }
 
+TEST_F(SweepStoreTest, ACancelNowMarksTheHooksThatRun) {
+  const SweepRow sweep = MakeSweep(1, {{"t", "{}"}});
+  std::vector<HookRow> ended(1);
+  ended[0].sweep_id = sweep.sweep_id;
+  ended[0].kind = "before_sweep";
+  std::vector<HookRow> running = ended;
+  running[0].kind = "after_sweep";
+  ASSERT_EQ(store_.CreateHooks(ended), absl::OkStatus());
+  ASSERT_EQ(store_.CreateHooks(running), absl::OkStatus());
+  ended[0].state = "ok";
+  ASSERT_EQ(store_.EndHook(ended[0]), absl::OkStatus());
+  const auto cut = [&] { return Value("SELECT string_agg(kind, ' ') FROM hook WHERE cut"); };
+  ASSERT_EQ(store_.RequestCancel(sweep.sweep_id, false), absl::OkStatus());
+  EXPECT_EQ(cut(), "null");
+  ASSERT_EQ(store_.RequestCancel(sweep.sweep_id, true), absl::OkStatus());
+  EXPECT_EQ(cut(), "after_sweep");
+  EXPECT_TRUE(store_.HooksOfSweep(sweep.sweep_id)->at(1).cut);
+  running[0].state = "ok";
+  ASSERT_EQ(store_.EndHook(running[0]), absl::OkStatus());
+  EXPECT_EQ(cut(), "null") << "it was quicker";
+}
+
 TEST_F(SweepStoreTest, RemovingASweepLeavesTheOthers) {
   const SweepRow gone = MakeSweep(1, {{"t", "{}"}});
   const SweepRow kept = MakeSweep(1, {{"t", "{}"}});

@@ -139,6 +139,81 @@ TEST(Scheduler, ACancelLeavesARunThatIsMeasured) {
   EXPECT_EQ(world.runs.at(1).verdict, "accepted");
 }
 
+// On an agent and on the coordinator, and when the coordinator dies before it has acted.
+TEST(Scheduler, ACancelNowEndsTheHookThatTidiesUpAndSaysSo) {
+  for (const std::string kind : {"after_run", "after_sweep", "teardown"}) {
+    for (int way = 0; way < 4; ++way) {
+      SCOPED_TRACE(fmt::format("{} {}", kind, way));
+      const bool on_coordinator = way % 2 == 1;
+      World world(20, 1);
+      world.hooks_hang = true;
+      SweepRow sweep = MakeSweep(1, 1, 1, 1);
+      v1::TargetHooks& target = *sweep.spec.add_targets();
+      target.set_target("t");
+      v1::Hook& hook = kind == "after_run"     ? *sweep.cells[0].spec.mutable_after_run()
+                       : kind == "after_sweep" ? *sweep.spec.mutable_after_sweep()
+                                               : *target.mutable_teardown();
+      hook.add_argv("tidy");
+      hook.set_on_coordinator(on_coordinator);
+      world.AddSweep(sweep);
+      ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf(kind, "running") == 1; }));
+      for (int i = 0; i < 5; ++i) world.Step();
+      world.Cancel(1, false);
+      for (int i = 0; i < 20; ++i) world.Step();
+      ASSERT_FALSE(world.Ended(1)) << "a cancel lets it end by itself";
+      world.Cancel(1, true);
+      if (way > 1) world.RestartCoordinator();
+      ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }, 50));
+      EXPECT_EQ(world.sweeps[1].state, "cancelled");
+      EXPECT_EQ(world.hooks.at(1).error, "ended by `assay sweep cancel --now`");
+      EXPECT_TRUE(world.hooks.at(1).cut);
+      EXPECT_FALSE(world.hooks.at(1).interrupted);
+      const std::string of = kind == "teardown" ? " of t" : "";
+      const std::string told = fmt::format("{} hook{} on {}: ended by `assay sweep cancel --now`", kind, of,
+                                           on_coordinator ? "coordinator" : "a0");
+      EXPECT_EQ(world.sweeps[1].failure, kind == "after_run" ? "" : told);
+      EXPECT_EQ(world.troubles.at(1), kind == "after_run" ? "cancelled" : "");
+      EXPECT_EQ(world.runs.size(), 1u);
+    }
+  }
+}
+
+TEST(Scheduler, WhatIsStillToTidyUpRunsAfterACancelNowUntilItIsCutToo) {
+  World world(21, 1);
+  world.hooks_hang = true;
+  SweepRow sweep = MakeSweep(1, 1, 1, 1);
+  sweep.cells[0].spec.mutable_after_run()->add_argv("collect");
+  sweep.spec.mutable_after_sweep()->add_argv("tidy");
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("after_run", "running") == 1; }));
+  world.Cancel(1, true);
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("after_sweep", "running") == 1; }));
+  EXPECT_EQ(world.HooksOf("after_run", "failed"), 1);
+  for (int i = 0; i < 20; ++i) world.Step();
+  ASSERT_FALSE(world.Ended(1));
+  world.Cancel(1, true);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }, 50));
+  EXPECT_EQ(world.sweeps[1].state, "cancelled");
+}
+
+TEST(Scheduler, AHookThatFailedByItselfFailsASweepThatIsCancelledToo) {
+  World world(22, 2);
+  world.hooks_hang = true;
+  SweepRow sweep = MakeSweep(1, 1, 1, 2);
+  sweep.spec.mutable_after_sweep()->add_argv("tidy");
+  world.hook_ok = [](const v1::DesiredHook&) { return false; };
+  world.AddSweep(sweep);
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("after_sweep", "running") == 2; }));
+  world.Step();
+  world.agent(1).up = false;
+  world.hooks_hang = false;
+  ASSERT_TRUE(world.RunUntil([&] { return world.HooksOf("after_sweep", "failed") == 1; }));
+  world.Cancel(1, true);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Ended(1); }, 50));
+  EXPECT_EQ(world.sweeps[1].state, "failed");
+  EXPECT_EQ(world.sweeps[1].failure, "after_sweep hook on a0: exited with 1");
+}
+
 TEST(Scheduler, ACancelStopsAHookWhereverItRuns) {
   for (const bool on_coordinator : {false, true}) {
     World world(19, 1);

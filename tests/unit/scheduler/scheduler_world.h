@@ -78,6 +78,8 @@ class World {
 
   void Cancel(int64_t id, bool now) {
     sweeps.at(id).state = "cancelling";
+    sweeps.at(id).cancel_now |= now;
+    for (auto& [hook_id, hook] : hooks) hook.cut |= now && hook.sweep_id == id && hook.state == "running";
     scheduler_->CancelSweep(id, now);
   }
 
