@@ -321,6 +321,7 @@ class Dask(DaskWorld):
         self.check(3, version)
         self.check_shared(self.secret("DASK_PYTHON"), self.secret("DASK_ADDRESS"))
         self.own_cluster(self.secret("DASK_PYTHON"))
+        self.assertEqual(list((self.data / "targets" / "dask").glob("assay-dask-*")), [])
         self.must("down", "dask")
         self.assert_nothing_left("dask")
 
