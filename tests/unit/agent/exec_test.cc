@@ -9,9 +9,14 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <memory>
+#include <thread>
 
 #include "agent/loop/priority.h"
 #include "agent/loop/stray_reaper.h"
+#include "agent/loop/work_threads.h"
+#include "agent/triggers/registry.h"
 #include "executor_fixture.h"
 #include "tests/unit/temp_dir.h"
 
@@ -376,6 +381,34 @@ TEST_F(ExecTest, OneWhoseTurnToBeStartedComesAfterItsDeadlineIsSkipped) {
     }
   }
   EXPECT_GT(skipped, 0U) << "no host starts a thousand processes in 20 ms";
+}
+
+TEST_F(ExecTest, WhatWaitedForASlotHasOnlyTheRestOfItsDeadlineToBeStarted) {
+  constexpr int64_t kHour = 3600 * kSecond;
+  WorkThreads spawner({.name = "test-spawner"});
+  std::promise<void> others_started;
+  spawner.Post([&] { others_started.get_future().wait(); });
+  v1::ShareSpec spec = ExecSpec(1, 1, 1, {"true"});
+  spec.mutable_open()->set_deadline_ns(kHour);
+  std::promise<v1::TriggerRecord> ended;
+  std::unique_ptr<TriggerKind> kind;
+  OnLoop([&] {
+    kind = *MakeTriggerKind({.loop = loop_,
+                             .spawner = spawner,
+                             .spec = spec,
+                             .agent_name = "alpha",
+                             .max_processes = 0,
+                             .max_sockets = 0,
+                             .ended = [&](v1::TriggerRecord&& record) { ended.set_value(std::move(record)); }});
+    v1::TriggerRecord record;
+    record.set_dispatched_ns(kHour - kMs);
+    kind->Fire(std::move(record));
+  });
+  const int64_t until_ns = MonotonicNs() + 2 * kMs;
+  while (MonotonicNs() < until_ns) std::this_thread::yield();
+  others_started.set_value();
+  EXPECT_EQ(ended.get_future().get().outcome(), v1::SKIPPED);
+  OnLoop([&] { kind.reset(); });
 }
 
 TEST_F(ExecTest, ThousandsAtOnce) {
