@@ -82,6 +82,9 @@ TEST(Arrivals, AreCountedWithoutBeingDrawn) {
           << load.ShortDebugString() << " before " << end_ns;
     }
   }
+  v1::OpenLoop uneven;
+  AddSegment(uneven, 4.4, 4.4, 0);
+  EXPECT_EQ(ArrivalsBefore(uneven, 12'500 * kMs), 55U) << "not 56 for the last bit of 4.4 times 12.5";
   v1::OpenLoop poisson;
   AddSegment(poisson, 300, 300, 0);
   poisson.mutable_rates()->set_poisson(true);

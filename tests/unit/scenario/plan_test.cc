@@ -87,6 +87,9 @@ TEST(ShortestRun, OfAnOpenLoopReachesToItsLastArrival) {
   v1::CellSpec timed = Open(0, 1, 10);
   timed.mutable_load()->set_duration_ns(7);
   EXPECT_EQ(ShortestRunNs(timed, 1), 7);
+  v1::CellSpec both = Open(1000, 1, 10);
+  both.mutable_load()->set_duration_ns(2'000'000'000);
+  EXPECT_EQ(ShortestRunNs(both, 1), 1'900'000'000) << "what would arrive at the end of the duration is not fired";
 }
 
 TEST(BlockOrder, EveryOrderIsAsLikely) {
@@ -397,6 +400,14 @@ TEST(PlanText, WarnsOfContainersThatSeveralAgentsWouldRestart) {
   EXPECT_THAT(warnings("{before_run: {compose: {restart: shop}}}", 1), testing::IsEmpty());
   EXPECT_THAT(warnings("{before_run: {compose: {restart: shop}, where: {role: target}}}", 2), testing::IsEmpty());
   EXPECT_THAT(warnings("{before_run: {argv: [x]}}", 2), testing::IsEmpty());
+}
+
+TEST(PlanText, WarnsOfMoreThanAnAgentCanStart) {
+  const absl::StatusOr<Plan> plan = LoadScenario(
+      "name: t\nload: {open: {rate: 1000000/s}, duration: 1s}\ntrigger: {sleep: {for: 1ms}}\n", "s.yaml", {});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_THAT(WarningsFor(*plan, 1), testing::Contains(HasSubstr("asks each agent for 1,000,000 triggers per s")));
+  EXPECT_THAT(DescribePlan(*plan, 1), HasSubstr("\nwarning: load.open asks each agent for 1,000,000"));
 }
 
 TEST(PlanText, DrawsTheFirstBlockThatRuns) {
