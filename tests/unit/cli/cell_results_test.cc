@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "assay/v1/control.pb.h"
@@ -80,6 +82,36 @@ rate=10          2        60                   -            2.00
   EXPECT_THAT(CellTableNote({half_dead, well}), HasSubstr("skipped ones (never started"));
   EXPECT_THAT(CellTableNote({well}), AllOf(HasSubstr("timed-out ones included."), Not(HasSubstr("skipped"))));
   EXPECT_THAT(CellTable({well}).Plain(), Not(HasSubstr("skipped")));
+}
+
+TEST(CellResultsTest, EachMeasureIsReadFromItsColumn) {
+  const std::vector<std::pair<const char*, std::optional<Spread> CellResult::*>> measures = {
+      {"triggers", &CellResult::triggers},
+      {"skipped", &CellResult::skipped},
+      {"makespan_s", &CellResult::makespan_s},
+      {"offered_per_s", &CellResult::offered_per_s},
+      {"throughput_per_s", &CellResult::throughput_per_s},
+      {"overhead_percent", &CellResult::overhead_percent},
+      {"response_p50_ms", &CellResult::response_p50_ms},
+      {"response_p99_ms", &CellResult::response_p99_ms},
+      {"slip_p99_ms", &CellResult::slip_p99_ms},
+      {"service_p50_ms", &CellResult::service_p50_ms},
+      {"service_p99_ms", &CellResult::service_p99_ms},
+      {"floor_per_s", &CellResult::floor_per_s},
+      {"floor_p50_ms", &CellResult::floor_p50_ms},
+      {"floor_p99_ms", &CellResult::floor_p99_ms}};
+  v1::ViewRows rows = Rows({"cell_id", "verdict"}, {{"1", "accepted"}});
+  for (size_t i = 0; i < measures.size(); ++i) {
+    rows.add_columns(measures[i].first);
+    rows.mutable_rows(0)->add_values(std::to_string(i + 1));
+  }
+  const std::vector<CellResult> cells = CellResults(ViewRows(rows));
+  ASSERT_THAT(cells, SizeIs(1));
+  for (size_t i = 0; i < measures.size(); ++i) {
+    const std::optional<Spread>& read = cells[0].*measures[i].second;
+    ASSERT_TRUE(read.has_value()) << measures[i].first;
+    EXPECT_EQ(read->median, static_cast<double>(i + 1)) << measures[i].first;
+  }
 }
 
 TEST(CellResultsTest, TheLoopIsReadFromTheView) {
