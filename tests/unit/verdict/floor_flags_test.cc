@@ -21,7 +21,7 @@ TEST(Verdict, ARunNearItsFloorSaysSo) {
   set(10'000, 2.5);
   EXPECT_EQ(f.Flags(), Codes{"at_floor:warning"});
   EXPECT_EQ(f.Judged().verdict, "accepted");
-  const std::string detail = f.Judged().flags[0].detail;
+  const std::string detail = f.Judged().flags.at(0).detail;
   EXPECT_NE(detail.find("5 ms and 2,222/s; exec triggers that do nothing have 2.5 ms and 20,000/s"), std::string::npos)
       << detail;
   set(1390, 1);  // twice that is 2,780/s, and 80 % of it 2,224/s
@@ -55,7 +55,7 @@ TEST(Verdict, AFloorThatCouldNotBeMeasuredIsTold) {
   Fixture f;
   f.facts.shares[1].floor = RunFloor{.kind = "container", .concurrency = 8, .error = "no `true` in the image"};
   EXPECT_EQ(f.Flags(), Codes{"no_floor:info"});
-  EXPECT_NE(f.Judged().flags[0].detail.find("agent b: what container triggers cost"), std::string::npos);
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("agent b: what container triggers cost"), std::string::npos);
 }
 
 }  // namespace

@@ -58,9 +58,9 @@ TEST(Verdict, TasksAreBoundedByTheSlotsThatTheirDriversTell) {
   EXPECT_EQ(f.Flags(), Codes{}) << "45 ms";
   f.facts.shares[1].capacity = 440;
   EXPECT_EQ(f.Flags(), Codes{"impossible:reject"});
-  EXPECT_NE(f.Judged().flags[0].detail.find("that its tasks need on 884 slots by their measured lengths"),
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("that its tasks need on 884 slots by their measured lengths"),
             std::string::npos)
-      << f.Judged().flags[0].detail;
+      << f.Judged().flags.at(0).detail;
 }
 
 TEST(Verdict, TheScenariosSlotsCountWhereNoDriverTellsThem) {
@@ -78,9 +78,9 @@ TEST(Verdict, TheScenariosSlotsCountWhereNoDriverTellsThem) {
   f.facts.shares[1].capacity = 1;
   EXPECT_EQ(f.Flags(), Codes{"slots_differ:warning"});
   EXPECT_NE(
-      f.Judged().flags[0].detail.find("runs 884 tasks at once, its driver 890: the figures are of the driver's 890"),
+      f.Judged().flags.at(0).detail.find("runs 884 tasks at once, its driver 890: the figures are of the driver's 890"),
       std::string::npos)
-      << f.Judged().flags[0].detail;
+      << f.Judged().flags.at(0).detail;
   f.cell.set_slots(890);
   EXPECT_EQ(f.Flags(), Codes{});
 }

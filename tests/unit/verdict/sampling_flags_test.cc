@@ -19,12 +19,12 @@ TEST(Verdict, SamplingGapsAndAnEarlyEndAreSeen) {
   f.facts.shares[1].unmatched_cgroups = {"/docker/*"};
   EXPECT_EQ(f.Flags(), Codes{"cgroup_missing:warning"});
   f.facts.shares[1].unmatched_cgroups = {"@postgres"};
-  EXPECT_NE(f.Judged().flags[0].detail.find("start it with --cgroup postgres=PATH"), std::string::npos);
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("start it with --cgroup postgres=PATH"), std::string::npos);
   f.facts.shares[1].unmatched_cgroups = {"containers: web; no engine answers"};
-  EXPECT_NE(f.Judged().flags[0].detail.find("no cgroup matched 'containers: web'; no engine answers"),
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("no cgroup matched 'containers: web'; no engine answers"),
             std::string::npos);
   f.facts.shares[1].unmatched_cgroups = {"run; cannot make /x/assay"};
-  EXPECT_THAT(f.Judged().flags[0].detail,
+  EXPECT_THAT(f.Judged().flags.at(0).detail,
               testing::EndsWith("not all that the run's processes used is counted as 'run'; cannot make /x/assay"));
   for (RunFacts::Share& share : f.facts.shares) share.samples = false;
   EXPECT_EQ(f.Flags(), Codes{"not_sampled:warning"});
@@ -42,7 +42,7 @@ TEST(Verdict, AContainerThatWasSampledByNameAndNotThereAllTheTimeIsAWarning) {
   EXPECT_EQ(f.Flags(), Codes{}) << "only a pattern matches them";
   f.cell.mutable_sampling()->add_containers("*");
   EXPECT_EQ(f.Flags(), Codes{"container_absent:warning"});
-  EXPECT_THAT(f.Judged().flags[0].detail,
+  EXPECT_THAT(f.Judged().flags.at(0).detail,
               testing::EndsWith("agent a: not all that is sampled by name was there from T0 to the last finish: 'late' "
                                 "was not there before 4 s; 'web' ended at 3.2 s and was started again at 3.9 s"));
   f.cell.mutable_sampling()->clear_containers();

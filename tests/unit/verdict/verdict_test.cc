@@ -19,15 +19,15 @@ TEST(Verdict, FailuresBelowTheLimitInformAboveItReject) {
   f.facts.failed = 1;
   f.facts.first_error = "exited with 1";
   EXPECT_EQ(f.Flags(), Codes{"failures:info"});
-  EXPECT_NE(f.Judged().flags[0].detail.find("exited with 1"), std::string::npos);
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("exited with 1"), std::string::npos);
   f.facts.timeout = 1;
   EXPECT_EQ(f.Flags(), Codes{"failures:reject"});
   f.facts.skipped = 3;
   EXPECT_NE(
-      f.Judged().flags[0].detail.find("5 of 104 triggers were not ok: 1 failed, 1 timeout, 3 skipped (4.81 %, limit "
-                                      "1.00 %; limits: {failures: ...} sets it)"),
+      f.Judged().flags.at(0).detail.find("5 of 104 triggers were not ok: 1 failed, 1 timeout, 3 skipped (4.81 %, limit "
+                                         "1.00 %; limits: {failures: ...} sets it)"),
       std::string::npos)
-      << f.Judged().flags[0].detail;
+      << f.Judged().flags.at(0).detail;
   f.facts.skipped = 0;
   f.sweep.mutable_limits()->set_failures_fraction(0.5);
   EXPECT_EQ(f.Flags(), Codes{"failures:info"});
@@ -74,7 +74,7 @@ TEST(Verdict, BackpressureAndMissingRowsAndUnfiredTriggersReject) {
   f.facts.shares[0].fired = 49;
   f.facts.shares[0].error = "lease ran out";
   EXPECT_EQ(f.Flags(), Codes{"incomplete:reject"});
-  EXPECT_NE(f.Judged().flags[0].detail.find("lease ran out"), std::string::npos);
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("lease ran out"), std::string::npos);
   f.facts.shares[0].interrupted = true;
   EXPECT_EQ(f.Flags(), Codes{"interrupted:reject"});
   f.facts.shares[0].planned = 0;
@@ -126,9 +126,10 @@ TEST(Verdict, OfAnOpenLoopTheSkewIsThatOfHowLateTheFirstTriggersWere) {
   EXPECT_EQ(f.Flags(), Codes{}) << "5/s over two agents";
   f.facts.shares[1].first_dispatch_ns = 230 * kMs;
   EXPECT_EQ(f.Flags(), Codes{"start_skew:reject"});
-  EXPECT_NE(f.Judged().flags[0].detail.find("29.9 ms apart, each counted from when its first trigger was due (limit"),
-            std::string::npos)
-      << f.Judged().flags[0].detail;
+  EXPECT_NE(
+      f.Judged().flags.at(0).detail.find("29.9 ms apart, each counted from when its first trigger was due (limit"),
+      std::string::npos)
+      << f.Judged().flags.at(0).detail;
 }
 
 TEST(Verdict, TheWaitForInFlightIsTheTargetsDoingAndNeverRejects) {
@@ -137,14 +138,14 @@ TEST(Verdict, TheWaitForInFlightIsTheTargetsDoingAndNeverRejects) {
   f.facts.waited = 40;
   f.facts.waited_max_ns = 480 * kMs;
   EXPECT_EQ(f.Flags(), Codes{"in_flight_full:warning"});
-  EXPECT_EQ(f.Judged().flags[0].detail,
+  EXPECT_EQ(f.Judged().flags.at(0).detail,
             "40 of 100 triggers waited up to 480 ms for room among the 16 in flight: what they are fired at did not "
             "keep up; raise load.open.in_flight if it should be given more at once");
   f.facts.waited_max_ns = 5 * kMs;
   EXPECT_EQ(f.Flags(), Codes{"in_flight_full:info"});
   f.cell.mutable_trigger()->mutable_container()->set_in_flight(3);
-  EXPECT_NE(f.Judged().flags[0].detail.find("the 6 in flight"), std::string::npos);
-  EXPECT_NE(f.Judged().flags[0].detail.find("raise trigger.container.in_flight if"), std::string::npos);
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("the 6 in flight"), std::string::npos);
+  EXPECT_NE(f.Judged().flags.at(0).detail.find("raise trigger.container.in_flight if"), std::string::npos);
 }
 
 TEST(Verdict, AnOpenLoopThatFallsBehindNamesBothRates) {
@@ -154,15 +155,15 @@ TEST(Verdict, AnOpenLoopThatFallsBehindNamesBothRates) {
   f.facts.waited_max_ns = kMs;
   f.facts.offered_per_s = 1e6;
   const auto names_both = [&f](size_t flag) {
-    return f.Judged().flags[flag].detail.find("; 1,000,000/s were due, 2,222/s ran") != std::string::npos;
+    return f.Judged().flags.at(flag).detail.find("; 1,000,000/s were due, 2,222/s ran") != std::string::npos;
   };
   EXPECT_FALSE(names_both(0)) << "a closed loop's instants follow its target";
   f.cell.mutable_load()->mutable_open();
   EXPECT_EQ(f.Flags(), (Codes{"in_flight_full:info", "slip:warning"}));
-  EXPECT_TRUE(names_both(0)) << f.Judged().flags[0].detail;
-  EXPECT_TRUE(names_both(1)) << f.Judged().flags[1].detail;
+  EXPECT_TRUE(names_both(0)) << f.Judged().flags.at(0).detail;
+  EXPECT_TRUE(names_both(1)) << f.Judged().flags.at(1).detail;
   f.facts.offered_per_s = 2300;
-  EXPECT_EQ(f.Judged().flags[0].detail.find("were due"), std::string::npos) << "as much as its end allows";
+  EXPECT_EQ(f.Judged().flags.at(0).detail.find("were due"), std::string::npos) << "as much as its end allows";
 }
 
 TEST(Verdict, ASkewThatTheClocksCannotProveIsAWarning) {
