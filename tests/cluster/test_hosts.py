@@ -220,9 +220,10 @@ agents: {{count: 1}}
 load: {{closed: {{concurrency: 2}}, triggers: 10}}
 trigger: {{sleep: {{for: 1ms}}}}
 hooks:
-  after_sweep: {{argv: [sh, -c, "trap : TERM; echo $$$$ > {pid}.new; mv {pid}.new {pid}; while :; do sleep 1; done"], timeout: 1h}}
+  after_sweep: {{argv: [sh, -c, "trap : TERM; echo $$ > {pid}.new; mv {pid}.new {pid}; while :; do sleep 1; done"], timeout: 1h}}
 """))
         wait_for(pid.exists, "the hook runs")
+        self.assertTrue(alive(int(pid.read_text())))
         code, out, err = self.assay("sweep", "cancel", str(sweep), "--now", "--coordinator", coordinator.address)
         self.assertEqual(code, 0, out + err)
         self.assertEqual(self.wait_sweep(sweep), "cancelled")
