@@ -211,7 +211,7 @@ std::string DescribeAsks(const Plan& plan, uint32_t agents) {
 }
 
 std::string AsksJson(const v1::CellSpec& cell, uint32_t agents) {
-  const auto seconds = [](int64_t ns) { return static_cast<double>(ns) * 1e-9; };
+  const auto seconds = [](int64_t ns) { return static_cast<double>(ns) / 1e9; };
   std::string text = R"("completion": )";
   if (const std::optional<Looks> looks = LooksOf(cell, agents)) {
     const v1::Completion& completion = cell.trigger().completion();

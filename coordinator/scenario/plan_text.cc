@@ -60,7 +60,7 @@ PlanBound BoundOf(const Plan& plan, uint32_t agents) {
     bound.triggers += triggers * plan.spec.blocks();
     bound.uncounted += triggers == 0 ? 1 : 0;
     bound.about = bound.about || IsDrawn(load);
-    bound.shortest_s += static_cast<double>(of_cell.shortest_ns) * 1e-9 * plan.spec.blocks();
+    bound.shortest_s += static_cast<double>(of_cell.shortest_ns) / 1e9 * plan.spec.blocks();
     bound.cells.push_back(of_cell);
   }
   return bound;
@@ -220,9 +220,9 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents, const std::strin
     cells += fmt::format(
         R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
         i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json, of_cell.triggers,
-        static_cast<double>(cell.spec.load().duration_ns()) * 1e-9, Slots(cell.spec.load()), of_cell.firing);
+        static_cast<double>(cell.spec.load().duration_ns()) / 1e9, Slots(cell.spec.load()), of_cell.firing);
     cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}, {}}})",
-                         of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) * 1e-9,
+                         of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) / 1e9,
                          AsksJson(cell.spec, firing));
   }
   std::string warnings;

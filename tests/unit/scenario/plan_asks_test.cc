@@ -86,7 +86,8 @@ collect:
     expect: $(tasks)
     deadline: 2m
   - http: {url: "http://h/$(remote_id)?o=$(offset)&l=$(limit)", page: 10, fields: {task: /id, state: /s}}
-  - http: {url: "http://h/?o=$(offset)&l=$(limit)", page: 9, fields: {task: /id, state: /s}, every: 250ms}
+  - http: {url: "http://h/?o=$(offset)&l=$(limit)", page: 9, fields: {task: /id, state: /s}}
+    every: 250ms
   - csv: {files: "/tmp/*.csv"}
   - prometheus: {url: "http://p:9090", queries: {load: x, more: y}, step: 250ms}
     quiet: 0
