@@ -21,7 +21,9 @@ class GridProgress {
   struct Turn {
     uint32_t block = 0;
     uint32_t position = 0;  // of the cell
-    auto operator<=>(const Turn&) const = default;
+    friend bool operator<(const Turn& a, const Turn& b) {
+      return std::pair(a.block, a.position) < std::pair(b.block, b.position);
+    }
   };
   struct Eta {
     int64_t ns = 0;

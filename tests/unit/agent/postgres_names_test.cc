@@ -185,7 +185,7 @@ TEST(PostgresPlace, NamesAreWhatLibpqWouldHaveToLookUp) {
   EXPECT_THAT(names("postgresql:///d?host=/run/postgresql"), IsEmpty());
   EXPECT_THAT(names("service=flows"), IsEmpty());
   EXPECT_EQ(PostgresPlace::Of("postgresql://u:hush@one,two:5433/d?password=hush")->Text(), "one:5432,two:5433/d");
-  const absl::StatusOr<PostgresPlace> bad = PostgresPlace::Of("postgresql://u@one:port:5/d x");
+  const absl::StatusOr<PostgresPlace> bad = PostgresPlace::Of("postgresql://u@[one/d");
   EXPECT_THAT(std::string(bad.status().message()), HasSubstr("the url cannot be read: "));
   EXPECT_THAT(std::string(bad.status().message()), HasSubstr("; it reads like postgresql://user@host:5432/database"));
 }
