@@ -162,14 +162,15 @@ absl::StatusOr<HiddenTexts> Secrets::Fill(Message& message) const {
   return hidden;
 }
 
-std::vector<std::string> Secrets::Missing(const Message& message) const {
-  std::vector<std::string> missing;
+std::vector<MissingSecret> Secrets::Missing(const Message& message) const {
+  std::vector<MissingSecret> missing;
   const std::unique_ptr<Message> copy(message.New());
   copy->CopyFrom(message);
   const absl::Status filled = FillAll(*copy, [&](const std::string& name) -> absl::StatusOr<std::string> {
-    if (const absl::StatusOr<std::string> value = Value(name); !value.ok()) {
-      std::string why(value.status().message());
-      if (std::find(missing.begin(), missing.end(), why) == missing.end()) missing.push_back(std::move(why));
+    const auto is_this = [&](const MissingSecret& one) { return one.name == name; };
+    if (const absl::StatusOr<std::string> value = Value(name);
+        !value.ok() && std::none_of(missing.begin(), missing.end(), is_this)) {
+      missing.push_back({name, value.status()});
     }
     return std::string("put in");
   });
@@ -193,9 +194,10 @@ absl::StatusOr<std::string> Secrets::Value(const std::string& name) const {
   if (!value.empty()) return value;
   const std::string variable = VariableOf(name);
   if (const char* given = std::getenv(variable.c_str()); given != nullptr && *given != '\0') return std::string(given);
-  return absl::NotFoundError(fmt::format(
+  const std::string message = fmt::format(
       "the secret '{}' is not known here: {}write it into {}, or set {}", name, why,
-      directory_.empty() ? fmt::format("a file '{}' of the directory that --secrets names", name) : path, variable));
+      directory_.empty() ? fmt::format("a file '{}' of the directory that --secrets names", name) : path, variable);
+  return why.empty() ? absl::NotFoundError(message) : absl::PermissionDeniedError(message);
 }
 
 std::string_view SecretOf(std::string_view template_name) {

@@ -27,6 +27,11 @@ class HiddenTexts {
   std::vector<std::string> texts_;  // longest first
 };
 
+struct MissingSecret {
+  std::string name;
+  absl::Status why;  // NotFound: it is nowhere; else it is there and cannot be read
+};
+
 // What $(secret:NAME) stands for in templates: the file NAME of the directory, without the line break at its end, else
 // ASSAY_SECRET_NAME of the environment. Read whenever it is asked for, so that a changed value needs no restart.
 class Secrets {
@@ -35,10 +40,10 @@ class Secrets {
   explicit Secrets(std::string directory = "") : directory_(std::move(directory)) {}
 
   // Puts the values into all texts of the message, and of those in it, that refer to secrets; what there is to hide
-  // then. A missing one: NotFound, with both places where it could be.
+  // then. A missing one: as `MissingSecret` has it, with both places where it could be.
   absl::StatusOr<HiddenTexts> Fill(google::protobuf::Message& message) const;
   // What Fill would say of each secret that is missing, each once.
-  std::vector<std::string> Missing(const google::protobuf::Message& message) const;
+  std::vector<MissingSecret> Missing(const google::protobuf::Message& message) const;
 
  private:
   absl::StatusOr<std::string> Value(const std::string& name) const;

@@ -241,8 +241,10 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
       if (!row[1].is_null()) durations.planned_ns.push_back(row[1].as<int64_t>());
     }
     if (durations.planned_ns.size() < durations.service_ns.size()) durations.planned_ns.clear();
-    if (std::vector<int64_t> of_tasks = ReadTaskDurations(transaction, *sweep_id, run_id); !of_tasks.empty())
-      durations.service_ns = std::move(of_tasks);
+    if (TaskDurations of_tasks = ReadTaskDurations(transaction, *sweep_id, run_id); !of_tasks.service_ns.empty()) {
+      durations.service_ns = std::move(of_tasks.service_ns);
+      if (durations.planned_ns.empty()) durations.planned_ns = std::move(of_tasks.planned_ns);
+    }
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

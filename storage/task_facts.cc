@@ -124,18 +124,23 @@ TaskFacts ReadTaskFacts(pqxx::transaction_base& transaction, int64_t sweep_id, i
   return facts;
 }
 
-std::vector<int64_t> ReadTaskDurations(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
-  std::vector<int64_t> durations_ns;
+TaskDurations ReadTaskDurations(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
+  TaskDurations durations;
   const std::string witness = Witness(transaction, sweep_id, run_id);
-  if (witness.empty()) return durations_ns;
+  if (witness.empty()) return durations;
   const pqxx::result rows = transaction.exec_params(
-      "SELECT greatest(0, finished_ns - started_ns) FROM assay.task WHERE sweep_id = $1 AND run_id = $2 AND origin = "
-      "$3 AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL "
+      "SELECT greatest(0, finished_ns - started_ns), CASE WHEN outcome = 'ok' THEN planned_ns END FROM assay.task "
+      "WHERE sweep_id = $1 AND run_id = $2 AND origin = $3 AND outcome <= 'timeout' AND started_ns IS NOT NULL AND "
+      "finished_ns IS NOT NULL "
       "ORDER BY least(created_ns, scheduled_ns, queued_ns, ready_ns, started_ns), started_ns, index, task",
       sweep_id, run_id, witness);
-  durations_ns.reserve(rows.size());
-  for (const auto& row : rows) durations_ns.push_back(row[0].as<int64_t>());
-  return durations_ns;
+  durations.service_ns.reserve(rows.size());
+  for (const auto& row : rows) {
+    durations.service_ns.push_back(row[0].as<int64_t>());
+    if (!row[1].is_null()) durations.planned_ns.push_back(row[1].as<int64_t>());
+  }
+  if (durations.planned_ns.size() < durations.service_ns.size()) durations.planned_ns.clear();
+  return durations;
 }
 
 }  // namespace assay

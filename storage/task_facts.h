@@ -49,9 +49,14 @@ struct TaskFacts {
 
 TaskFacts ReadTaskFacts(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id);
 
-// finished - started of the witness's tasks, in the order in which the target knew of them; empty without a witness.
-// None is below 0: no schedule can be made of a length that coarse instants made negative.
-std::vector<int64_t> ReadTaskDurations(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id);
+// Of the witness's tasks that ran, in the order in which the target knew of them; empty without a witness.
+struct TaskDurations {
+  // finished - started. None is below 0: no schedule can be made of a length that coarse instants made negative.
+  std::vector<int64_t> service_ns;
+  std::vector<int64_t> planned_ns;  // as the witness tells them; empty unless each was ok and has one
+};
+
+TaskDurations ReadTaskDurations(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id);
 
 }  // namespace assay
 

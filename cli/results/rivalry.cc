@@ -89,7 +89,8 @@ std::vector<std::string> RivalrySentences(const ViewRows& comparison, const std:
     const std::string target = comparison.Text(row, "target");
     const std::string baseline = comparison.Text(row, "baseline_target");
     const std::string judged_by = comparison.Text(row, "judged_by");
-    const bool loops_differ = comparison.Text(row, "loop") != comparison.Text(row, "baseline_loop");
+    const bool loops_differ =
+        judged_by == "response_p99" && comparison.Text(row, "loop") != comparison.Text(row, "baseline_loop");
     const auto known = std::find_if(rivalries.begin(), rivalries.end(), [&](const Rivalry& r) {
       return r.target == target && r.baseline == baseline && r.judged_by == judged_by && r.loops_differ == loops_differ;
     });

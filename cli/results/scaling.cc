@@ -31,20 +31,23 @@ std::string Trend(const CellResult& small_cell, const Spread& small, const CellR
              : way;
 }
 
-// Cells that differ only in the number of triggers.
+// Cells that differ only in the number of tasks.
 struct Family {
   std::string label;  // what they have in common, as the table says it
-  std::map<double, const CellResult*> by_triggers;
+  std::map<double, const CellResult*> by_size;
 };
 
-// The axis of a target that sets the number of triggers, by what its cells did; empty if there is none.
+// Where one trigger starts many tasks, these are what there is more or less of.
+double SizeOf(const CellResult& cell) { return cell.tasks ? cell.tasks->median : cell.triggers->median; }
+
+// The axis of a target that sets the number of tasks, by what its cells did; empty if there is none.
 std::string SizeAxis(const std::vector<CellResult>& cells, const std::string& target) {
   std::optional<std::set<std::string>> axes;
   for (const CellResult& cell : cells) {
     if (cell.target != target || !cell.triggers) continue;
     std::set<std::string> of_cell;
     for (const auto& [name, value] : cell.params) {
-      if (value == fmt::format("{:.0f}", cell.triggers->median) && (!axes || axes->contains(name)))
+      if (value == fmt::format("{:.0f}", SizeOf(cell)) && (!axes || axes->contains(name)))
         of_cell.insert(name);
     }
     axes = std::move(of_cell);
@@ -75,14 +78,14 @@ std::vector<Family> Families(const std::vector<CellResult>& cells) {
         std::find_if(families.begin(), families.end(), [&](const Family& f) { return f.label == label; });
     Family& family = known == families.end() ? families.emplace_back() : *known;
     family.label = label;
-    family.by_triggers[cell.triggers->median] = &cell;
+    family.by_size[SizeOf(cell)] = &cell;
   }
   return families;
 }
 
 std::string ScalingSentence(const Family& family) {
-  const auto& [few, small] = *family.by_triggers.begin();
-  const auto& [many, large] = *family.by_triggers.rbegin();
+  const auto& [few, small] = *family.by_size.begin();
+  const auto& [many, large] = *family.by_size.rbegin();
   const bool nominal = small->over_planned_us_per_task && large->over_planned_us_per_task;
   const auto overhead = [nominal](const CellResult& cell) {
     return nominal ? *cell.over_planned_us_per_task : *cell.over_list_us_per_task;

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <google/protobuf/message.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/exit_code.h"
@@ -33,17 +36,34 @@ std::string WhoseNumber(const v1::SweepSpec& spec) {
   return fmt::format("of the {} that `assay run` starts (--agents N: for N)", started);
 }
 
-// Where `assay run` looks for them; agents on other hosts have directories of their own.
-std::vector<std::string> MissingSecrets(const Plan& plan, const std::string& data_dir) {
+// A line for all secrets that are nowhere, and one for each that cannot be read. They are looked for where `assay run`
+// does; agents on other hosts have directories of their own.
+std::vector<std::string> SecretWarnings(const Plan& plan, const std::string& data_dir) {
   const absl::StatusOr<std::string> chosen = ChooseDataDir(data_dir);
   const Secrets secrets(chosen.ok() ? *chosen + "/secrets" : "");
-  std::vector<std::string> missing = secrets.Missing(plan.spec);
-  for (const PlannedCell& cell : plan.cells) {
-    for (std::string& one : secrets.Missing(cell.spec)) {
-      if (std::find(missing.begin(), missing.end(), one) == missing.end()) missing.push_back(std::move(one));
+  std::set<std::string> names;
+  std::vector<std::string> nowhere;  // all but the first of them
+  std::vector<std::string> warnings;
+  std::string first;
+  const auto look = [&](const google::protobuf::Message& spec) {
+    for (const MissingSecret& missing : secrets.Missing(spec)) {
+      if (!names.insert(missing.name).second) continue;
+      if (!absl::IsNotFound(missing.why)) {
+        warnings.emplace_back(missing.why.message());
+      } else if (first.empty()) {
+        first = std::string(missing.why.message());
+      } else {
+        nowhere.push_back(missing.name);
+      }
     }
+  };
+  look(plan.spec);
+  for (const PlannedCell& cell : plan.cells) look(cell.spec);
+  if (!first.empty()) {
+    warnings.push_back(first + ", before its runs begin; agents on other hosts look on theirs");
+    if (!nowhere.empty()) warnings.back() += fmt::format("; the same of {}", fmt::join(nowhere, ", "));
   }
-  return missing;
+  return warnings;
 }
 
 int Check(const CheckOptions& options) {
@@ -57,8 +77,7 @@ int Check(const CheckOptions& options) {
         fmt::format("--agents {} is fewer than the scenario's agents.count {}: with so few no run begins", agents,
                     plan.spec.agents_min()));
   }
-  for (const std::string& missing : MissingSecrets(plan, options.data_dir))
-    plan.warnings.push_back(missing + ", before its runs begin; agents on other hosts look on theirs");
+  for (std::string& warning : SecretWarnings(plan, options.data_dir)) plan.warnings.push_back(std::move(warning));
   std::string text = options.json ? DescribePlanJson(plan, agents, assumed) : DescribePlan(plan, agents, assumed);
   if (!text.ends_with('\n')) text += '\n';
   return WriteAll(STDOUT_FILENO, text) ? kExitAccepted : kExitFailure;

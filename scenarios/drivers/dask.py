@@ -6,6 +6,7 @@ Options (the scenario's `driver.options`):
   workers    how many (default 1)
   processes  true: each worker is a process of its own; false: threads of this one (default true)
   address    of a scheduler that is there already, tcp://HOST:PORT, with the workers it has; the three above are then its own business
+  agents     how many agents give tasks to that scheduler: the driver of each then tells its part of the threads as capacity (default 1)
 
 Instants, each with where it comes from: created and scheduled by a plugin in the scheduler, queued and ready by one in the worker,
 stamped as they happen; started and finished are Dask's own `startstops`; body is what the task itself saw. Fetching the results is
@@ -37,7 +38,7 @@ except ImportError:
              "apt-get install python3-distributed")
 from assay_driver import Driver, now  # noqa: E402
 
-OPTIONS = {"threads": 16, "workers": 1, "processes": True, "address": ""}
+OPTIONS = {"threads": 16, "workers": 1, "processes": True, "address": "", "agents": 1}
 STARTSTOPS_ERROR_NS = 1000  # they are floats in Unix time, and the wall clock is steered
 CLOCK_LOOKS = 10
 PATIENCE_S = 60
@@ -119,12 +120,16 @@ class WorkerStamps(distributed.WorkerPlugin):
         self.stamps = {}
 
     def setup(self, worker):
-        self.kind = type(worker)
-        no_delay = property(lambda _: 0.0, lambda _, delay: None)  # every heartbeat would set it
-        worker.__class__ = type(self.kind.__name__, (self.kind,), {"scheduler_delay": no_delay})
+        kind = type(worker)
+        if not hasattr(kind, "assay_plugins"):
+            no_delay = property(lambda _: 0.0, lambda _, delay: None)  # every heartbeat would set it
+            worker.__class__ = type(kind.__name__, (kind,), {"scheduler_delay": no_delay, "assay_plugins": set()})
+        worker.assay_plugins.add(self.name)
 
     def teardown(self, worker):
-        worker.__class__ = self.kind
+        worker.assay_plugins.discard(self.name)
+        if not worker.assay_plugins:  # other drivers' runs may go on
+            worker.__class__ = type(worker).__mro__[1]
 
     def transition(self, key, start, finish, **_):
         if not is_of(self.prefix, key):
@@ -180,7 +185,8 @@ class Dask(Driver):
         if unknown:
             raise ValueError(f"no option is called {', '.join(sorted(unknown))}; there are {', '.join(OPTIONS)}")
         options = {**OPTIONS, **options}
-        self.prefix = f"assay-{self.run_id}-"
+        # Drivers of one run may share a cluster: each has tasks and plugins of its own.
+        self.prefix = f"assay-{self.run_id}-{os.urandom(4).hex()}-"
         self.futures = {}  # by key
         self.over = set()  # keys of tasks whose end has been told
         if options["address"]:
@@ -212,7 +218,7 @@ class Dask(Driver):
         (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock), name=self.prefix + "worker")
         self.client.on_done = self.done
         self.clock_error_ns = {} if self.here else self.clock_errors()
-        return threads
+        return max(1, round(threads / options["agents"]))
 
     def clock_errors(self):
         """What the wall clocks of the workers, by address, and of the scheduler, by "", differ from this host's at most: the offset that

@@ -2,9 +2,10 @@
 """Assay's driver for Prefect 3: all tasks of a run are submitted within one flow run, which is begun before T0.
 
 Options (the scenario's `driver.options`):
-  runner    threads: Prefect's ThreadPoolTaskRunner; dask: its DaskTaskRunner, on a cluster in this process; flows: every task is a
-            sub-flow of its own (default threads)
+  runner    threads: Prefect's ThreadPoolTaskRunner; dask: its DaskTaskRunner, on a cluster of its own; flows: every task is an async
+            sub-flow, flows_in_turn: a sync one, which is over before the next begins (default threads)
   threads   that the runner has; for flows: how many run at once (default 16)
+  workers   for dask: processes that share the threads evenly; 1: all are threads of this process (default 1)
   cached    true: Prefect's default cache policy with persisted results, so that equal inputs are not run again (default false)
 
 Environment: PREFECT_API_URL of the server, PREFECT_HOME of this client. A task's name is the id of its task run (of its flow run,
@@ -37,8 +38,8 @@ from prefect.events.worker import EventsWorker  # noqa: E402
 from prefect.futures import wait  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
-OPTIONS = {"runner": "threads", "threads": 16, "cached": False}
-RUNNERS = ("threads", "dask", "flows")
+OPTIONS = {"runner": "threads", "threads": 16, "workers": 1, "cached": False}
+RUNNERS = ("threads", "dask", "flows", "flows_in_turn")
 BEGIN_PATIENCE_S = 120
 WALL_ERROR_NS = 1_000_000  # the wall clock is steered between the instant and its being told
 
@@ -64,7 +65,10 @@ class Prefect(Driver):
             raise ValueError(f"runner: '{options['runner']}' is none; there are {', '.join(RUNNERS)}")
         if "PREFECT_API_URL" not in os.environ:
             raise ValueError("no PREFECT_API_URL in the environment: set it in the scenario's driver.env, to $(secret:PREFECT_API_URL)")
-        self.threads = options["threads"]
+        self.threads = 1 if options["runner"] == "flows_in_turn" else options["threads"]
+        self.workers = options["workers"]
+        if self.threads % self.workers:
+            raise ValueError(f"{self.threads} threads cannot be shared evenly by {self.workers} workers")
         self.given = queue.SimpleQueue()  # lists of Tasks; None: there are no more
         self.cancelled = False
         self.futures = []
@@ -72,7 +76,8 @@ class Prefect(Driver):
         self.failure = None
         cache = {"cache_policy": DEFAULT, "persist_result": True} if options["cached"] else {"cache_policy": NO_CACHE, "persist_result": False}
         self.work = prefect.task(slept, name="slept", **cache)
-        load = self.sub_flows() if options["runner"] == "flows" else self.task_flow(options["runner"])
+        loads = {"flows": self.sub_flows, "flows_in_turn": self.sub_flows_in_turn}
+        load = loads.get(options["runner"], lambda: self.task_flow(options["runner"]))()
         self.flow = threading.Thread(target=self.run_flow, args=(load,), name="flow", daemon=True)
         self.flow.start()
         if not self.begun.wait(BEGIN_PATIENCE_S):
@@ -100,7 +105,8 @@ class Prefect(Driver):
         import dask
         dask.config.set({"temporary-directory": self.make_scratch()})
         # Without a dashboard too each serves its state by HTTP, on every interface if it is not told better.
-        return DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": self.threads, "processes": False, "dashboard_address": None,
+        return DaskTaskRunner(cluster_kwargs={"n_workers": self.workers, "threads_per_worker": self.threads // self.workers,
+                                              "processes": self.workers > 1, "dashboard_address": None,
                                               "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "worker_dashboard_address": "127.0.0.1:0"})
 
     def make_scratch(self):
@@ -158,6 +164,26 @@ class Prefect(Driver):
             await asyncio.gather(*running)
 
         return lambda: asyncio.run(parent())
+
+    def sub_flows_in_turn(self):
+        @prefect.flow(name="slept")
+        def child(sleep_ns):
+            return str(prefect.runtime.flow_run.id), slept(sleep_ns)
+
+        @prefect.flow(name=f"assay-{self.target}")
+        def parent():
+            child(0)
+            self.begun.set()
+            while (tasks := self.given.get()) is not None:
+                for task in tasks:
+                    if self.cancelled:
+                        self.drop(task.index)
+                        continue
+                    state = child(task.sleep_ns or 0, return_state=True)
+                    flow_run, body = state.result() if state.is_completed() else (None, None)
+                    self.done(task.index, now(), state, body, flow_run)
+
+        return parent
 
     def submit(self, tasks):
         if not self.flow.is_alive():

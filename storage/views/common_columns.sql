@@ -31,7 +31,7 @@ DECLARE
     "task_sum_s": "Sum of the measured durations (finished - started) of the tasks that ran, or of the triggers where there are no task rows, seconds",
     "ideal_s": "task_sum_s / slots, seconds: a bound that no schedule can beat",
     "list_schedule_s": "Makespan of the same durations, replayed greedily in order of dispatch on the same slots, seconds",
-    "planned_list_schedule_s": "Makespan of the nominal lengths of the sleeps, replayed in the same way, seconds; null unless every trigger that ran was ok and had one",
+    "planned_list_schedule_s": "Makespan of the nominal lengths of the sleeps, replayed in the same way, seconds; null unless every trigger that ran was ok and had one, or every task of the witness that tasks_from names",
     "overhead_percent": "Percent by which the makespan exceeds ideal_s",
     "overhead_us_per_task": "Makespan less ideal_s, per task that ran, microseconds",
     "offered_per_s": "Open loops: rate at which triggers were due, started or not, per second; null in a closed loop, and where all were due at one instant",

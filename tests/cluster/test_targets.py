@@ -199,7 +199,7 @@ PLUGINS = """
 import sys
 from distributed import Client
 def of_scheduler(dask_scheduler): return list(dask_scheduler.plugins)
-def of_worker(dask_worker): return list(dask_worker.plugins)
+def of_worker(dask_worker): return list(dask_worker.plugins), "scheduler_delay" in vars(type(dask_worker))
 with Client(sys.argv[1], timeout=60) as client:
     print(client.run_on_scheduler(of_scheduler), client.run(of_worker))
 """
@@ -238,6 +238,7 @@ class DaskWorld(TargetWorld):
         plugins = subprocess.run([python, "-c", PLUGINS, address], capture_output=True, text=True, timeout=120, check=True).stdout
         self.assertIn("tcp://", plugins)
         self.assertNotIn("assay-", plugins)
+        self.assertNotIn("True", plugins, "a worker tells its delay to its scheduler again")
 
 
     def own_cluster(self, python):
@@ -295,6 +296,12 @@ for plugin in driver.SchedulerStamps("assay-1-", lambda: 1), driver.WorkerStamps
         address = self.cluster()
         self.measure(argv, f"trigger.driver.options={{address: '{address}'}}")
         self.check(3, version)
+        self.check_shared(self.PYTHON, address)
+        # Two agents, each with a driver of its own, share it: neither takes the other's tasks for its own.
+        self.measure(argv, f"trigger.driver.options={{address: '{address}', agents: 2}}", "agents.count=2")
+        shares = "select capacity, count(*) from share join task using (run_id, agent_id) where run_id = (select max(run_id) from run) and outcome = 'ok' group by agent_id, 1"
+        self.assertEqual(self.sql(shares), [["8", "150"]] * 2)
+        self.assertEqual(self.sql("select slots, tasks from run_summary where run_id = (select max(run_id) from run)"), [["16", "300"]])
         self.check_shared(self.PYTHON, address)
 
     def test_instants_of_other_hosts_carry_the_error_of_their_clocks(self):

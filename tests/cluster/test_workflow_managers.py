@@ -33,11 +33,11 @@ class Prefect(WorkflowManager):
         self.measure("prefect-overhead.yaml", "blocks=1", "tasks=[20]")
         rows = self.sql("select target, origin, count(*), count(*) filter (where task.outcome = 'ok'), count(*) filter (where started_ns <= finished_ns) "
                         "from task join run using (run_id) join cell using (cell_id) group by 1, 2 order by 1, 2")
-        self.assertEqual([row[:4] for row in rows], [[target, origin, "20", "20"] for target in ("dask", "flows", "threads") for origin in ("driver", "postgres")])
+        self.assertEqual([row[:4] for row in rows], [[target, origin, "20", "20"] for target in ("dask", "flows", "flows-in-turn", "threads") for origin in ("driver", "postgres")])
         # Both are of the same tasks, and agree when each ended: the client stamps what the server records.
         apart = self.sql("select count(*), max(abs(one.finished_ns - other.finished_ns)) < 2e9 from task one join task other using (run_id, task) "
                          "where one.origin = 'driver' and other.origin = 'postgres'")
-        self.assertEqual(apart, [["60", "t"]])
+        self.assertEqual(apart, [["80", "t"]])
         # Enough that the client still has events to send when the flow run is over.
         many = (SCENARIOS / "prefect-overhead.yaml").read_text()
         many = many[:many.index("targets:")].replace("$(tasks)", "400").replace("./targets", f"{SCENARIOS}/targets")

@@ -204,6 +204,20 @@ TEST_F(TaskViewsTest, NominalLengthsAreTheRecordsWhereTheTriggersHaveNone) {
   EXPECT_EQ(planned(), "http|0.007|0.007|0.007");
 }
 
+TEST_F(TaskViewsTest, TheNominalScheduleIsOfTheRecordsWhereTheTriggersHaveNoLengths) {
+  const SweepRow sweep = MakeSweep(1, {{"airflow", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 80, 0}});
+  for (int i = 0; i < 2; ++i)
+    Add(run, {.origin = "postgres", .task = fmt::format("t{}", i), .ms = {{"started", 10}, {"finished", 74}}});
+  const auto planned = [&] { return ReadRunDurations(connection_, run.run_id)->planned_ns; };
+  ASSERT_TRUE(Execute("UPDATE task SET planned_ns = 2000000 WHERE task = 't0'").ok());
+  EXPECT_THAT(planned(), ElementsAre()) << "not of every task";
+  ASSERT_TRUE(Execute("UPDATE task SET planned_ns = 5000000 WHERE task = 't1'").ok());
+  EXPECT_THAT(planned(), ElementsAre(2 * kMs, 5 * kMs));
+  ASSERT_TRUE(Execute("UPDATE task SET outcome = 'failed' WHERE task = 't1'").ok());
+  EXPECT_THAT(planned(), ElementsAre()) << "one that failed may have been cut short";
+}
+
 TEST_F(TaskViewsTest, AnOpenLoopThatADriverTellsTheSlotsOfHasAnIdealAndKeepsItsRate) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());
@@ -363,6 +377,10 @@ TEST_F(TaskViewsTest, WhereATriggerStartsSeveralTasksTheMakespanJudges) {
   EXPECT_EQ(Value("SELECT concat_ws('|', judged_by, makespan_ratio, throughput_ratio) FROM comparison"),
             "makespan|2|0.25")
       << "four times as slow by triggers that are not of one size";
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open' WHERE target = 'dask'").ok());
+  EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "makespan") << "all of dask's were due at T0";
+  ASSERT_TRUE(Execute("UPDATE run_result SET offered_per_s = 50").ok());
+  EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "response_p99") << "the scenario says when they are due";
 }
 
 TEST_F(TaskViewsTest, LengthsThatCoarseInstantsMadeNegativeAreKept) {

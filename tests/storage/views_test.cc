@@ -291,6 +291,8 @@ TEST_F(ViewsTest, AnOpenLoopIsComparedByItsResponseTimes) {
   EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "throughput");
   ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open' WHERE target = 'open'").ok());
   EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "response_p99");
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open'").ok());
+  EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "response_p99") << "nothing is known of when they were due";
 }
 
 TEST_F(ViewsTest, CellsOfOneTargetAreComparedWithTheFirst) {

@@ -55,11 +55,14 @@ TEST_F(SecretsTest, ThoseThatAreMissingAreToldEachOnceWithBothPlaces) {
   v1::CellSpec cell;
   cell.mutable_trigger()->mutable_http()->set_url("http://$(secret:HOST)/$(secret:K)/$(secret:HOST)");
   cell.add_collect()->mutable_collector()->mutable_postgres()->set_url("$(secret:DB.2)");
-  EXPECT_THAT(
-      secrets_.Missing(cell),
-      testing::ElementsAre(
-          testing::AllOf(HasSubstr("'HOST'"), HasSubstr(dir_.path() + "/HOST"), HasSubstr("ASSAY_SECRET_HOST")),
-          testing::AllOf(HasSubstr("'DB.2'"), HasSubstr(dir_.path() + "/DB.2"), HasSubstr("ASSAY_SECRET_DB_2"))));
+  const std::vector<MissingSecret> missing = secrets_.Missing(cell);
+  ASSERT_EQ(missing.size(), 2u);
+  EXPECT_EQ(missing[0].name, "HOST");
+  EXPECT_EQ(missing[1].name, "DB.2");
+  EXPECT_THAT(std::string(missing[0].why.message()),
+              testing::AllOf(HasSubstr("'HOST'"), HasSubstr(dir_.path() + "/HOST"), HasSubstr("ASSAY_SECRET_HOST")));
+  EXPECT_THAT(std::string(missing[1].why.message()),
+              testing::AllOf(HasSubstr("'DB.2'"), HasSubstr(dir_.path() + "/DB.2"), HasSubstr("ASSAY_SECRET_DB_2")));
   EXPECT_EQ(cell.collect(0).collector().postgres().url(), "$(secret:DB.2)") << "nothing is put in";
 }
 

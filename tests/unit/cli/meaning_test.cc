@@ -125,6 +125,10 @@ TEST(MeaningTest, EveryTargetIsToldInTheOrderAndWordsOfTheTable) {
       lines[2],
       "Overhead over the list schedule (target=a slots=10 sleep=1ms..2ms): 5.00 us per task at 10 tasks; one size "
       "only, so nothing is known about how it scales.");
+  // One trigger that starts many tasks.
+  outcome.cells[2].triggers = Spread{1, 1, 1};
+  outcome.cells[2].tasks = Spread{10, 10, 10};
+  EXPECT_THAT(Meaning(outcome)[2], HasSubstr("(target=a slots=10 sleep=1ms..2ms): 5.00 us per task at 10 tasks;"));
   while (outcome.cells.size() < 6)
     outcome.cells.push_back(CellOf("a", fmt::format("target=a k={}", outcome.cells.size()), 10, {5, 5, 5}));
   EXPECT_EQ(Meaning(outcome)[5], "1 more kinds of cells are in the table alone; the view scaling has their curves.");
@@ -180,6 +184,11 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
        "6", "8"});
   outcome.comparison = ViewRows(rows);
   EXPECT_EQ(Meaning(outcome)[0], "airflow beside dask, by makespan: slower (x 7.00).");
+  rows.clear_rows();
+  add({"target", "airflow", "dask", "2", "2", "0.01", "0.01", "0.01", "makespan", "", "", "", "closed", "open", "7",
+       "6", "8"});
+  outcome.comparison = ViewRows(rows);
+  EXPECT_EQ(Meaning(outcome)[0], "airflow beside dask, by makespan: slower (x 7.00).") << "which any loop has";
 
   rows.clear_rows();
   for (const char* target : {"ramp", "steps", "burst"})

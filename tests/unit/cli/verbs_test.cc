@@ -190,6 +190,10 @@ collect: {postgres: {url: "$(secret:DB)", query: "SELECT id AS task, state FROM 
   EXPECT_THAT(Assay({"check", file}).out, Not(HasSubstr("warning")));
   unsetenv("ASSAY_SECRET_FLOWS");
   unsetenv("ASSAY_SECRET_DB");
+  EXPECT_THAT(Assay({"check", file}).out,
+              testing::AllOf(HasSubstr("'FLOWS' is not known here"), HasSubstr("look on theirs; the same of DB\n"),
+                             Not(HasSubstr("'DB' is not known"))))
+      << "one line for all of them";
   EXPECT_TRUE(std::filesystem::is_empty(data_.path())) << "nothing is made";
 }
 
