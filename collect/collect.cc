@@ -13,6 +13,7 @@
 #include "collect/record_source.h"
 #include "collect/task_reader.h"
 #include "common/clock.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {
@@ -155,7 +156,7 @@ v1::Batch Collect(CollectOrder order, const std::atomic<bool>& stop,
     collection.set_error("it was stopped before the records were complete");
   } else {
     const std::string error = failure.ok() ? problem : std::string(failure.message());
-    collection.set_error(hidden.ok() ? hidden->Hide(error) : error);
+    collection.set_error(ValidText(hidden.ok() ? hidden->Hide(error) : error));
   }
   Look last = looks.TakeLast();
   for (v1::TaskRecord& task : last.tasks) *collected.add_tasks() = std::move(task);

@@ -7,6 +7,8 @@
 #include <array>
 #include <mutex>
 
+#include "common/utf8.h"
+
 namespace assay {
 namespace {
 
@@ -84,11 +86,13 @@ absl::StatusOr<std::string> HttpReader::Read(const Request& request, const Patie
   long status = 0;
   curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && status < 300) return body;
-  const std::string message = fmt::format("{} answered with {}: {}", shown, status, body.substr(0, kQuotedBytes));
-  if (status == 429 || status >= 500) return absl::UnavailableError(message);
-  return absl::InvalidArgumentError(message + (status == 401 || status == 403
-                                                   ? "; give the collector's headers a login that may read"
-                                                   : "; correct the collector's url"));
+  const std::string message = fmt::format("{} answered with {}: {}", shown, status, PlainText(body, kQuotedBytes));
+  // What a run has made may not be there yet.
+  if (status == 404) return absl::UnavailableError(message + "; if it never comes, correct the collector's url");
+  if (status == 408 || status == 425 || status == 429 || status >= 500) return absl::UnavailableError(message);
+  if (status != 401 && status != 403) return absl::InvalidArgumentError(message + "; correct the collector's url");
+  return absl::Status(status == 401 ? absl::StatusCode::kUnauthenticated : absl::StatusCode::kInvalidArgument,
+                      message + "; give the collector's headers a login that may read");
 }
 
 }  // namespace assay

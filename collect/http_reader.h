@@ -24,7 +24,8 @@ class HttpReader {
     std::vector<std::string> headers;  // "Name: value"
     std::string body;
   };
-  // The body of an answer of 2xx. Unavailable: no answer, or one that asks to come again (429, 5xx).
+  // The body of an answer of 2xx. Unavailable: no answer, or one that a later one may better (404, 408, 425, 429,
+  // 5xx). Unauthenticated: 401.
   absl::StatusOr<std::string> Read(const Request& request, const Patience& patience);
 
  private:

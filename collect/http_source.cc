@@ -1,3 +1,4 @@
+#include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_replace.h>
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@ namespace assay {
 namespace {
 
 constexpr size_t kMostShown = 200;
+constexpr size_t kMostPages = 10'000;  // of one listing
 
 class HttpSource : public RecordSource {
  public:
@@ -29,6 +31,7 @@ class HttpSource : public RecordSource {
   }
 
   absl::StatusOr<Look> Read(const Patience& patience) override {
+    seen_.clear();
     const bool of_each = http_.url().find("$(remote_id)") != std::string::npos;
     absl::Status status = CheckTaskFields(given_, "add it to collect.http.fields: {task: /POINTER, state: /POINTER}");
     if (status.ok()) status = LogIn(patience);
@@ -45,8 +48,16 @@ class HttpSource : public RecordSource {
  private:
   struct Page {
     size_t items;
-    std::string first;  // its first item
+    std::string first;  // its first item's name
   };
+
+  // Of an item: whatever else is in it may change while pages are read. Empty: it names no task.
+  static std::string NameOf(const TaskReader::Texts& texts) {
+    const auto text = [&texts](TaskField field) { return texts[static_cast<size_t>(field)].value_or(""); };
+    if (text(TaskField::kTask).empty()) return "";
+    return fmt::format("{}\n{}\n{}\n{}", text(TaskField::kRemoteId), text(TaskField::kIndex), text(TaskField::kAttempt),
+                       text(TaskField::kTask));
+  }
 
   // Once for all looks; a token that is refused later is asked for anew by the next look.
   absl::Status LogIn(const Patience& patience) {
@@ -70,13 +81,14 @@ class HttpSource : public RecordSource {
 
   absl::Status ReadPages(const std::string& remote_id, const Patience& patience) {
     std::string first_before;
-    for (uint64_t offset = 0;;) {
+    uint64_t offset = 0;
+    for (size_t pages = 0; pages < kMostPages; ++pages) {
       if (patience.Over()) return absl::UnavailableError("there was no time left for all pages of collect.http");
       const absl::StatusOr<Page> page = ReadPage(remote_id, offset, patience);
       if (!page.ok()) return page.status();
       // Not at a page that is not full: an API may give fewer at once than it is asked for.
       if (http_.page() == 0 || page->items == 0) return absl::OkStatus();
-      if (page->first == first_before) {
+      if (!page->first.empty() && page->first == first_before) {
         return absl::InvalidArgumentError(
             fmt::format("the page from item {} begins as the one before: the API does not heed the $(offset) in "
                         "collect.http.url; correct its name there, or take page away",
@@ -85,6 +97,10 @@ class HttpSource : public RecordSource {
       first_before = page->first;
       offset += page->items;
     }
+    return absl::InvalidArgumentError(
+        fmt::format("{} pages ({} items) have no end; let collect.http.url choose the run's own items, make page "
+                    "larger, or correct the name of $(offset) there, if the API does not heed it",
+                    kMostPages, offset));
   }
 
   absl::StatusOr<Page> ReadPage(const std::string& remote_id, uint64_t offset, const Patience& patience) {
@@ -96,7 +112,7 @@ class HttpSource : public RecordSource {
       request.headers.push_back(fmt::format("{}: {}", name, absl::StrReplaceAll(value, {{"$(token)", token_}})));
     const absl::StatusOr<std::string> body = reader_of_pages_.Read(request, patience);
     if (!body.ok()) {
-      if (token_.empty() || absl::IsUnavailable(body.status())) return body.status();
+      if (token_.empty() || !absl::IsUnauthenticated(body.status())) return body.status();
       token_.clear();
       return absl::UnavailableError(std::string(body.status().message()));
     }
@@ -104,6 +120,8 @@ class HttpSource : public RecordSource {
     if (!answer.ok()) return Unreadable("the answer", answer.status(), "");
     const absl::StatusOr<std::vector<JsonDocument::Part>> items = answer->root().Items(http_.items());
     if (!items.ok()) return Unreadable("items", items.status(), *body);
+    Page page{.items = items->size(), .first = ""};
+    std::vector<std::string> names;
     std::vector<std::optional<std::string>> values(pointers_.size());
     for (const JsonDocument::Part& item : *items) {
       TaskReader::Texts texts;
@@ -112,9 +130,15 @@ class HttpSource : public RecordSource {
         values[i] = item.TextOrJson(pointers_[i]);
         if (values[i]) texts[fields_[i]] = *values[i];
       }
+      std::string name = NameOf(texts);
+      if (&item == &items->front()) page.first = name.empty() ? item.TextOrJson("").value_or("") : name;
+      // Pages shift while they are read. Two of one page are what the target says.
+      if (seen_.contains(name)) continue;
       if (absl::Status status = reader_.Add(texts); !status.ok()) return status;
+      if (!name.empty()) names.push_back(std::move(name));
     }
-    return Page{.items = items->size(), .first = items->empty() ? "" : items->front().TextOrJson("").value_or("")};
+    seen_.insert(names.begin(), names.end());
+    return page;
   }
 
   static absl::Status Unreadable(std::string_view what, const absl::Status& why, std::string_view answer) {
@@ -127,6 +151,7 @@ class HttpSource : public RecordSource {
   TaskReader reader_;
   HttpReader reader_of_pages_;
   std::string token_;
+  absl::flat_hash_set<std::string> seen_;  // names of the items of this look's earlier pages
   std::array<bool, kTaskFields> given_{};
   std::vector<size_t> fields_;  // of `pointers_`
   std::vector<std::string> pointers_;

@@ -1,5 +1,6 @@
 #include "collect/looks.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +16,14 @@ uint64_t NameOf(const v1::TaskRecord& task) {
   return StableHash(fmt::format("{}\n{}\n{}", task.remote_id(), task.task(), task.attempt()));
 }
 
+// All tries of a task have it; in the work of another trigger the same name is another task's. `row` stands for a name
+// that is not told.
+uint64_t NameOfAllTries(const v1::TaskRecord& task, size_t row) {
+  if (task.task().empty()) return StableHash(std::to_string(row));
+  return StableHash(fmt::format("{}\n{}\n{}", task.remote_id(), task.task(),
+                                task.has_index() ? std::to_string(task.index()) : ""));
+}
+
 template <typename Record>
 uint64_t FingerprintOf(const Record& record, std::string& buffer) {
   buffer.clear();
@@ -28,21 +37,29 @@ void Looks::Add(Look&& look, int64_t at_ns) {
   last_ = std::move(look);
   at_ns_ = at_ns;
   ++looks_;
-  unfinished_ = negative_ = 0;
   told_ns_.reset();
   // A sum does not depend on the order, which a query need not have.
-  uint64_t fingerprint = records();
+  uint64_t fingerprint = last_.tasks.size() + last_.metrics.size();
   std::string buffer;
-  for (v1::TaskRecord& task : last_.tasks) {
+  absl::flat_hash_set<uint64_t> tasks;
+  absl::flat_hash_set<uint64_t> unfinished;
+  absl::flat_hash_set<uint64_t> negative;
+  for (size_t row = 0; row < last_.tasks.size(); ++row) {
+    v1::TaskRecord& task = last_.tasks[row];
     fingerprint += FingerprintOf(task, buffer);
-    if (task.outcome() == v1::OUTCOME_UNSPECIFIED) ++unfinished_;
-    if (IsNegative(task)) ++negative_;
+    const uint64_t name = NameOfAllTries(task, row);
+    tasks.insert(name);
+    if (task.outcome() == v1::OUTCOME_UNSPECIFIED) unfinished.insert(name);
+    if (IsNegative(task)) negative.insert(name);
     if (task.has_recorded_ns()) {
       told_ns_ = std::max(told_ns_.value_or(task.recorded_ns()), task.recorded_ns());
     } else {
       task.set_recorded_ns(seen_ns_.try_emplace(NameOf(task), at_ns).first->second);
     }
   }
+  records_ = tasks.size() + last_.metrics.size();
+  unfinished_ = unfinished.size();
+  negative_ = negative.size();
   for (const v1::MetricSample& sample : last_.metrics)
     fingerprint += StableHash(fmt::format("{} {} {}", sample.name(), sample.at_ns(), sample.value()));
   if (looks_ == 1 || fingerprint != fingerprint_) {

@@ -32,7 +32,8 @@ class Looks {
   // At the last look: as many as expected, all of them tell of an end, and nothing has changed for so long.
   bool Done() const;
 
-  uint64_t records() const { return last_.tasks.size() + last_.metrics.size(); }
+  // Tasks that have a record, however often they were tried; samples.
+  uint64_t records() const { return records_; }
   uint64_t expected() const { return expected_; }
   // All but hook, origin, time and error.
   void Fill(v1::Collection& collection) const;
@@ -43,7 +44,8 @@ class Looks {
   const int64_t quiet_ns_;
   Look last_;
   uint64_t looks_ = 0;
-  uint64_t unfinished_ = 0;
+  uint64_t records_ = 0;
+  uint64_t unfinished_ = 0;  // of `records_`, like `negative_`
   uint64_t negative_ = 0;
   int64_t at_ns_ = 0;
   int64_t changed_ns_ = 0;  // the look at which something was new or different

@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
+#include "common/utf8.h"
 #include "common/wall_instant.h"
 
 namespace assay {
 namespace {
+
+constexpr int64_t kMostAttempts = std::numeric_limits<int32_t>::max();  // as its column is an integer
 
 struct InstantField {
   TaskField field;
@@ -98,7 +103,7 @@ void TaskReader::AddState(const Texts& texts, v1::TaskRecord& task) {
     if (task.has_finished_ns()) task.set_outcome(v1::OK);
     return;
   }
-  task.set_state(std::string(*state));
+  task.set_state(ValidText(*state));
   task.set_outcome(words_.OutcomeOf(*state));
   if (*state == "Cached" || *state == "cached") task.set_cached(true);
   if (task.outcome() == v1::OUTCOME_UNSPECIFIED && task.has_finished_ns()) {
@@ -115,7 +120,7 @@ absl::Status TaskReader::Add(const Texts& texts) {
     return texts[static_cast<size_t>(field)];
   };
   const auto copy = [&](TaskField field, std::string* into) {
-    if (const auto& value = text(field)) into->assign(*value);
+    if (const auto& value = text(field)) *into = ValidText(*value);
   };
   copy(TaskField::kTask, task.mutable_task());
   copy(TaskField::kName, task.mutable_name());
@@ -126,8 +131,10 @@ absl::Status TaskReader::Add(const Texts& texts) {
   task.set_attempt(1);
   if (const auto& attempt = text(TaskField::kAttempt)) {
     const std::optional<int64_t> value = Whole(*attempt);
-    value&&* value >= 0 ? task.set_attempt(static_cast<uint32_t>(std::max<int64_t>(1, *value)))
-                        : Misread(fmt::format("{} is no whole number: '{}'", Called(TaskField::kAttempt), *attempt));
+    value&&* value >= 0 && *value <= kMostAttempts
+        ? task.set_attempt(static_cast<uint32_t>(std::max<int64_t>(1, *value)))
+        : Misread(fmt::format("{} is no whole number up to {}: '{}'", Called(TaskField::kAttempt), kMostAttempts,
+                              *attempt));
   }
   if (const auto& index = text(TaskField::kIndex)) {
     const std::optional<int64_t> value = Whole(*index);

@@ -1,6 +1,11 @@
 #include "common/utf8.h"
 
 namespace assay {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+}  // namespace
 
 size_t Utf8Length(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
@@ -27,6 +32,23 @@ std::string PlainText(std::string_view text, size_t most_bytes) {
   }
   if (!text.empty()) plain += "...";
   return plain;
+}
+
+std::string ValidText(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size());
+  size_t copied = 0;
+  size_t at = 0;
+  while (at < bytes.size()) {
+    const size_t length = bytes[at] == '\0' ? 0 : Utf8Length(bytes.substr(at));
+    if (length == 0) {
+      text += bytes.substr(copied, at - copied);
+      text += kReplacement;
+      copied = at + 1;
+    }
+    at += length == 0 ? 1 : length;
+  }
+  return text += bytes.substr(copied);
 }
 
 }  // namespace assay

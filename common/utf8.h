@@ -15,6 +15,10 @@ size_t Utf8Length(std::string_view text);
 // `most_bytes`.
 std::string PlainText(std::string_view text, size_t most_bytes);
 
+// What a text of a message or a table takes: NUL and bytes that are not UTF-8 become U+FFFD. One bad value would fail
+// the whole batch, here or where it is read.
+std::string ValidText(std::string_view bytes);
+
 }  // namespace assay
 
 #endif  // ASSAY_COMMON_UTF8_H_

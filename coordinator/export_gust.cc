@@ -11,7 +11,7 @@
 #include "coordinator/docker_display.h"
 #include "coordinator/export.h"
 #include "storage/table.h"
-#include "storage/text_values.h"
+#include "common/utf8.h"
 
 // The two files that the Livebook comparison of Gust and Airflow wrote per run, so that its notebooks read Assay's
 // results unchanged.

@@ -6,7 +6,7 @@
 #include <pqxx/pqxx>
 
 #include "storage/result_copy.h"
-#include "storage/text_values.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {
@@ -29,7 +29,7 @@ absl::StatusOr<v1::RunWork> ReadRunWork(pqxx::transaction_base& transaction, int
   v1::RunWork work;
   work.set_t0_ns(run[0][1].as<int64_t>(0));
   const pqxx::row found = transaction.exec_params1(
-      "SELECT coalesce(max(greatest(finished_ns, completed_ns)) FILTER (WHERE outcome <= 'cancelled'), 0), "
+      "SELECT coalesce(max(finished_ns) FILTER (WHERE outcome <= 'cancelled'), 0), "
       "count(*) FILTER (WHERE outcome = 'ok') FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2",
       sweep_id, run_id);
   work.set_ended_ns(found[0].as<int64_t>());
@@ -60,7 +60,7 @@ bool KeepCollection(pqxx::transaction_base& transaction, int64_t sweep_id, int64
       "INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, unfinished, negative, "
       "looks, quiet, at_first_look, record_lag_s, elapsed_s, error) SELECT $1, $2, $3, "
       "coalesce((SELECT name FROM agent WHERE agent_id = $4), 'coordinator'), $5, $6, $7, $8, $9, $10, $11, $12, "
-      "(nullif($13::bigint, $14::bigint) - (SELECT max(greatest(finished_ns, completed_ns)) FROM assay.trigger WHERE "
+      "(nullif($13::bigint, $14::bigint) - (SELECT max(finished_ns) FROM assay.trigger WHERE "
       "sweep_id = $2 AND run_id = $3 AND outcome <= 'cancelled')) / 1e9::double precision, $15::bigint / 1e9::double "
       "precision, $16 ON CONFLICT (hook_id) DO NOTHING",
       collection.hook_id(), sweep_id, run_id, agent_id, ValidText(collection.origin()),

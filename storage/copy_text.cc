@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "storage/text_values.h"
+#include "common/utf8.h"
 
 namespace assay {
 

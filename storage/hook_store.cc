@@ -4,7 +4,7 @@
 
 #include "storage/collection_store.h"
 #include "storage/sweep_store.h"
-#include "storage/text_values.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "common/json_text.h"
-#include "storage/text_values.h"
+#include "common/utf8.h"
 
 namespace assay {
 

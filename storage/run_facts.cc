@@ -189,6 +189,15 @@ bool FirstOfTarget(pqxx::transaction_base& transaction, int64_t run_id) {
       .empty();
 }
 
+// Of tasks many views join each row to few others. Autovacuum looks a minute later, and until then the planner takes the
+// tables for small: what it then does with 100,000 tasks takes minutes instead of a second.
+void AnalyzeTasks(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
+  if (transaction.exec_params("SELECT FROM assay.task WHERE sweep_id = $1 AND run_id = $2 LIMIT 1", sweep_id, run_id)
+          .empty())
+    return;
+  transaction.exec(fmt::format("ANALYZE assay_partitions.trigger_{0}; ANALYZE assay_partitions.task_{0}", sweep_id));
+}
+
 }  // namespace
 
 int64_t CountRecords(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
@@ -209,6 +218,7 @@ absl::StatusOr<RunFacts> ReadRunFacts(Connection& connection, int64_t run_id) {
     if (!sweep_id.ok()) return sweep_id.status();
     facts = RunFacts();
     transaction.exec("SET LOCAL work_mem = '64MB'");  // sorts of 100,000 durations stay in memory
+    AnalyzeTasks(transaction, *sweep_id, run_id);
     // First: what is committed while we read then makes a difference to the count.
     facts.records = CountRecords(transaction, *sweep_id, run_id);
     ReadShares(transaction, *sweep_id, run_id, facts);

@@ -7,7 +7,7 @@
 
 #include "storage/run_facts.h"
 #include "storage/sweep_store.h"
-#include "storage/text_values.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {

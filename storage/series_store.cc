@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/json_text.h"
+#include "common/utf8.h"
 #include "storage/text_values.h"
 
 namespace assay {

@@ -6,6 +6,7 @@
 #include <pqxx/pqxx>
 #include <utility>
 
+#include "common/utf8.h"
 #include "storage/text_values.h"
 
 namespace assay {

@@ -201,8 +201,9 @@ void DriverProcess::ReadErr() {
 }
 
 void DriverProcess::Condemn(const std::string& why) {
-  if (!condemned_) end_.how = why;
-  condemned_ = true;
+  // Once: another reason, as the next line of a flood, must not put off the end of one that does not heed SIGTERM.
+  if (std::exchange(condemned_, true)) return;
+  end_.how = why;
   Terminate(kCondemnedGraceNs);
 }
 

@@ -17,6 +17,7 @@
 #include "common/host_port.h"
 #include "common/template.h"
 #include "common/units.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {
@@ -169,7 +170,7 @@ class GrpcTrigger final : public TriggerKind {
       if (expected != 0) record.set_error(fmt::format("OK, but {} was expected", GrpcCodeName(expected)));
     } else {
       record.set_outcome(v1::FAILED);
-      record.set_error(fmt::format("{}: {}", GrpcCodeName(answer.code), answer.message));
+      record.set_error(fmt::format("{}: {}", GrpcCodeName(answer.code), ValidText(answer.message)));
     }
     context_.ended(std::move(record));
   }

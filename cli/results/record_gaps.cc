@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "cli/results/cell_results.h"
@@ -57,7 +58,7 @@ std::vector<Records> RecordsByTarget(const ViewRows& rows) {
 }
 
 std::string LagText(double lag_s) {
-  return lag_s >= 1 ? FormatNumber(lag_s) + " s" : FormatNumber(lag_s * 1e3) + " ms";
+  return std::fabs(lag_s) >= 1 ? FormatNumber(lag_s) + " s" : FormatNumber(lag_s * 1e3) + " ms";
 }
 
 }  // namespace

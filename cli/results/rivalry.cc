@@ -19,7 +19,7 @@ struct Rivalry {
   std::string target;
   std::string baseline;
   bool loops_differ = false;
-  std::string judged_by;       // as the view says: throughput, response_p99 or makespan
+  std::string judged_by;       // as the view says: throughput, response_p99 or makespan; empty: nothing can be compared
   std::vector<double> faster;  // ratios where all runs of one lie beyond all of the other
   std::vector<double> slower;
   size_t overlapping = 0;
@@ -38,6 +38,12 @@ std::string Finding(const Rivalry& rivalry) {
     return fmt::format(
         " beside {}: not compared, for one is an open loop and the other a closed one, which waits a stall of its "
         "target out, so that its response times do not show it.",
+        rivalry.baseline);
+  }
+  if (rivalry.judged_by.empty()) {
+    return fmt::format(
+        " beside {}: not compared, for a trigger starts another number of tasks in each, and they did not do as many of "
+        "them.",
         rivalry.baseline);
   }
   const size_t cells =

@@ -51,7 +51,7 @@ const Shape kCollectShape{
                {"where", &kHookWhere, "coordinator (default), or labels: on the first agent that has them"},
                {"zone", &kText, "of instants that have none: UTC or an IANA name; default: those are refused"},
                {"resolution", &kResolution, "of the target's instants; default: as their text tells"},
-               {"expect", &kExpectRecords, "records that make them complete; default: as many as triggers were ok"},
+               {"expect", &kExpectRecords, "tasks whose records make them complete; default: as many as triggers were ok"},
                {"every", &kLookEvery, "time between two looks; default: 1s"},
                {"quiet", &kQuiet, "complete records must not change for so long; default: 2s"},
                {"deadline", &kCollectDeadline, "after the run's last finish; default: 60s"},

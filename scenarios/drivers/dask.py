@@ -185,6 +185,8 @@ class Dask(Driver):
         if unknown:
             raise ValueError(f"no option is called {', '.join(sorted(unknown))}; there are {', '.join(OPTIONS)}")
         options = {**OPTIONS, **options}
+        if options["agents"] < 1:
+            raise ValueError("agents: at least 1")
         # Drivers of one run may share a cluster: each has tasks and plugins of its own.
         self.prefix = f"assay-{self.run_id}-{os.urandom(4).hex()}-"
         self.futures = {}  # by key
@@ -218,7 +220,9 @@ class Dask(Driver):
         (register or self.client.register_worker_plugin)(WorkerStamps(self.prefix, clock), name=self.prefix + "worker")
         self.client.on_done = self.done
         self.clock_error_ns = {} if self.here else self.clock_errors()
-        return max(1, round(threads / options["agents"]))
+        if threads % options["agents"]:
+            raise ValueError(f"the cluster's {threads} threads cannot be shared evenly by {options['agents']} agents")
+        return threads // options["agents"]
 
     def clock_errors(self):
         """What the wall clocks of the workers, by address, and of the scheduler, by "", differ from this host's at most: the offset that

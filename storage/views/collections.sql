@@ -5,8 +5,8 @@ FROM assay.collection k JOIN assay.run r USING (run_id) JOIN assay.cell c USING 
 COMMENT ON VIEW assay.collections IS 'How complete the target''s own records of each run were when they were read, and how late they came';
 COMMENT ON COLUMN assay.collections.place IS 'Agent that read them, or coordinator';
 COMMENT ON COLUMN assay.collections.origin IS 'Kind of collector: postgres, csv, http or prometheus';
-COMMENT ON COLUMN assay.collections.records IS 'Task records that were there at the end';
-COMMENT ON COLUMN assay.collections.expected IS 'Task records that should have been there';
+COMMENT ON COLUMN assay.collections.records IS 'Tasks that had a record at the end, however many tries of them; of prometheus: samples';
+COMMENT ON COLUMN assay.collections.expected IS 'Tasks that should have had one';
 COMMENT ON COLUMN assay.collections.missing IS 'expected - records, at least 0';
 COMMENT ON COLUMN assay.collections.unfinished IS 'Of records, those that do not tell of an end';
 COMMENT ON COLUMN assay.collections.looks IS 'How often they were read';

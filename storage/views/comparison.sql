@@ -11,7 +11,8 @@ WITH s AS (
 SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
        b.cell_id AS baseline_cell_id, b.cell AS baseline_cell, b.target AS baseline_target,
        CASE WHEN p.has_rival THEN 'target' ELSE 'parameters' END AS differs_in, p.loop, b.loop AS baseline_loop,
-       CASE WHEN m.all_at_once AND (m.several OR (p.loop, b.loop) = ('open', 'open')) THEN 'makespan'
+       CASE WHEN m.all_at_once AND m.same_work AND (m.other_sizes OR (p.loop, b.loop) = ('open', 'open')) THEN 'makespan'
+            WHEN m.other_sizes THEN NULL
             WHEN 'open' IN (p.loop, b.loop) THEN 'response_p99'
             ELSE 'throughput' END AS judged_by,
        p.accepted, b.accepted AS baseline_accepted, p.left_out, b.left_out AS baseline_left_out,
@@ -27,9 +28,10 @@ SELECT p.sweep_id, p.cell_id, p.cell, p.target, p.params,
        p.response_p99_max_ms / nullif(b.response_p99_min_ms, 0) AS response_p99_ratio_high
 FROM paired p JOIN assay.cell_summary b ON b.cell_id = p.baseline_cell_id
 CROSS JOIN LATERAL (
-  -- Where triggers are due over time, the scenario says how long it takes. Those that start several tasks each cannot be counted beside others.
+  -- Where triggers are due over time, the scenario says how long it takes. Triggers that start other numbers of tasks cannot be set beside each other.
   SELECT (p.loop = 'closed' OR (p.accepted > 0 AND p.offered_per_s IS NULL)) AND (b.loop = 'closed' OR (b.accepted > 0 AND b.offered_per_s IS NULL)) AS all_at_once,
-         coalesce(p.tasks * p.accepted > p.triggers_total OR b.tasks * b.accepted > b.triggers_total, false) AS several
+         coalesce(p.tasks = b.tasks, false) AS same_work,
+         coalesce(p.tasks * p.accepted * b.triggers_total <> b.tasks * b.accepted * p.triggers_total, false) AS other_sizes
 ) m
 WHERE p.cell_id <> p.baseline_cell_id;
 COMMENT ON VIEW assay.comparison IS
@@ -40,7 +42,7 @@ COMMENT ON COLUMN assay.comparison.baseline_target IS 'Target of that cell';
 COMMENT ON COLUMN assay.comparison.differs_in IS 'target: nothing else differs; parameters: they are different work, read the ratio as scaling';
 COMMENT ON COLUMN assay.comparison.loop IS 'closed: a trigger starts when another has ended; open: when it is due. Response times of the two are not the same measure: a closed loop waits a stall out';
 COMMENT ON COLUMN assay.comparison.baseline_loop IS 'The same of the baseline';
-COMMENT ON COLUMN assay.comparison.judged_by IS 'Which ratio says who is better: the throughput of closed loops; that of an open loop is what the scenario asks for, so there it is the 99th percentile of response times; and makespan where all triggers are due at T0, or one of the two has triggers that start several tasks';
+COMMENT ON COLUMN assay.comparison.judged_by IS 'Which ratio says who is better: throughput where both are closed loops; response_p99 where one is an open loop, whose throughput is what the scenario asks for; makespan where nothing is due over time, both did as many tasks, and both are open loops or a trigger starts another number of tasks in one than in the other. Null: such triggers without that, so that nothing can be compared';
 COMMENT ON COLUMN assay.comparison.accepted IS 'Accepted runs the median is taken of';
 COMMENT ON COLUMN assay.comparison.baseline_accepted IS 'The same of the baseline';
 COMMENT ON COLUMN assay.comparison.left_out IS 'Rejected runs, left out';

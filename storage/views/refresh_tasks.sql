@@ -29,10 +29,10 @@ BEGIN
            array_prepend(avg(finish_ms), percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY finish_ms)) AS finish_ms
     FROM part
   ), lag AS (
-    -- Of whoever has records: the driver's rows have none.
+    -- Of whoever has records; what a driver told was recorded when the agent heard it.
     SELECT array_prepend(avg(ms), percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY ms)) AS record_lag_ms
     FROM (SELECT (recorded_ns - finished_ns) / 1e6::double precision AS ms FROM assay.task
-          WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND recorded_ns IS NOT NULL AND finished_ns IS NOT NULL) lagging
+          WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND origin <> 'driver' AND recorded_ns IS NOT NULL AND finished_ns IS NOT NULL) lagging
   )
   SELECT refreshed_run_id, witness, w.rows, w.cached, p.task,
          p.before_ms / 1000, p.submit_ms / 1000, p.schedule_ms / 1000, p.queue_ms / 1000, p.startup_ms / 1000, p.run_ms / 1000,

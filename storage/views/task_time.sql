@@ -25,7 +25,7 @@ SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, 
        (o.from_ns - t.started_ns) / 1e6::double precision AS startup_ms,
        (coalesce(o.until_ns, t.finished_ns) - coalesce(o.from_ns, t.started_ns)) / 1e6::double precision AS run_ms,
        (CASE WHEN t.origin = 'driver' THEN t.known_ns WHEN o.until_ns IS NOT NULL THEN t.finished_ns END - coalesce(o.until_ns, t.finished_ns)) / 1e6::double precision AS finish_ms,
-       (t.recorded_ns - t.finished_ns) / 1e6::double precision AS record_lag_ms,
+       CASE WHEN t.origin <> 'driver' THEN (t.recorded_ns - t.finished_ns) / 1e6::double precision END AS record_lag_ms,
        t.finished_ns / 1e9::double precision AS finished_s,
        a.name AS agent, t.worker, t.error
 FROM assay.task_instant t
@@ -60,7 +60,7 @@ COMMENT ON COLUMN assay.task_time.queue_ms IS 'Until it started, milliseconds';
 COMMENT ON COLUMN assay.task_time.startup_ms IS 'Until its code began, milliseconds; null without the code''s own word';
 COMMENT ON COLUMN assay.task_time.run_ms IS 'Until its code ended, or, without the code''s own word, until it finished, milliseconds';
 COMMENT ON COLUMN assay.task_time.finish_ms IS 'Until the client knew, where a driver tells, else until it finished, milliseconds';
-COMMENT ON COLUMN assay.task_time.record_lag_ms IS 'From its end until its record was there, milliseconds';
+COMMENT ON COLUMN assay.task_time.record_lag_ms IS 'From its end until its record was there, milliseconds; null for what a driver told, which is no record of the target';
 COMMENT ON COLUMN assay.task_time.finished_s IS 'When it ended, seconds since T0';
 COMMENT ON COLUMN assay.task_time.state IS 'Last state, in the target''s words; not told: a driver was given this task and told nothing of it';
 COMMENT ON COLUMN assay.task_time.instants_from IS 'Where the instants come from, if not all from the origin: started=worker,created=client';

@@ -25,7 +25,8 @@ class CollectionStoreTest : public StoreTest {
     AddTrigger(batch, 1, 0, 1, kSecond);
     batch.mutable_triggers(1)->set_remote_id("flow \"x\"");
     batch.mutable_triggers(1)->set_accepted_ns(1);
-    batch.mutable_triggers(1)->set_completed_ns(3 * kSecond);
+    batch.mutable_triggers(1)->set_finished_ns(3 * kSecond);
+    batch.mutable_triggers(1)->set_completed_ns(3600 * kSecond);  // by a clock that is ahead
     AddTrigger(batch, 2, 0, 1, 9 * kSecond, v1::FAILED);
     batch.mutable_triggers(2)->set_finished_ns(kSecond);
     WriteOk({batch});

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "coordinator/task_flags.h"
 #include "storage/run_facts.h"
 #include "storage/table.h"
@@ -184,6 +185,37 @@ TEST_F(TaskViewsTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
   EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 0u) << "three tasks of one trigger, and nobody tells";
 }
 
+TEST_F(TaskViewsTest, SlotsTakeNoLongerThanOneLookAtTheTasks) {
+  const SweepRow sweep = MakeSweep(1, {{"driver", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 30, 10}});
+  ASSERT_TRUE(Execute(fmt::format("INSERT INTO assay_partitions.task_{} (run_id, origin, task, attempt, state, outcome, "
+                                  "started_ns, finished_ns, error_ns) SELECT {}, 'driver', 't' || i, 1, '', 'ok', 0, 1, 0 "
+                                  "FROM generate_series(1, 5000) i",
+                                  sweep.sweep_id, run.run_id))
+                  .ok());
+  const auto took_ns = [&](const std::string& query) {
+    const int64_t begun_ns = MonotonicNs();
+    EXPECT_TRUE(Execute(query).ok());
+    return MonotonicNs() - begun_ns;
+  };
+  const int64_t once_ns = took_ns(fmt::format("SELECT task_witness({}, {})", sweep.sweep_id, run.run_id));
+  // One witness for each task would be 5,000 looks.
+  EXPECT_LT(took_ns(fmt::format("SELECT run_slots({})", run.run_id)), 500 * once_ns);
+}
+
+TEST_F(TaskViewsTest, ThePlannerKnowsTheTasksBeforeTheyAreRead) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = DaskRun(sweep);
+  const auto known = [&] {
+    return Value(fmt::format("SELECT count(*) FROM pg_stats WHERE schemaname = 'assay_partitions' AND tablename IN "
+                             "('task_{0}', 'trigger_{0}') AND attname = 'index'",
+                             sweep.sweep_id));
+  };
+  EXPECT_EQ(known(), "0");
+  ASSERT_TRUE(ReadRunFacts(connection_, run.run_id).ok());
+  EXPECT_EQ(known(), "2");
+}
+
 TEST_F(TaskViewsTest, NominalLengthsAreTheRecordsWhereTheTriggersHaveNone) {
   const SweepRow sweep = MakeSweep(1, {{"airflow", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 80, 0}});
@@ -234,6 +266,8 @@ TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
   // Records beside the driver's word change nothing of it, but tell how late they were.
   Add(run, {.origin = "postgres", .task = "t0", .ms = {{"started", 10}, {"finished", 24}, {"recorded", 1024}}});
   Add(run, {.origin = "postgres", .task = "t1", .ms = {{"started", 10}, {"finished", 45}, {"recorded", 3045}}});
+  // What the driver told has the instant at which the agent heard it, which is no lag of the target's records.
+  ASSERT_TRUE(Execute("UPDATE task SET recorded_ns = finished_ns + 5000000 WHERE origin = 'driver'").ok());
   ASSERT_TRUE(Execute(fmt::format("INSERT INTO collection VALUES (1, {}, {}, 'coordinator', 'postgres', 2, 3, 0, "
                                   "0, 5, false, 2.9, false, 4)",
                                   run.sweep_id, run.run_id))
@@ -257,6 +291,9 @@ TEST_F(TaskViewsTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
                   "queue_ms, coalesce(startup_ms::text, '-'), run_ms, finish_ms, duration_ms), ' ' ORDER BY task) "
                   "FROM task_time WHERE origin = 'driver'"),
             "t0/0/2/2/6/2/10/8/14 t1/0/3/-/7/-/35/5/35 t2/30/3/7/1/1/30/8/34");
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', origin, record_lag_ms), ' ' ORDER BY task) FROM task_time WHERE "
+                  "record_lag_ms IS NOT NULL"),
+            "postgres/1000 postgres/3000");
   EXPECT_EQ(Value("SELECT concat_ws('|', target, verdict, records, expected, missing, record_lag_s, quiet) FROM "
                   "collections"),
             "dask|accepted|2|3|1|2.9|f");
@@ -380,7 +417,26 @@ TEST_F(TaskViewsTest, WhereATriggerStartsSeveralTasksTheMakespanJudges) {
   ASSERT_TRUE(Execute("UPDATE cell SET loop = 'open' WHERE target = 'dask'").ok());
   EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "makespan") << "all of dask's were due at T0";
   ASSERT_TRUE(Execute("UPDATE run_result SET offered_per_s = 50").ok());
-  EXPECT_EQ(Value("SELECT judged_by FROM comparison"), "response_p99") << "the scenario says when they are due";
+  EXPECT_EQ(Value("SELECT coalesce(judged_by, 'nothing') FROM comparison"), "nothing")
+      << "the scenario says when they are due, and a trigger is two tasks in one of them";
+  ASSERT_TRUE(Execute("UPDATE cell SET loop = 'closed'").ok());
+  ASSERT_TRUE(Execute("UPDATE run_result SET tasks = 3, triggers = 1 WHERE tasks = 2 AND triggers = 1").ok());
+  EXPECT_EQ(Value("SELECT coalesce(judged_by, 'nothing') FROM comparison"), "nothing") << "not the same work";
+}
+
+TEST_F(TaskViewsTest, AnInstantThatWasNeverSetSpoilsNoVerdict) {
+  const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}});
+  constexpr double kSince1970Ms = 1.7e12;
+  for (int i = 0; i < 8; ++i) {
+    Add(run,
+        {.origin = "postgres", .task = fmt::format("t{}", i), .ms = {{"started", -kSince1970Ms}, {"finished", 2000}}});
+  }
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_GT(facts->tasks.least_sum_ns, 9'000'000'000'000'000'000);
+  End(run);
+  EXPECT_EQ(Value("SELECT task_sum_s > 1e10 FROM run_summary"), "t");
 }
 
 TEST_F(TaskViewsTest, LengthsThatCoarseInstantsMadeNegativeAreKept) {

@@ -15,7 +15,7 @@ from .failure import Failure, tail
 OLDEST = 15
 LONGEST_SOCKET_DIR = 100  # sun_path holds 108 bytes, with the socket's own name
 PATIENCE_S = 120
-SETTINGS = ["listen_addresses=", "max_connections=300", "shared_buffers=512MB", "work_mem=16MB", "timezone=UTC", "log_timezone=UTC"]
+SETTINGS = ["listen_addresses=", "shared_buffers=512MB", "work_mem=16MB", "timezone=UTC", "log_timezone=UTC"]
 
 
 def programs():
@@ -51,13 +51,13 @@ class Postgres:
         if self.account:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
-    def start(self, *databases):
+    def start(self, *databases, connections=300):
         data, log = os.path.join(self.home.path, "postgres"), self.home.log("initdb")
         self.own(data)
         self.own(self.socket_dir)
         self.run(log, ["initdb", "--pgdata", data, "--username", "assay", "--auth-local", "trust", "--auth-host", "reject", "--encoding", "UTF8",
                        "--locale", "C", "--no-sync"])
-        settings = [word for setting in [f"unix_socket_directories={self.socket_dir}", *SETTINGS] for word in ("-c", setting)]
+        settings = [word for setting in [f"unix_socket_directories={self.socket_dir}", f"max_connections={connections}", *SETTINGS] for word in ("-c", setting)]
         child = self.members.start("postgres", self.as_user([os.path.join(self.bin, "postgres"), "-D", data, *settings]), cwd="/",
                                    end_with=signal.SIGINT)
         ask = [os.path.join(self.bin, "pg_isready"), "--quiet", "--host", self.socket_dir]

@@ -181,6 +181,18 @@ while True: raw(line)
   written = Execute(spec);
   EXPECT_THAT(written.triggers, SizeIs(5));
   EXPECT_THAT(Failure(written), HasSubstr("said more than any driver has to say"));
+
+  // One that does not heed SIGTERM and goes on: each further line must not put off its end.
+  written = Execute(DriverSpec(5, 1, R"python(
+import signal
+begin()
+index = hear()["tasks"][0]["index"]
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+line = json.dumps(dict(type="events", events=[about(index, "started")] * 1000)) + "\n"
+while True: raw(line)
+)python"));
+  EXPECT_THAT(written.triggers, SizeIs(5));
+  EXPECT_THAT(Failure(written), HasSubstr("said more than any driver has to say"));
 }
 
 TEST_F(DriverTest, OneThatClosesItsStdoutIsOver) {

@@ -189,6 +189,11 @@ TEST(MeaningTest, RivalsAreComparedAndCannotTellIsAnAnswer) {
        "6", "8"});
   outcome.comparison = ViewRows(rows);
   EXPECT_EQ(Meaning(outcome)[0], "airflow beside dask, by makespan: slower (x 7.00).") << "which any loop has";
+  rows.clear_rows();
+  add({"target", "airflow", "dask", "2", "2", "0.01", "0.01", "0.01", "", "", "", "", "closed", "closed", "7", "6",
+       "8"});
+  outcome.comparison = ViewRows(rows);
+  EXPECT_THAT(Meaning(outcome)[0], StartsWith("airflow beside dask: not compared, for a trigger starts another"));
 
   rows.clear_rows();
   for (const char* target : {"ramp", "steps", "burst"})

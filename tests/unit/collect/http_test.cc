@@ -47,11 +47,14 @@ class Target {
 
 class HttpSourceTest : public ::testing::Test {
  protected:
-  absl::StatusOr<Look> Read(const v1::Collector& collector, std::vector<std::string> ids = {}) {
+  static RecordSourcePtr Source(const v1::Collector& collector, std::vector<std::string> ids = {}) {
     absl::StatusOr<TaskReader> reader = TaskReader::Make("http", collector, {.t0_unix_ns = kT0Ns});
     EXPECT_TRUE(reader.ok());
-    return MakeHttpSource(collector.http(), std::move(ids), *std::move(reader))
-        ->Read({stop_, MonotonicNs() + 60 * kSecond});
+    return MakeHttpSource(collector.http(), std::move(ids), *std::move(reader));
+  }
+  absl::StatusOr<Look> Read(RecordSource& source) { return source.Read({stop_, MonotonicNs() + 60 * kSecond}); }
+  absl::StatusOr<Look> Read(const v1::Collector& collector, std::vector<std::string> ids = {}) {
+    return Read(*Source(collector, std::move(ids)));
   }
   static v1::Collector Collector(const std::string& url) {
     v1::Collector collector;
@@ -120,6 +123,48 @@ TEST_F(HttpSourceTest, AnApiThatDoesNotHeedTheOffsetIsToldOf) {
   EXPECT_EQ(target.requests().size(), 2u);
 }
 
+TEST_F(HttpSourceTest, NorIsItBelievedWhenItsItemsChangeWhileTheyAreRead) {
+  std::atomic<int> beat = 0;
+  Target target([&](const std::string&) { return std::pair{200, fmt::format(R"([{{"id":"a","beat":{}}}])", ++beat)}; });
+  v1::Collector collector = Collector(target.Url("/tasks?from=$(offset)"));
+  collector.mutable_http()->set_page(1);
+  const absl::Status status = Read(collector).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the page from item 1 begins as the one before"));
+  EXPECT_EQ(target.requests().size(), 2u);
+}
+
+TEST_F(HttpSourceTest, PagesWithoutAnEndAreNotReadForEver) {
+  Target target([](const std::string& path) { return std::pair{200, fmt::format(R"([{{"id":"{}"}}])", path)}; });
+  v1::Collector collector = Collector(target.Url("/tasks?offset=$(offset)"));
+  collector.mutable_http()->set_page(1);
+  const absl::Status status = Read(collector).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("10000 pages (10000 items) have no end"), HasSubstr("make page larger")));
+  EXPECT_EQ(target.requests().size(), 10'000u);
+}
+
+TEST_F(HttpSourceTest, AnItemThatComesAgainAsPagesShiftIsOneRecordOfALook) {
+  Target target([](const std::string& path) -> std::pair<int, std::string> {
+    if (path.ends_with("=0")) return {200, R"([{"id":"a","age":1},{"id":"b","try":1,"age":1}])"};
+    // One more stands before the others now.
+    if (path.ends_with("=2")) return {200, R"([{"id":"b","try":1,"age":2},{"id":"b","try":2},{"id":"c"},{"id":"c"}])"};
+    return {200, "[]"};
+  });
+  v1::Collector collector = Collector(target.Url("/tasks?offset=$(offset)"));
+  collector.mutable_http()->set_page(2);
+  (*collector.mutable_http()->mutable_fields())["attempt"] = "/try";
+  const RecordSourcePtr source = Source(collector);
+  for (const char* which : {"the first look", "the next one, which begins anew"}) {
+    const absl::StatusOr<Look> look = Read(*source);
+    ASSERT_TRUE(look.ok()) << look.status();
+    std::vector<std::string> found;
+    for (const v1::TaskRecord& task : look->tasks) found.push_back(fmt::format("{} {}", task.task(), task.attempt()));
+    EXPECT_THAT(found, ElementsAre("a 1", "b 1", "b 2", "c 1", "c 1")) << which;
+  }
+}
+
 TEST_F(HttpSourceTest, OneRequestForEachRemoteIdNamesItInTheRecords) {
   Target target([](const std::string& path) { return std::pair{200, fmt::format(R"([{{"id":"{}"}}])", path)}; });
   const absl::StatusOr<Look> look = Read(Collector(target.Url("/runs/$(remote_id)/tasks")), {"r 1", "r2"});
@@ -154,13 +199,62 @@ TEST_F(HttpSourceTest, ALoginsTokenIsInTheHeaders) {
               testing::AllOf(HasSubstr("collect.http.login"), testing::Not(HasSubstr("secret"))));
 }
 
+TEST_F(HttpSourceTest, OnlyARefusedTokenIsAskedForAnew) {
+  std::atomic<int> code = 0;
+  std::atomic<int> logins = 0;
+  Target target([&](const std::string& path) -> std::pair<int, std::string> {
+    if (path == "/token") return {200, fmt::format(R"({{"token":"t{}"}})", ++logins)};
+    return {code.load(), "[]"};
+  });
+  v1::Collector collector = Collector(target.Url("/tasks"));
+  v1::Login& login = *collector.mutable_http()->mutable_login();
+  login.set_method("POST");
+  login.set_url(target.Url("/token"));
+  login.set_body("{}");
+  login.set_token("/token");
+  (*collector.mutable_http()->mutable_headers())["Authorization"] = "Bearer $(token)";
+  const RecordSourcePtr source = Source(collector);
+  for (const int answered : {401, 404, 400, 403, 405, 410, 422}) {
+    code = answered;
+    EXPECT_EQ(absl::IsUnavailable(Read(*source).status()), answered == 401 || answered == 404) << answered;
+    EXPECT_EQ(logins.load(), answered == 401 ? 1 : 2) << answered;
+  }
+  code = 200;
+  EXPECT_TRUE(Read(*source).ok());
+  EXPECT_THAT(target.requests().back(), HasSubstr("Authorization: Bearer t2\r"));
+}
+
+TEST_F(HttpSourceTest, ARunThatIsNotThereYetIsAskedForAgain) {
+  std::atomic<bool> there = false;
+  Target target([&](const std::string& path) {
+    return path == "/runs/r2/tasks" && !there ? std::pair{404, "no such run"} : std::pair{200, R"([{"id":"a"}])"};
+  });
+  const RecordSourcePtr source = Source(Collector(target.Url("/runs/$(remote_id)/tasks")), {"r1", "r2"});
+  const absl::Status status = Read(*source).status();
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("/runs/r2/tasks answered with 404: no such run"), HasSubstr("correct")));
+  there = true;
+  const absl::StatusOr<Look> look = Read(*source);
+  ASSERT_TRUE(look.ok()) << look.status();
+  EXPECT_EQ(look->tasks.size(), 2u);
+}
+
+TEST_F(HttpSourceTest, WhatIsQuotedOfAnAnswerIsPlainText) {
+  const std::string begin(299, 'x');
+  Target target([&](const std::string&) { return std::pair{500, begin + "\u00e9\u00e9"}; });
+  const absl::Status status = Read(Collector(target.Url("/tasks"))).status();
+  EXPECT_THAT(std::string(status.message()), testing::EndsWith(begin + "\u00e9...")) << "no character is cut in half";
+}
+
 TEST_F(HttpSourceTest, WhatWillNotGetBetterIsForGoodAndTheRestIsNot) {
   const auto status = [this](int code, const std::string& body) {
     Target target([&](const std::string&) { return std::pair{code, body}; });
     return Read(Collector(target.Url("/secret?token=x"))).status();
   };
-  EXPECT_TRUE(absl::IsUnavailable(status(503, "starting")));
-  EXPECT_TRUE(absl::IsUnavailable(status(429, "")));
+  for (const int later : {404, 408, 425, 429, 500, 503})
+    EXPECT_TRUE(absl::IsUnavailable(status(later, "starting"))) << later;
+  for (const int never : {400, 403, 405, 410, 422}) EXPECT_FALSE(absl::IsUnavailable(status(never, ""))) << never;
   const absl::Status refused = status(401, "no");
   EXPECT_FALSE(absl::IsUnavailable(refused));
   EXPECT_THAT(std::string(refused.message()), testing::AllOf(HasSubstr("401"), HasSubstr("login")));

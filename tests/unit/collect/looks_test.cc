@@ -74,6 +74,48 @@ TEST(Looks, AllAtTheFirstLookMayHaveBeenThereBefore) {
   EXPECT_FALSE(Filled(empty).has_recorded_until_ns());
 }
 
+TEST(Looks, ATaskThatWasTriedAgainIsOneOfThoseExpected) {
+  Looks looks(2, 0);
+  v1::TaskRecord second = Task("a");
+  second.set_attempt(2);
+  looks.Add(Of({Task("a", v1::FAILED), second}), kSecond);
+  EXPECT_FALSE(looks.Done()) << "b is missing";
+  EXPECT_EQ(looks.records(), 1u);
+  EXPECT_EQ(Filled(looks).records(), 1u);
+  second.set_outcome(v1::OUTCOME_UNSPECIFIED);
+  second.set_started_ns(kSecond);
+  second.set_finished_ns(0);
+  v1::TaskRecord third = second;
+  third.set_attempt(3);
+  looks.Add(Of({Task("a", v1::FAILED), second, third, Task("b")}), 2 * kSecond);
+  EXPECT_FALSE(looks.Done());
+  EXPECT_EQ(Filled(looks).records(), 2u);
+  EXPECT_EQ(Filled(looks).unfinished(), 1u) << "it is of records";
+  EXPECT_EQ(Filled(looks).negative(), 1u);
+  looks.Add(Of({Task("a", v1::FAILED), Task("b")}), 3 * kSecond);
+  EXPECT_TRUE(looks.Done());
+}
+
+TEST(Looks, WhatOnlySharesANameIsCountedEach) {
+  const auto records = [](const v1::TaskRecord& one, const v1::TaskRecord& other) {
+    Looks looks(2, 0);
+    looks.Add(Of({one, other}), kSecond);
+    return looks.records();
+  };
+  v1::TaskRecord of_first = Task("a");
+  v1::TaskRecord of_second = Task("a");
+  EXPECT_EQ(records(of_first, of_second), 1u);
+  of_first.set_index(0);
+  of_second.set_index(1);
+  EXPECT_EQ(records(of_first, of_second), 2u) << "of two triggers";
+  of_first.clear_index();
+  of_second.clear_index();
+  of_first.set_remote_id("r1");
+  of_second.set_remote_id("r2");
+  EXPECT_EQ(records(of_first, of_second), 2u) << "of two workflow runs";
+  EXPECT_EQ(records(Task(""), Task("")), 2u) << "nothing says that they are one";
+}
+
 TEST(Looks, AttemptsOfATaskAreRecordsOfTheirOwn) {
   Looks looks(2, 0);
   v1::TaskRecord second = Task("a");

@@ -26,6 +26,31 @@ absl::Status Add(TaskReader& reader, const Given& given) {
   return reader.Add(texts);
 }
 
+TEST(TaskReader, WhatIsNoTextBecomesOne) {
+  TaskReader reader = Reader();
+  ASSERT_EQ(Add(reader, {{TaskField::kTask, "t\xFC"},
+                         {TaskField::kName, "n\xFC"},
+                         {TaskField::kState, "s\xFC"},
+                         {TaskField::kRemoteId, "r\xFC"},
+                         {TaskField::kWorker, "M\xFCller"},
+                         {TaskField::kError, "e\xFC"}}),
+            absl::OkStatus());
+  const std::string bytes = reader.Take()[0].SerializeAsString();
+  v1::TaskRecord read;
+  ASSERT_TRUE(read.ParseFromString(bytes)) << "an agent could never deliver it";
+  EXPECT_EQ(read.worker(), "M\xEF\xBF\xBDller");
+}
+
+TEST(TaskReader, AnAttemptThatIsNoneIsSaidAndNotStored) {
+  TaskReader reader = Reader();
+  ASSERT_EQ(Add(reader, {{TaskField::kTask, "t"}, {TaskField::kAttempt, "2147483647"}}), absl::OkStatus());
+  ASSERT_EQ(Add(reader, {{TaskField::kTask, "t"}, {TaskField::kAttempt, "1795375800000"}}), absl::OkStatus());
+  EXPECT_THAT(reader.TakeProblem(), HasSubstr("no whole number up to 2147483647: '1795375800000'"));
+  const std::vector<v1::TaskRecord> tasks = reader.Take();
+  EXPECT_EQ(tasks[0].attempt(), 2147483647u);
+  EXPECT_EQ(tasks[1].attempt(), 1u);
+}
+
 TEST(TaskReader, EveryFieldBecomesItsOwn) {
   TaskReader reader = Reader();
   ASSERT_EQ(Add(reader, {{TaskField::kTask, "t-1"},

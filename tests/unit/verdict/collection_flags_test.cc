@@ -18,6 +18,10 @@ TEST(Verdict, WhatCollectorsFoundIsToldAndNeverRejects) {
   EXPECT_THAT(f.Flags(), testing::ElementsAre("record_lag:info"));
   EXPECT_THAT(f.Detail("record_lag"),
               testing::HasSubstr("the last of 1000 records was there 39 s after the last finish"));
+  c.record_lag_s = -0.25;
+  EXPECT_THAT(f.Detail("record_lag"), testing::HasSubstr("was there 250 ms before the last finish"))
+      << "the client heard of the end after it was recorded";
+  c.record_lag_s = 39;
   c.records = 890;
   c.unfinished = 9;
   c.quiet = false;
