@@ -20,8 +20,8 @@ uint64_t NameOf(const v1::TaskRecord& task) {
 // that is not told.
 uint64_t NameOfAllTries(const v1::TaskRecord& task, size_t row) {
   if (task.task().empty()) return StableHash(std::to_string(row));
-  return StableHash(fmt::format("{}\n{}\n{}", task.remote_id(), task.task(),
-                                task.has_index() ? std::to_string(task.index()) : ""));
+  return StableHash(
+      fmt::format("{}\n{}\n{}", task.remote_id(), task.task(), task.has_index() ? std::to_string(task.index()) : ""));
 }
 
 template <typename Record>

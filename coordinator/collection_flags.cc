@@ -32,13 +32,12 @@ std::vector<Flag> CollectionFlags(const RunFacts& f) {
                                    c.unfinished, c.records, FormatDuration(std::llround(c.elapsed_s * 1e9)))});
     }
     if (c.record_lag_s && c.records > 0) {
-      flags.push_back(
-          {"record_lag", "info",
-           fmt::format("{}: the last of {} records was there {}{} {} the last finish{}", who, c.records,
-                       c.at_first_look ? "at most " : "",
-                       FormatDuration(std::llround(std::fabs(*c.record_lag_s) * 1e9)),
-                       *c.record_lag_s < 0 ? "before" : "after",
-                       c.quiet ? "" : ", and more may have come after the deadline")});
+      flags.push_back({"record_lag", "info",
+                       fmt::format("{}: the last of {} records was there {}{} {} the last finish{}", who, c.records,
+                                   c.at_first_look ? "at most " : "",
+                                   FormatDuration(std::llround(std::fabs(*c.record_lag_s) * 1e9)),
+                                   *c.record_lag_s < 0 ? "before" : "after",
+                                   c.quiet ? "" : ", and more may have come after the deadline")});
     }
   }
   return flags;

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "common/units.h"
+#include "common/utf8.h"
 #include "coordinator/docker_display.h"
 #include "coordinator/export.h"
 #include "storage/table.h"
-#include "common/utf8.h"
 
 // The two files that the Livebook comparison of Gust and Airflow wrote per run, so that its notebooks read Assay's
 // results unchanged.

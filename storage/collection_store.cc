@@ -5,8 +5,8 @@
 #include <limits>
 #include <pqxx/pqxx>
 
-#include "storage/result_copy.h"
 #include "common/utf8.h"
+#include "storage/result_copy.h"
 
 namespace assay {
 namespace {

@@ -2,9 +2,9 @@
 #include <pqxx/pqxx>
 #include <utility>
 
+#include "common/utf8.h"
 #include "storage/collection_store.h"
 #include "storage/sweep_store.h"
-#include "common/utf8.h"
 
 namespace assay {
 namespace {

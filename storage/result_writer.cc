@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "common/delivery.h"
+#include "common/utf8.h"
 #include "storage/collection_store.h"
 #include "storage/result_copy.h"
 #include "storage/series_store.h"
-#include "common/utf8.h"
 #include "storage/text_values.h"
 
 namespace assay {

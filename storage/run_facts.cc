@@ -189,8 +189,8 @@ bool FirstOfTarget(pqxx::transaction_base& transaction, int64_t run_id) {
       .empty();
 }
 
-// Of tasks many views join each row to few others. Autovacuum looks a minute later, and until then the planner takes the
-// tables for small: what it then does with 100,000 tasks takes minutes instead of a second.
+// Of tasks many views join each row to few others. Autovacuum looks a minute later, and until then the planner takes
+// the tables for small: what it then does with 100,000 tasks takes minutes instead of a second.
 void AnalyzeTasks(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id) {
   if (transaction.exec_params("SELECT FROM assay.task WHERE sweep_id = $1 AND run_id = $2 LIMIT 1", sweep_id, run_id)
           .empty())

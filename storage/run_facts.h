@@ -108,8 +108,9 @@ struct RunFacts {
 // In order of dispatch, for the greedy replay.
 struct RunDurations {
   std::vector<int64_t> service_ns;  // finished - started of every task that ran (ok, failed, timeout); else of triggers
-  std::vector<int64_t> planned_ns;  // nominal lengths of the triggers, else of the tasks; empty unless each was ok and had one
-  uint32_t slots = 0;               // as run_result has them; 0: there are none
+  std::vector<int64_t>
+      planned_ns;      // nominal lengths of the triggers, else of the tasks; empty unless each was ok and had one
+  uint32_t slots = 0;  // as run_result has them; 0: there are none
 };
 
 // Trigger rows (not counting lost), task rows, ended shares and what collectors told.

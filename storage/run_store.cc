@@ -5,9 +5,9 @@
 #include <pqxx/pqxx>
 #include <utility>
 
+#include "common/utf8.h"
 #include "storage/run_facts.h"
 #include "storage/sweep_store.h"
-#include "common/utf8.h"
 
 namespace assay {
 namespace {

@@ -113,7 +113,8 @@ TaskFacts ReadTaskFacts(pqxx::transaction_base& transaction, int64_t sweep_id, i
   const pqxx::result bodies = ReadLengths(transaction, sweep_id, run_id, "body_finished_ns - body_started_ns");
   if (!bodies.empty()) facts.bodies = LengthsOf(bodies[0]);
   const pqxx::row least = transaction.exec_params1(
-      "SELECT least(coalesce(sum(greatest(0, finished_ns - started_ns - 2 * error_ns)), 0), 9223372036854775807)::bigint, "
+      "SELECT least(coalesce(sum(greatest(0, finished_ns - started_ns - 2 * error_ns)), 0), "
+      "9223372036854775807)::bigint, "
       "coalesce(max(greatest(0, finished_ns - started_ns - 2 * error_ns)), 0), coalesce(max(error_ns), 0) "
       "FROM assay.task WHERE sweep_id = $1 AND run_id = $2 AND origin = $3 AND outcome <= 'timeout'",
       sweep_id, run_id, facts.witness);

@@ -47,8 +47,7 @@ std::string SizeAxis(const std::vector<CellResult>& cells, const std::string& ta
     if (cell.target != target || !cell.triggers) continue;
     std::set<std::string> of_cell;
     for (const auto& [name, value] : cell.params) {
-      if (value == fmt::format("{:.0f}", SizeOf(cell)) && (!axes || axes->contains(name)))
-        of_cell.insert(name);
+      if (value == fmt::format("{:.0f}", SizeOf(cell)) && (!axes || axes->contains(name))) of_cell.insert(name);
     }
     axes = std::move(of_cell);
   }

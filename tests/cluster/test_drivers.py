@@ -79,7 +79,7 @@ class Drivers(World):
 
     def test_what_the_package_does_for_a_driver(self):
         path = self.write("chatty.py", """
-import os, sys
+import os, sys, time
 from assay_driver import Driver, now
 
 class Chatty(Driver):
@@ -100,6 +100,7 @@ class Chatty(Driver):
     def drain(self):
         with self.span("gather"):
             pass
+    def close(self): time.sleep(3)  # more than the package allows when the agent is gone
 Chatty().run()
 """)
         code, trials = self.trial("python3", path, flags=["--tasks", "3000", "--options", '{"version": "7"}', "--task", '{"n": 1}'])

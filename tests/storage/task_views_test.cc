@@ -188,11 +188,12 @@ TEST_F(TaskViewsTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
 TEST_F(TaskViewsTest, SlotsTakeNoLongerThanOneLookAtTheTasks) {
   const SweepRow sweep = MakeSweep(1, {{"driver", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 30, 10}});
-  ASSERT_TRUE(Execute(fmt::format("INSERT INTO assay_partitions.task_{} (run_id, origin, task, attempt, state, outcome, "
-                                  "started_ns, finished_ns, error_ns) SELECT {}, 'driver', 't' || i, 1, '', 'ok', 0, 1, 0 "
-                                  "FROM generate_series(1, 5000) i",
-                                  sweep.sweep_id, run.run_id))
-                  .ok());
+  ASSERT_TRUE(
+      Execute(fmt::format("INSERT INTO assay_partitions.task_{} (run_id, origin, task, attempt, state, outcome, "
+                          "started_ns, finished_ns, error_ns) SELECT {}, 'driver', 't' || i, 1, '', 'ok', 0, 1, 0 "
+                          "FROM generate_series(1, 5000) i",
+                          sweep.sweep_id, run.run_id))
+          .ok());
   const auto took_ns = [&](const std::string& query) {
     const int64_t begun_ns = MonotonicNs();
     EXPECT_TRUE(Execute(query).ok());
@@ -207,9 +208,10 @@ TEST_F(TaskViewsTest, ThePlannerKnowsTheTasksBeforeTheyAreRead) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   const RunRow run = DaskRun(sweep);
   const auto known = [&] {
-    return Value(fmt::format("SELECT count(*) FROM pg_stats WHERE schemaname = 'assay_partitions' AND tablename IN "
-                             "('task_{0}', 'trigger_{0}') AND attname = 'index'",
-                             sweep.sweep_id));
+    return Value(
+        fmt::format("SELECT count(*) FROM pg_stats WHERE schemaname = 'assay_partitions' AND tablename IN "
+                    "('task_{0}', 'trigger_{0}') AND attname = 'index'",
+                    sweep.sweep_id));
   };
   EXPECT_EQ(known(), "0");
   ASSERT_TRUE(ReadRunFacts(connection_, run.run_id).ok());

@@ -213,8 +213,10 @@ class Driver:
                 line = json.loads(text)
                 if line["type"] == "cancel":
                     threading.Thread(target=self.cancel, name="assay-cancel", daemon=True).start()
-                else:
-                    self._in.put(line)
+                    continue
+                self._in.put(line)
+                if line["type"] == "bye":
+                    return  # the agent says how long close() may take
         self._in.put({"type": "bye"})
         time.sleep(PATIENCE_S)
         os._exit(1)
