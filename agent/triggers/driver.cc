@@ -21,7 +21,6 @@ namespace {
 
 constexpr size_t kDefaultBatch = 500;
 constexpr int64_t kDefaultPrepareNs = 60'000'000'000;
-constexpr int64_t kExitPatienceNs = 5'000'000'000;
 constexpr int64_t kGraceNs = 2'000'000'000;
 constexpr size_t kTasksPerTurn = 1'000;
 
@@ -167,8 +166,8 @@ class DriverTrigger final : public TriggerKind {
     ending_ = true;
     process_->Write(kDriverByeLine);
     process_->CloseStdin();
-    step_timer_ = context_.loop.At(MonotonicNs() + kExitPatienceNs, [this] {
-      Find(garbage_, fmt::format("it did not exit within {} of bye", FormatDuration(kExitPatienceNs)));
+    step_timer_ = context_.loop.At(MonotonicNs() + kDriverExitPatienceNs, [this] {
+      Find(garbage_, fmt::format("it did not exit within {} of bye", FormatDuration(kDriverExitPatienceNs)));
       impatient_ = true;
       process_->Terminate(kGraceNs);
     });

@@ -18,7 +18,6 @@ namespace {
 
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kSecond = 1'000 * kMs;
-constexpr int64_t kExitPatienceNs = 5 * kSecond;  // as the agent's
 constexpr int64_t kCancelGraceNs = 2 * kSecond;   // likewise
 constexpr int64_t kLongSleepNs = 30 * kSecond;    // of tasks that are cancelled
 constexpr size_t kMostFaults = 100;
@@ -213,10 +212,10 @@ class Trial {
   }
 
   void ExpectExit(std::string_view after, bool code_matters) {
-    driver_.Until([this] { return driver_.exited(); }, kExitPatienceNs);
+    driver_.Until([this] { return driver_.exited(); }, kDriverExitPatienceNs);
     if (Over()) return;
     if (!driver_.exited())
-      return Find(fmt::format("it did not exit within {} of {}", FormatDuration(kExitPatienceNs), after),
+      return Find(fmt::format("it did not exit within {} of {}", FormatDuration(kDriverExitPatienceNs), after),
                   "end threads and children, then exit; the end of stdin means the same as bye");
     if (code_matters && !driver_.exited_0())
       Find(fmt::format("after {} it {}", after, driver_.HowEnded()), "exit with 0");

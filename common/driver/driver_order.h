@@ -22,6 +22,8 @@ std::string DriverTasksLine(const std::vector<DriverTask>& tasks);
 inline constexpr std::string_view kDriverCancelLine = "{\"type\":\"cancel\"}\n";
 inline constexpr std::string_view kDriverDrainLine = "{\"type\":\"drain\"}\n";
 inline constexpr std::string_view kDriverByeLine = "{\"type\":\"bye\"}\n";
+// From there to its exit: after 100,000 tasks the clients of some targets take seconds to close.
+inline constexpr int64_t kDriverExitPatienceNs = 20'000'000'000;
 
 // Such a line again, as far as a driver that does nothing needs it.
 struct DriverOrder {

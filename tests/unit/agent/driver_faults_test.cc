@@ -44,7 +44,7 @@ tasks(lambda task: tell(about(task["index"], "done")))
 while True: time.sleep(1)
 )python",
                                                     dir_.At("pid").string()));
-  ExpectOnlyGarbage(spec, 1, "it did not exit within 5 s of bye");
+  ExpectOnlyGarbage(spec, 1, "it did not exit within 20 s of bye");
   EXPECT_TRUE(GroupIsGone(PidIn(dir_.At("pid"))));
 }
 
