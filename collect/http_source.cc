@@ -32,6 +32,8 @@ class HttpSource : public RecordSource {
 
   absl::StatusOr<Look> Read(const Patience& patience) override {
     seen_.clear();
+    items_ = 0;
+    told_.assign(pointers_.size(), false);
     const bool of_each = http_.url().find("$(remote_id)") != std::string::npos;
     absl::Status status = CheckTaskFields(given_, "add it to collect.http.fields: {task: /POINTER, state: /POINTER}");
     if (status.ok()) status = LogIn(patience);
@@ -42,6 +44,7 @@ class HttpSource : public RecordSource {
     look.tasks = reader_.Take();
     look.problem = reader_.TakeProblem();
     if (!status.ok()) return status;
+    if (look.problem.empty()) look.problem = PointsNowhere();
     return look;
   }
 
@@ -50,6 +53,19 @@ class HttpSource : public RecordSource {
     size_t items;
     std::string first;  // its first item's name
   };
+
+  // One item may lack what another has; what none has is a pointer that is wrong. Empty: there is none.
+  std::string PointsNowhere() const {
+    if (items_ == 0) return "";
+    for (size_t i = 0; i < pointers_.size(); ++i) {
+      const auto field = static_cast<TaskField>(fields_[i]);
+      if (told_[i] || field == TaskField::kError || field == TaskField::kCached) continue;
+      return fmt::format(
+          "not one of {} items has a value at {} ({}); correct it in collect.http.fields, or take it away", items_,
+          pointers_[i], kTaskFieldNames[fields_[i]]);
+    }
+    return "";
+  }
 
   // Of an item: whatever else is in it may change while pages are read. Empty: it names no task.
   static std::string NameOf(const TaskReader::Texts& texts) {
@@ -128,7 +144,9 @@ class HttpSource : public RecordSource {
       if (!remote_id.empty()) texts[static_cast<size_t>(TaskField::kRemoteId)] = remote_id;
       for (size_t i = 0; i < pointers_.size(); ++i) {
         values[i] = item.TextOrJson(pointers_[i]);
-        if (values[i]) texts[fields_[i]] = *values[i];
+        if (!values[i]) continue;
+        told_[i] = true;
+        texts[fields_[i]] = *values[i];
       }
       std::string name = NameOf(texts);
       if (&item == &items->front()) page.first = name.empty() ? item.TextOrJson("").value_or("") : name;
@@ -138,6 +156,7 @@ class HttpSource : public RecordSource {
       if (!name.empty()) names.push_back(std::move(name));
     }
     seen_.insert(names.begin(), names.end());
+    items_ += items->size();
     return page;
   }
 
@@ -155,6 +174,8 @@ class HttpSource : public RecordSource {
   std::array<bool, kTaskFields> given_{};
   std::vector<size_t> fields_;  // of `pointers_`
   std::vector<std::string> pointers_;
+  std::vector<bool> told_;  // by an item of this look, of `pointers_`
+  size_t items_ = 0;        // of this look
 };
 
 }  // namespace

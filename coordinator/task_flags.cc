@@ -15,6 +15,7 @@ namespace assay {
 namespace {
 
 constexpr double kFewCached = 0.01;
+constexpr double kFewForeign = 0.01;
 constexpr uint64_t kEnoughToJudgeVariance = 20;
 constexpr double kQuietVariance = 0.01;
 // One of 20 was run, the others are its copies.
@@ -70,6 +71,17 @@ std::optional<Flag> NegativeFlag(const TaskFacts& tasks) {
                   tasks.negative, tasks.negative_beyond_errors, tasks.negative_example)};
 }
 
+std::optional<Flag> ForeignFlag(const TaskFacts& tasks) {
+  if (tasks.foreign == 0) return std::nullopt;
+  const double fraction = static_cast<double>(tasks.foreign) / static_cast<double>(tasks.foreign_of);
+  return Flag{
+      "records_foreign", fraction > kFewForeign ? "reject" : "warning",
+      fmt::format("{} of the {} tasks that {} tells of had ended before T0: they are other runs', and spoil the "
+                  "figures; let the collector choose this run's ($1 are its remote ids, $2 and $3 its begin and "
+                  "end; by HTTP, CSV: $(run), $(remote_id)), or declare the zone of its instants",
+                  tasks.foreign, tasks.foreign_of, tasks.witness)};
+}
+
 const char* Words(const std::string& gap) {
   constexpr std::pair<const char*, const char*> kWords[] = {
       {"before_sent", "were begun before the client sent them"},
@@ -110,8 +122,8 @@ std::optional<Flag> GapFlag(const TaskFacts& tasks) {
 
 std::vector<Flag> TaskFlags(const RunFacts& facts) {
   std::vector<Flag> flags;
-  for (std::optional<Flag> flag :
-       {CachedFlag(facts.tasks), VarianceFlag(facts), NegativeFlag(facts.tasks), GapFlag(facts.tasks)}) {
+  for (std::optional<Flag> flag : {CachedFlag(facts.tasks), VarianceFlag(facts), NegativeFlag(facts.tasks),
+                                   ForeignFlag(facts.tasks), GapFlag(facts.tasks)}) {
     if (flag) flags.push_back(*std::move(flag));
   }
   return flags;

@@ -254,6 +254,10 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
     if (TaskDurations of_tasks = ReadTaskDurations(transaction, *sweep_id, run_id); !of_tasks.service_ns.empty()) {
       durations.service_ns = std::move(of_tasks.service_ns);
       if (durations.planned_ns.empty()) durations.planned_ns = std::move(of_tasks.planned_ns);
+    } else if (!transaction.exec_params("SELECT FROM share WHERE run_id = $1 AND driver IS NOT NULL LIMIT 1", run_id)
+                    .empty()) {
+      // Its tasks have waited for a slot of the target too.
+      durations.service_ns.clear();
     }
     return absl::OkStatus();
   });

@@ -83,6 +83,16 @@ void ReadNegative(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
                                        FormatDuration(row["ns"].as<int64_t>()), row["early"].as<std::string>());
 }
 
+// What had ended before the run began is none of its work. A second for clocks that differ.
+void ReadForeign(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, TaskFacts& facts) {
+  const pqxx::row row = transaction.exec_params1(
+      "SELECT count(*), count(*) FILTER (WHERE finished_ns + 2 * error_ns < -1000000000) FROM assay.task "
+      "WHERE sweep_id = $1 AND run_id = $2 AND origin = $3 AND outcome <= 'timeout' AND finished_ns IS NOT NULL",
+      sweep_id, run_id, facts.witness);
+  facts.foreign_of = row[0].as<uint64_t>();
+  facts.foreign = row[1].as<uint64_t>();
+}
+
 void ReadGaps(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, TaskFacts& facts) {
   for (const auto& row : transaction.exec_params(
            "SELECT * FROM assay.truth_gap_summary WHERE sweep_id = $1 AND run_id = $2 ORDER BY tasks DESC, gap",
@@ -105,6 +115,7 @@ TaskFacts ReadTaskFacts(pqxx::transaction_base& transaction, int64_t sweep_id, i
   TaskFacts facts;
   facts.witness = Witness(transaction, sweep_id, run_id);
   ReadNegative(transaction, sweep_id, run_id, facts);
+  ReadForeign(transaction, sweep_id, run_id, facts);
   ReadCached(transaction, sweep_id, run_id, facts);
   if (facts.cached_of == 0) return facts;  // nobody tells of any task
   for (const auto& row : ReadLengths(transaction, sweep_id, run_id, "finished_ns - started_ns")) {

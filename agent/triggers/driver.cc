@@ -260,6 +260,11 @@ class DriverTrigger final : public TriggerKind {
       step_timer_ = context_.loop.At(MonotonicNs(), [this] { TellTasks(); });
       return;
     }
+    if (const DriverTasks& tasks = talk_.tasks(); tasks.undone() > 0) {
+      garbage_.count += tasks.undone() - 1;
+      Find(garbage_, fmt::format("task {} was over, but its done was not told within {}, for which its trigger waited",
+                                 tasks.first_undone(), FormatDuration(DriverTasks::kDonePatienceNs)));
+    }
     TriggerRemarks remarks;
     remarks.spans = talk_.spans();
     for (const auto& [code, found] : {std::pair{"driver_garbage", &garbage_}, std::pair{"driver_failed", &failed_}}) {

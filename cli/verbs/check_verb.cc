@@ -60,7 +60,9 @@ std::vector<std::string> SecretWarnings(const Plan& plan, const std::string& dat
   look(plan.spec);
   for (const PlannedCell& cell : plan.cells) look(cell.spec);
   if (!first.empty()) {
-    warnings.push_back(first + ", before its runs begin; agents on other hosts look on theirs");
+    warnings.push_back(
+        first +
+        ", before its runs begin (`assay target up` writes those of its target); agents on other hosts look on theirs");
     if (!nowhere.empty()) warnings.back() += fmt::format("; the same of {}", fmt::join(nowhere, ", "));
   }
   return warnings;

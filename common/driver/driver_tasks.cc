@@ -175,6 +175,7 @@ void DriverTasks::Done(const DriverEvent& event, Task& task, int64_t at_ns, int6
   task.done = true;
   v1::TaskRecord& record = task.record;
   const bool fine = event.ok.value_or(event.error.empty());
+  task.told = fine ? v1::OK : v1::FAILED;
   if (record.outcome() == v1::OUTCOME_UNSPECIFIED && record.has_finished_ns()) {
     // All in one event: its end was told as an instant.
     record.set_outcome(fine ? v1::OK : v1::FAILED);
@@ -224,7 +225,9 @@ void DriverTasks::Pass(int64_t now_ns) {
     const bool ok = task->record.outcome() == v1::OK;
     std::string error = task->record.error();
     if (error.empty()) error = fmt::format("the target says: {}", task->record.state());
-    End(*task, ok ? v1::OK : v1::FAILED, ok ? "" : error, now_ns);
+    if (undone_++ == 0) first_undone_ = task->record.index();
+    // Its end was told then; since then nothing but its `done` was waited for.
+    End(*task, ok ? v1::OK : v1::FAILED, ok ? "" : error, dones_.front().at_ns - kDonePatienceNs);
   }
 }
 
@@ -246,6 +249,7 @@ std::vector<v1::TaskRecord> DriverTasks::TakeTasks(size_t most) {
   for (; taken_ < tasks_.size() && records.size() < most; ++taken_) {
     const std::unique_ptr<Task> task = std::move(tasks_[taken_]);
     if (task->record.state().empty()) task->record.set_state(kNotTold);
+    if (task->record.outcome() == v1::OUTCOME_UNSPECIFIED) task->record.set_outcome(task->told);
     if (task->record.task().empty()) task->record.set_task(fmt::format("{}", task->record.index()));
     records.push_back(std::move(task->record));
   }

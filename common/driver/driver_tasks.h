@@ -47,6 +47,9 @@ class DriverTasks {
 
   // Triggers that have ended since the last call.
   std::vector<v1::TriggerRecord> TakeEnded();
+  // Whose trigger ended without a `done`, though the task had.
+  uint64_t undone() const { return undone_; }
+  uint64_t first_undone() const { return first_undone_; }
   // At most so many of all that were given; none: there are no more. The end of them all.
   std::vector<v1::TaskRecord> TakeTasks(size_t most);
 
@@ -57,7 +60,8 @@ class DriverTasks {
   struct Task {
     std::unique_ptr<v1::TriggerRecord> trigger;  // while it is in flight
     v1::TaskRecord record;
-    bool done = false;  // the event
+    bool done = false;                           // the event
+    v1::Outcome told = v1::OUTCOME_UNSPECIFIED;  // by it; the task's where nothing else tells of its end
     int64_t given_ns = 0;
     std::array<uint32_t, kDriverInstants> attempts = {};  // that the instants are of; 0: not told
   };
@@ -82,6 +86,8 @@ class DriverTasks {
   std::vector<v1::TriggerRecord> ended_;
   std::deque<Due> timeouts_;  // in the order of their instants, as all wait as long
   std::deque<Due> dones_;
+  uint64_t undone_ = 0;
+  uint64_t first_undone_ = 0;
   size_t in_flight_ = 0;
 };
 

@@ -143,6 +143,12 @@ bool ActsEverywhere(const Plan& plan) {
          });
 }
 
+// Of the target, where these are known or somebody will tell; else what is in flight.
+std::string SlotsText(const v1::CellSpec& spec) {
+  if (spec.trigger().has_driver()) return "driver";
+  return Count(spec.slots() > 0 ? spec.slots() : Slots(spec.load()));
+}
+
 }  // namespace
 
 std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents, bool assumed) {
@@ -198,7 +204,7 @@ std::string DescribePlan(const Plan& plan, uint32_t agents, const std::string& a
   for (size_t i = 0; i < shown; ++i) {
     const v1::Load& load = plan.cells[i].spec.load();
     out += fmt::format("  {:<{}}  {:>18}  {:>15}  {:>7}  {:>12}\n", plan.cells[i].label, width,
-                       TriggersText(load, bound.cells[i]), PerAgentText(bound.cells[i]), Count(Slots(load)),
+                       TriggersText(load, bound.cells[i]), PerAgentText(bound.cells[i]), SlotsText(plan.cells[i].spec),
                        DependsOnTarget(plan.cells[i].spec) && bound.cells[i].shortest_ns == 0
                            ? "-"
                            : FormatDuration(bound.cells[i].shortest_ns));

@@ -28,7 +28,7 @@ DECLARE
     "makespan_s": "Last finish less first intended start, seconds",
     "makespan_error_s": "makespan_s is too long by at most this, seconds: a completion saw the last end by a look, some time after it; response times likewise. Null where triggers end with their own answer",
     "tasks": "Tasks that ran: of the witness that tasks_from names, or triggers where those are more",
-    "task_sum_s": "Sum of the measured durations (finished - started) of the tasks that ran, or of the triggers where there are no task rows, seconds",
+    "task_sum_s": "Sum of the measured durations (finished - started) of the tasks that ran, or of the triggers where there are no such rows, seconds; null where a driver did not tell when its tasks started and finished",
     "ideal_s": "task_sum_s / slots, seconds: a bound that no schedule can beat",
     "list_schedule_s": "Makespan of the same durations, replayed greedily in order of dispatch on the same slots, seconds",
     "planned_list_schedule_s": "Makespan of the nominal lengths of the sleeps, replayed in the same way, seconds; null unless every trigger that ran was ok and had one, or every task of the witness that tasks_from names",

@@ -14,7 +14,7 @@ BEGIN
   FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id;
   INSERT INTO assay.run_result AS kept
   SELECT the_run.run_id, s.agents, s.slots, t.triggers, t.ok, t.failed, t.timeout, t.cancelled, t.skipped, t.lost,
-         assay.instant(the_run.t0_ns), t.makespan_s, coalesce(k.task_sum_s, t.task_sum_s), coalesce(k.task_sum_s, t.task_sum_s) / nullif(s.slots, 0), NULL, NULL,
+         assay.instant(the_run.t0_ns), t.makespan_s, d.task_sum_s, d.task_sum_s / nullif(s.slots, 0), NULL, NULL,
          (t.ok + t.failed + t.timeout) / nullif(t.makespan_s, 0), t.ok / nullif(t.makespan_s, 0),
          t.last_finish_s,
          coalesce(t.planned_sum_s, n.sum_s), coalesce(t.planned_min_s, n.min_s), coalesce(t.planned_max_s, n.max_s),
@@ -27,7 +27,7 @@ BEGIN
          greatest(k.tasks, t.ok + t.failed + t.timeout), witness,
          assay.makespan_error_ns(the_run.sweep_id, refreshed_run_id) / 1e9::double precision
   FROM (
-    SELECT count(*) FILTER (WHERE slots > 0) AS agents,
+    SELECT count(*) FILTER (WHERE slots > 0) AS agents, coalesce(bool_or(driver IS NOT NULL), false) AS driven,
            assay.run_slots(refreshed_run_id) AS slots,
            -- In an open loop the agents' first triggers are due at different instants.
            (max(first_dispatch_ns - first_intended_ns) - min(first_dispatch_ns - first_intended_ns)) / 1e6 AS start_skew_ms,
@@ -78,6 +78,9 @@ BEGIN
     WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
     GROUP BY origin HAVING count(planned_ns) = count(*) ORDER BY origin = witness DESC, origin LIMIT 1
   ) n ON true
+  -- Where a driver does not tell when its tasks started and finished, triggers are no measure of them: these have waited for a slot of the target too.
+  CROSS JOIN LATERAL (SELECT CASE WHEN k.task_sum_s IS NOT NULL THEN k.task_sum_s WHEN NOT s.driven THEN t.task_sum_s END AS task_sum_s) d
+  WHERE true
   ON CONFLICT (run_id) DO UPDATE SET
     agents = excluded.agents, slots = excluded.slots, triggers = excluded.triggers, ok = excluded.ok, failed = excluded.failed, timeout = excluded.timeout,
     cancelled = excluded.cancelled, skipped = excluded.skipped, lost = excluded.lost, t0 = excluded.t0, makespan_s = excluded.makespan_s,

@@ -426,6 +426,35 @@ TEST_F(TaskViewsTest, WhereATriggerStartsSeveralTasksTheMakespanJudges) {
   EXPECT_EQ(Value("SELECT coalesce(judged_by, 'nothing') FROM comparison"), "nothing") << "not the same work";
 }
 
+TEST_F(TaskViewsTest, RecordsOfOtherRunsAreCounted) {
+  const SweepRow sweep = MakeSweep(1, {{"flows", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}, {0, 0, 2500, 0}});
+  Add(run, {.origin = "http", .task = "ours", .ms = {{"started", 10}, {"finished", 2000}}});
+  Add(run, {.origin = "http", .task = "clocks", .ms = {{"started", -1500}, {"finished", -900}}});
+  Add(run, {.origin = "http", .task = "coarse", .ms = {{"started", -4000}, {"finished", -2000}}, .error_ms = 1000});
+  Add(run, {.origin = "http", .task = "old", .ms = {{"started", -60000}, {"finished", -30000}}});
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->tasks.foreign, 1u);
+  EXPECT_EQ(facts->tasks.foreign_of, 4u);
+}
+
+TEST_F(TaskViewsTest, WhereADriverTellsNoStartsTheResponseTimesAreNotItsTasks) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 30, 10}, {0, 0, 50, 20}});
+  SetDriver(run, 4);
+  Add(run, {.task = "t0", .state = "done", .index = 0});
+  Add(run, {.task = "t1", .state = "done", .index = 1});
+  const absl::StatusOr<RunDurations> durations = ReadRunDurations(connection_, run.run_id);
+  ASSERT_TRUE(durations.ok()) << durations.status();
+  EXPECT_THAT(durations->service_ns, ElementsAre());
+  EXPECT_THAT(durations->planned_ns, ElementsAre(10 * kMs, 20 * kMs));
+  End(run);
+  EXPECT_EQ(
+      Value("SELECT concat_ws('|', slots, task_sum_s, ideal_s, overhead_percent, planned_sum_s) FROM run_summary"),
+      "4|0.03");
+}
+
 TEST_F(TaskViewsTest, AnInstantThatWasNeverSetSpoilsNoVerdict) {
   const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}});

@@ -133,7 +133,8 @@ TEST_F(Talk, OneEventMayTellAll) {
   EXPECT_EQ(tasks.at(0).state(), "finished");
   EXPECT_EQ(tasks.at(1).outcome(), v1::FAILED);
   EXPECT_EQ(tasks.at(1).error(), "no room");
-  EXPECT_EQ(tasks.at(2).outcome(), v1::OUTCOME_UNSPECIFIED) << "nobody told of its end";
+  EXPECT_EQ(tasks.at(2).outcome(), v1::OK) << "as its done says, when all that was told is in";
+  EXPECT_FALSE(tasks.at(2).has_finished_ns());
   EXPECT_EQ(tasks.at(2).state(), "done");
   EXPECT_EQ(tasks.at(2).task(), "2");
   EXPECT_TRUE(tasks.at(2).cached());
@@ -198,6 +199,9 @@ TEST_F(Talk, TriggersEndAtTheirTimeoutAndWithoutADone) {
   talk_.tasks().Pass(kNow + 10 * kSecond);
   EXPECT_EQ(Ended()[0].outcome(), v1::FAILED);
   EXPECT_EQ(Ended()[0].error(), "lost");
+  EXPECT_EQ(Ended()[0].finished_ns(), kNow) << "when its end was told";
+  EXPECT_EQ(talk_.tasks().undone(), 1u);
+  EXPECT_EQ(talk_.tasks().first_undone(), 0u);
   EXPECT_EQ(talk_.tasks().NextDueNs(), kGiven + 30 * kSecond);
   talk_.tasks().Pass(kGiven + 30 * kSecond);
   EXPECT_EQ(Ended()[1].outcome(), v1::TIMEOUT);

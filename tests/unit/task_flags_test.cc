@@ -50,6 +50,17 @@ TEST(TaskFlags, CachedTasksWarnUpToOnePercentAndRejectAbove) {
                                                     "(driver says Cached)"));
 }
 
+TEST(TaskFlags, WhatEndedBeforeTheRunIsNotItsWork) {
+  RunFacts facts = Clean();
+  facts.tasks.witness = "http";
+  facts.tasks.foreign_of = 540;
+  facts.tasks.foreign = 5;
+  EXPECT_THAT(Codes(facts), ElementsAre("records_foreign:warning"));
+  facts.tasks.foreign = 520;
+  EXPECT_THAT(Codes(facts), ElementsAre("records_foreign:reject"));
+  EXPECT_THAT(TaskFlags(facts)[0].detail, HasSubstr("520 of the 540 tasks that http tells of had ended before T0"));
+}
+
 TEST(TaskFlags, AlikeAreNineOfTenToTheNanosecondWhereTheClockShowsMore) {
   for (TaskFacts::Lengths TaskFacts::*lengths : {&TaskFacts::durations, &TaskFacts::bodies}) {
     RunFacts facts = Clean();

@@ -165,6 +165,24 @@ TEST_F(HttpSourceTest, AnItemThatComesAgainAsPagesShiftIsOneRecordOfALook) {
   }
 }
 
+TEST_F(HttpSourceTest, APointerThatPointsNowhereIsNamed) {
+  Target target([](const std::string&) -> std::pair<int, std::string> {
+    return {200, R"([{"id": 1, "state": "success"}, {"id": 2, "state": "success", "begun": "2026-11-22T19:30:01Z"}])"};
+  });
+  v1::Collector collector = Collector(target.Url("/tasks"));
+  auto& fields = *collector.mutable_http()->mutable_fields();
+  fields["started"] = "/begun";
+  fields["error"] = "/error";
+  absl::StatusOr<Look> look = Read(collector);
+  ASSERT_TRUE(look.ok()) << look.status();
+  EXPECT_EQ(look->problem, "") << "one of them has it, and few have errors";
+  fields["finished"] = "/ended";
+  look = Read(collector);
+  ASSERT_TRUE(look.ok()) << look.status();
+  EXPECT_EQ(look->problem,
+            "not one of 2 items has a value at /ended (finished); correct it in collect.http.fields, or take it away");
+}
+
 TEST_F(HttpSourceTest, OneRequestForEachRemoteIdNamesItInTheRecords) {
   Target target([](const std::string& path) { return std::pair{200, fmt::format(R"([{{"id":"{}"}}])", path)}; });
   const absl::StatusOr<Look> look = Read(Collector(target.Url("/runs/$(remote_id)/tasks")), {"r 1", "r2"});
