@@ -443,8 +443,8 @@ TEST_F(TaskViewsTest, WhereADriverTellsNoStartsTheResponseTimesAreNotItsTasks) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 30, 10}, {0, 0, 50, 20}});
   SetDriver(run, 4);
-  Add(run, {.task = "t0", .state = "done", .index = 0});
-  Add(run, {.task = "t1", .state = "done", .index = 1});
+  Add(run, {.task = "t0", .index = 0, .state = "done"});
+  Add(run, {.task = "t1", .index = 1, .state = "done"});
   const absl::StatusOr<RunDurations> durations = ReadRunDurations(connection_, run.run_id);
   ASSERT_TRUE(durations.ok()) << durations.status();
   EXPECT_THAT(durations->service_ns, ElementsAre());
