@@ -298,7 +298,7 @@ for plugin in driver.SchedulerStamps("assay-1-", lambda: 1), driver.WorkerStamps
         self.check(3, version)
         self.check_shared(self.PYTHON, address)
         # Two agents, each with a driver of its own, share it: neither takes the other's tasks for its own.
-        self.measure(argv, f"trigger.driver.options={{address: '{address}', agents: 2}}", "agents.count=2")
+        self.measure(argv, f"trigger.driver.options={{address: '{address}', agents: 2}}", "agents={select: {role: load}, count: 2}")
         shares = "select capacity, count(*) from share join task using (run_id, agent_id) where run_id = (select max(run_id) from run) and outcome = 'ok' group by agent_id, 1"
         self.assertEqual(self.sql(shares), [["8", "150"]] * 2)
         self.assertEqual(self.sql("select slots, tasks from run_summary where run_id = (select max(run_id) from run)"), [["16", "300"]])
