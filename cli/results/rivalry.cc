@@ -42,9 +42,8 @@ std::string Finding(const Rivalry& rivalry) {
   }
   if (rivalry.judged_by.empty()) {
     return fmt::format(
-        " beside {}: not compared, for a trigger starts another number of tasks in each, and they did not do as many "
-        "of "
-        "them.",
+        " beside {}: not compared, for a trigger starts another number of tasks in each, and in all they did not do as "
+        "many.",
         rivalry.baseline);
   }
   const size_t cells =

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kSecond = 1'000 * kMs;
-constexpr int64_t kCancelGraceNs = 2 * kSecond;  // likewise
+constexpr int64_t kCancelGraceNs = 2 * kSecond;  // as the agent's
 constexpr int64_t kLongSleepNs = 30 * kSecond;   // of tasks that are cancelled
 constexpr size_t kMostFaults = 100;
 constexpr uint64_t kCancelledTasks = 16;

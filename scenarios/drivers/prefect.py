@@ -2,10 +2,9 @@
 """Assay's driver for Prefect 3: all tasks of a run are submitted within one flow run, which is begun before T0.
 
 Options (the scenario's `driver.options`):
-  runner    threads: Prefect's ThreadPoolTaskRunner; dask: its DaskTaskRunner, on a cluster of its own; flows: every task is an async
+  runner    threads: Prefect's ThreadPoolTaskRunner; dask: its DaskTaskRunner, on a cluster in this process; flows: every task is an async
             sub-flow, flows_in_turn: a sync one, which is over before the next begins (default threads)
   threads   that the runner has; for flows: how many run at once (default 16)
-  workers   for dask: processes that share the threads evenly; 1: all are threads of this process (default 1)
   cached    true: Prefect's default cache policy with persisted results, so that equal inputs are not run again (default false)
 
 Environment: PREFECT_API_URL of the server, PREFECT_HOME of this client. A task's name is the id of its task run (of its flow run,
@@ -38,7 +37,7 @@ from prefect.events.worker import EventsWorker  # noqa: E402
 from prefect.futures import wait  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
-OPTIONS = {"runner": "threads", "threads": 16, "workers": 1, "cached": False}
+OPTIONS = {"runner": "threads", "threads": 16, "cached": False}
 RUNNERS = ("threads", "dask", "flows", "flows_in_turn")
 BEGIN_PATIENCE_S = 120
 WALL_ERROR_NS = 1_000_000  # the wall clock is steered between the instant and its being told
@@ -66,9 +65,6 @@ class Prefect(Driver):
         if "PREFECT_API_URL" not in os.environ:
             raise ValueError("no PREFECT_API_URL in the environment: set it in the scenario's driver.env, to $(secret:PREFECT_API_URL)")
         self.threads = 1 if options["runner"] == "flows_in_turn" else options["threads"]
-        self.workers = options["workers"]
-        if self.threads % self.workers:
-            raise ValueError(f"{self.threads} threads cannot be shared evenly by {self.workers} workers")
         self.given = queue.SimpleQueue()  # lists of Tasks; None: there are no more
         self.cancelled = False
         self.futures = []
@@ -105,8 +101,7 @@ class Prefect(Driver):
         import dask
         dask.config.set({"temporary-directory": self.make_scratch()})
         # Without a dashboard too each serves its state by HTTP, on every interface if it is not told better.
-        return DaskTaskRunner(cluster_kwargs={"n_workers": self.workers, "threads_per_worker": self.threads // self.workers,
-                                              "processes": self.workers > 1, "dashboard_address": None,
+        return DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": self.threads, "processes": False, "dashboard_address": None,
                                               "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "worker_dashboard_address": "127.0.0.1:0"})
 
     def make_scratch(self):
