@@ -21,6 +21,7 @@
 #include "agent/spool/spool.h"
 #include "common/clock.h"
 #include "common/counter_random.h"
+#include "common/nanoseconds.h"
 #include "common/protocol.h"
 #include "common/rpc.h"
 #include "common/units.h"
@@ -35,11 +36,9 @@ std::string CgroupName(const Agent::Options& options) {
   const std::filesystem::path spool = std::filesystem::weakly_canonical(options.spool_directory, ignored);
   return fmt::format("{}-{:08x}", options.name, StableHash(spool.string()) >> 32);
 }
-
-constexpr int64_t kMsNs = 1'000'000;
-constexpr int64_t kDeliverNs = 10'000 * kMsNs;
-constexpr int64_t kLastReportNs = 500 * kMsNs;
-constexpr int64_t kPollNs = 10 * kMsNs;
+constexpr int64_t kDeliverNs = 10'000 * kMs;
+constexpr int64_t kLastReportNs = 500 * kMs;
+constexpr int64_t kPollNs = 10 * kMs;
 
 std::string NewIncarnation() {
   std::random_device random;

@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kGraceNs = 2'000'000'000;
+constexpr int64_t kCutGraceNs = 2'000'000'000;
 
 }  // namespace
 
@@ -180,7 +180,7 @@ void Share::FaultUnstarted(const std::string& why, bool interrupted) {
 
 // Other kinds are ready, or not, within seconds.
 void Share::StopPreparing() {
-  if (spec_.trigger().has_driver()) load_.Cancel(kGraceNs);
+  if (spec_.trigger().has_driver()) load_.Cancel(kCutGraceNs);
 }
 
 void Share::Drain(const std::string& why, bool interrupted) {
@@ -211,7 +211,7 @@ void Share::Cancel(const std::string& why, bool interrupted) {
       FaultUnstarted(why, interrupted);
       Fault(why, interrupted);  // also where all was started: what is in flight is killed
       if (t0_wall_ns_ == 0) return End();
-      return load_.Cancel(kGraceNs);
+      return load_.Cancel(kCutGraceNs);
     case State::kFired:
       return End();
     case State::kEnding:

@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr size_t kMostShown = 200;
+constexpr size_t kMostAnswerShown = 200;
 constexpr size_t kMostPages = 10'000;  // of one listing
 
 class HttpSource : public RecordSource {
@@ -162,7 +162,7 @@ class HttpSource : public RecordSource {
 
   static absl::Status Unreadable(std::string_view what, const absl::Status& why, std::string_view answer) {
     return absl::InvalidArgumentError(fmt::format("{}: {}{}; correct collect.http", what, std::string(why.message()),
-                                                  answer.empty() ? "" : ": " + PlainText(answer, kMostShown)));
+                                                  answer.empty() ? "" : ": " + PlainText(answer, kMostAnswerShown)));
   }
 
   const v1::Collector::Http http_;

@@ -13,7 +13,7 @@ namespace assay {
 namespace {
 
 constexpr const char* kDefaultPort = "5432";
-constexpr size_t kMostErrorBytes = 1'000;
+constexpr size_t kMostUrlErrorBytes = 1'000;
 
 bool IsSocket(const std::string& host) { return host.empty() || host.front() == '/' || host.front() == '@'; }
 
@@ -43,7 +43,7 @@ absl::StatusOr<PostgresPlace> PostgresPlace::Of(const std::string& url) {
     while (text.ends_with('\n')) text.pop_back();
     return absl::InvalidArgumentError(
         fmt::format("the url cannot be read: {}; it reads like postgresql://user@host:5432/database",
-                    PlainText(text, kMostErrorBytes)));
+                    PlainText(text, kMostUrlErrorBytes)));
   }
   std::map<std::string, std::string> given;
   for (const PQconninfoOption* option = parsed; option->keyword != nullptr; ++option) {

@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr size_t kMostShown = 200;
+constexpr size_t kMostMatrixShown = 200;
 
 class PrometheusSource : public RecordSource {
  public:
@@ -32,8 +32,9 @@ class PrometheusSource : public RecordSource {
       const absl::StatusOr<std::string> body = reader_.Read(request, patience);
       if (!body.ok()) return OfQuery(name, body.status());
       if (const absl::Status added = AddMatrix(name, *body, look); !added.ok()) {
-        return OfQuery(name, absl::InvalidArgumentError(fmt::format(
-                                 "the answer is no matrix of a Prometheus server: {}", PlainText(*body, kMostShown))));
+        return OfQuery(name,
+                       absl::InvalidArgumentError(fmt::format("the answer is no matrix of a Prometheus server: {}",
+                                                              PlainText(*body, kMostMatrixShown))));
       }
     }
     return look;

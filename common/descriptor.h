@@ -29,6 +29,12 @@ class Descriptor {
   int fd_ = -1;
 };
 
+// For one that is passed about before anyone owns it.
+inline void CloseFd(int& fd) {
+  if (fd >= 0) close(fd);
+  fd = -1;
+}
+
 }  // namespace assay
 
 #endif  // ASSAY_COMMON_DESCRIPTOR_H_

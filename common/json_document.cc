@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostShown = 100;
+constexpr size_t kMostJsonShown = 100;
 
 std::string Unescaped(std::string_view name) {
   std::string plain;
@@ -84,7 +84,7 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(std::string_view text) {
   auto tree = std::make_unique<Tree>(Tree{Json::parse(text, nullptr, /*allow_exceptions=*/false)});
   if (!tree->json.is_discarded()) return JsonDocument(std::move(tree));
   if (text.empty()) return absl::InvalidArgumentError("it is no JSON: it is empty");
-  return absl::InvalidArgumentError(fmt::format("it is no JSON: it begins with '{}'", PlainText(text, kMostShown)));
+  return absl::InvalidArgumentError(fmt::format("it is no JSON: it begins with '{}'", PlainText(text, kMostJsonShown)));
 }
 
 absl::StatusOr<std::string> JsonDocument::Part::Text(std::string_view pointer) const {

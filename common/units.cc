@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
 
@@ -108,7 +110,6 @@ std::string FormatBytes(uint64_t bytes) {
 }
 
 std::string UtcText(int64_t unix_ns, char separator) {
-  constexpr int64_t kSecond = 1'000'000'000;
   int64_t seconds = unix_ns / kSecond;
   int64_t rest = unix_ns % kSecond;
   if (rest < 0) {
@@ -117,6 +118,12 @@ std::string UtcText(int64_t unix_ns, char separator) {
   }
   const std::tm utc = fmt::gmtime(static_cast<std::time_t>(seconds));
   return fmt::format("{:%Y-%m-%d}{}{:%H:%M:%S}.{:06}Z", utc, separator, utc, rest / 1000);
+}
+
+std::string CountText(uint64_t n) { return FormatCount(static_cast<double>(n)); }
+
+std::string Counted(uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", CountText(n), noun, n == 1 ? "" : "s");
 }
 
 }  // namespace assay

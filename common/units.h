@@ -21,6 +21,8 @@ std::string FormatBytes(uint64_t bytes);
 // "2026-05-08T12:00:00.123456Z" with `separator` 'T'.
 std::string UtcText(int64_t unix_ns, char separator);
 std::string FormatCount(double value);
+std::string CountText(uint64_t n);
+std::string Counted(uint64_t n, std::string_view noun);  // "1 run", "16,000 runs"
 
 }  // namespace assay
 

@@ -10,15 +10,14 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "common/nanoseconds.h"
 #include "common/utf8.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kEarliestUnixS = 100'000'000;
 constexpr int64_t kLatestUnixS = 10'000'000'000;
-constexpr size_t kMostShown = 60;
+constexpr size_t kMostInstantShown = 60;
 constexpr std::array<int64_t, 10> kPowers{1,       10,        100,        1'000,       10'000,
                                           100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
 
@@ -110,7 +109,7 @@ int64_t InZone(const absl::CivilSecond& civil, const absl::TimeZone& zone, int64
 
 absl::Status NoInstant(std::string_view text) {
   return absl::InvalidArgumentError(
-      fmt::format("'{}' is no instant: neither ISO 8601 nor a number since 1970", PlainText(text, kMostShown)));
+      fmt::format("'{}' is no instant: neither ISO 8601 nor a number since 1970", PlainText(text, kMostInstantShown)));
 }
 
 }  // namespace

@@ -27,7 +27,9 @@ constexpr std::string_view kIndexHeader =
 constexpr std::string_view kTriggersHeader =
     "run_id,target,trigger_number,started_at,finished_at,duration_ms,exit_code,output\r\n";
 
-int64_t Integer(const std::optional<std::string>& text) { return text ? std::strtoll(text->c_str(), nullptr, 10) : -1; }
+int64_t IntegerOrUnknown(const std::optional<std::string>& text) {
+  return text ? std::strtoll(text->c_str(), nullptr, 10) : -1;
+}
 
 // "gust_2026-05-08T12-00-00-123456Z"
 std::string RunName(const std::string& target, int64_t t0_ns) {
@@ -71,10 +73,10 @@ absl::Status ExportTriggers(Connection& connection, const GustRun& run, const Ex
       "FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 ORDER BY index",
       {run.sweep_id, run.run_id}, [&](const std::vector<std::string>&, const Row& row) {
         const auto at = [&](const std::optional<std::string>& ns) {
-          return ns ? UtcText(run.t0_ns + Integer(ns), ' ') : std::string();
+          return ns ? UtcText(run.t0_ns + IntegerOrUnknown(ns), ' ') : std::string();
         };
         const std::string duration =
-            row[1] && row[2] ? std::to_string((Integer(row[2]) - Integer(row[1])) / 1'000'000) : "";
+            row[1] && row[2] ? std::to_string((IntegerOrUnknown(row[2]) - IntegerOrUnknown(row[1])) / 1'000'000) : "";
         const std::string output = row[4] ? absl::HexStringToBytes(*row[4]) : row[5].value_or("");
         stopped =
             !sink(file, fmt::format("{},{},{},{},{},{},{},{}\r\n", CsvField(run.name), CsvField(run.target), *row[0],
@@ -96,15 +98,16 @@ class StatsRows {
     const std::string series = fmt::format("{} {} {}", *row[9], *row[1], *row[2]);
     // Two agents of one host read the same cgroup: `docker stats` would have shown it once.
     if (reader_.emplace(series, *row[10]).first->second != *row[10]) return "";
-    const int64_t at_ns = Integer(row[0]);
+    const int64_t at_ns = IntegerOrUnknown(row[0]);
     std::string cpu = "--";
-    if (const auto last = before_.find(series);
-        row[3] && last != before_.end() && at_ns > last->second.first && Integer(row[3]) >= last->second.second) {
-      cpu = fmt::format("{:.2f}%", 100.0 * static_cast<double>(Integer(row[3]) - last->second.second) /
+    if (const auto last = before_.find(series); row[3] && last != before_.end() && at_ns > last->second.first &&
+                                                IntegerOrUnknown(row[3]) >= last->second.second) {
+      cpu = fmt::format("{:.2f}%", 100.0 * static_cast<double>(IntegerOrUnknown(row[3]) - last->second.second) /
                                        static_cast<double>(at_ns - last->second.first));
     }
-    if (row[3]) before_[series] = {at_ns, Integer(row[3])};
-    const int64_t used = std::max<int64_t>(0, Integer(row[4]) - std::max<int64_t>(0, Integer(row[5])));
+    if (row[3]) before_[series] = {at_ns, IntegerOrUnknown(row[3])};
+    const int64_t used =
+        std::max<int64_t>(0, IntegerOrUnknown(row[4]) - std::max<int64_t>(0, IntegerOrUnknown(row[5])));
     const auto total = memory_of_agent_.find(*row[10]);
     const int64_t limit = total == memory_of_agent_.end() ? -1 : total->second;
     const std::string memory =
@@ -112,13 +115,14 @@ class StatsRows {
     const std::string share =
         row[4] && limit > 0 ? fmt::format("{:.2f}%", 100.0 * static_cast<double>(used) / static_cast<double>(limit))
                             : "--";
-    const std::string block = row[6] && row[7] ? fmt::format("{} / {}", DockerDecimalSize(Integer(row[6])),
-                                                             DockerDecimalSize(Integer(row[7])))
+    const std::string block = row[6] && row[7] ? fmt::format("{} / {}", DockerDecimalSize(IntegerOrUnknown(row[6])),
+                                                             DockerDecimalSize(IntegerOrUnknown(row[7])))
                                                : "--";
-    const std::string network = row[12] && row[13] ? fmt::format("{} / {}", DockerDecimalSize(Integer(row[12])),
-                                                                 DockerDecimalSize(Integer(row[13])))
-                                                   : "--";
-    const ContainerName container = NameOfCgroup(*row[1], static_cast<uint64_t>(Integer(row[2])));
+    const std::string network = row[12] && row[13]
+                                    ? fmt::format("{} / {}", DockerDecimalSize(IntegerOrUnknown(row[12])),
+                                                  DockerDecimalSize(IntegerOrUnknown(row[13])))
+                                    : "--";
+    const ContainerName container = NameOfCgroup(*row[1], static_cast<uint64_t>(IntegerOrUnknown(row[2])));
     return fmt::format("{},{},{},{},{},{},{},{},{},{},{}\r\n", CsvField(run_.name), CsvField(run_.target),
                        UtcText(run_.t0_ns + at_ns, ' '), container.id, CsvField(row[11].value_or(container.name)), cpu,
                        memory, share, network, block, row[8].value_or("--"));
@@ -139,7 +143,7 @@ absl::Status ExportStats(Connection& connection, const GustRun& run, const Expor
             {run.sweep_id, run.run_id});
   if (!memory.ok()) return memory.status();
   std::map<std::string, int64_t> memory_of_agent;
-  for (const Row& row : memory->rows) memory_of_agent[*row[0]] = Integer(row[1]);
+  for (const Row& row : memory->rows) memory_of_agent[*row[0]] = IntegerOrUnknown(row[1]);
   const std::string file = run.StatsFile();
   if (!sink(file, kStatsHeader)) return Stopped();
   StatsRows stats(run, std::move(memory_of_agent));
@@ -174,7 +178,7 @@ absl::Status ExportGust(Connection& connection, int64_t sweep_id, bool rejected_
   if (!sink(index, kIndexHeader)) return Stopped();
   std::vector<GustRun> runs;
   for (const Row& row : ended->rows) {
-    GustRun run{std::to_string(sweep_id), *row[0], *row[3], Integer(row[8]), "", ""};
+    GustRun run{std::to_string(sweep_id), *row[0], *row[3], IntegerOrUnknown(row[8]), "", ""};
     const bool accepted = *row[6] == "accepted";
     const bool written = row[8] && (accepted || rejected_too);
     run.ending = accepted ? ".csv" : ".rejected.csv";

@@ -17,8 +17,8 @@ namespace assay {
 namespace {
 
 constexpr size_t kMaxJobs = 1000;
-constexpr auto kRetry = std::chrono::milliseconds(500);
-constexpr auto kIdle = std::chrono::milliseconds(500);
+constexpr auto kStoreRetry = std::chrono::milliseconds(500);
+constexpr auto kJobWait = std::chrono::milliseconds(500);
 
 bool IsTrouble(const std::string& code) {
   return code == "refused" || code == "hook_failed" || code == "cancelled" || code == "interrupted";
@@ -59,7 +59,7 @@ void Finisher::Refresh(int64_t run_id) {
 
 void Finisher::Run() {
   while (true) {
-    if (const std::optional<Job> job = jobs_.Pop(kIdle)) {
+    if (const std::optional<Job> job = jobs_.Pop(kJobWait)) {
       Do(*job);
     } else if (jobs_.Closed()) {
       return;
@@ -88,7 +88,7 @@ void Finisher::Do(const Job& job) {
       return;
     }
     if (!MayPass(status) && CloseUnjudged(job.run.run_id, std::string(status.message())).ok()) return;
-    std::this_thread::sleep_for(kRetry);
+    std::this_thread::sleep_for(kStoreRetry);
   }
 }
 

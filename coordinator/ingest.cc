@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMaxQueued = 256;
 constexpr size_t kGroupRows = 5000;
 constexpr int64_t kGroupNs = 20'000'000;
-constexpr auto kIdle = std::chrono::milliseconds(200);
+constexpr auto kItemWait = std::chrono::milliseconds(200);
 constexpr auto kMinRetry = std::chrono::milliseconds(200);
 constexpr auto kMaxRetry = std::chrono::milliseconds(3000);
 
@@ -79,7 +79,7 @@ void Ingest::Readmit() {
 
 void Ingest::Run() {
   while (!stopping_) {
-    std::optional<Item> item = queue_.Pop(kIdle);
+    std::optional<Item> item = queue_.Pop(kItemWait);
     if (!item) {
       Readmit();
       continue;

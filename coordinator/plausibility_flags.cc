@@ -14,8 +14,6 @@ namespace {
 // Clocks are read to the nanosecond, but a run may look shorter than its bound by rounding in the draws.
 constexpr double kRoundingSlack = 0.999;
 constexpr int64_t kClockNs = 1000;
-constexpr uint64_t kEnoughToJudgeVariance = 20;
-constexpr double kQuietVariance = 0.01;
 
 // All triggers the same, where no task rows tell more of it.
 void AddVariance(const RunFacts& f, std::vector<Flag>& flags) {

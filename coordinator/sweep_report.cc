@@ -13,7 +13,9 @@ namespace {
 
 using Row = std::vector<std::optional<std::string>>;
 
-int64_t Integer(const std::optional<std::string>& text) { return text ? std::strtoll(text->c_str(), nullptr, 10) : 0; }
+int64_t IntegerOrZero(const std::optional<std::string>& text) {
+  return text ? std::strtoll(text->c_str(), nullptr, 10) : 0;
+}
 double Real(const std::optional<std::string>& text) { return text ? std::strtod(text->c_str(), nullptr) : 0; }
 
 constexpr const char* kSweeps =
@@ -26,14 +28,14 @@ constexpr const char* kSweeps =
 
 v1::SweepInfo Info(const Row& row) {
   v1::SweepInfo info;
-  info.set_sweep_id(Integer(row[0]));
+  info.set_sweep_id(IntegerOrZero(row[0]));
   info.set_name(row[1].value_or(""));
   info.set_state(row[2].value_or(""));
-  info.set_runs_total(static_cast<uint32_t>(Integer(row[3])));
-  info.set_accepted(static_cast<uint32_t>(Integer(row[4])));
-  info.set_rejected(static_cast<uint32_t>(Integer(row[5])));
-  info.set_created_wall_ns(Integer(row[6]));
-  info.set_ended_wall_ns(Integer(row[7]));
+  info.set_runs_total(static_cast<uint32_t>(IntegerOrZero(row[3])));
+  info.set_accepted(static_cast<uint32_t>(IntegerOrZero(row[4])));
+  info.set_rejected(static_cast<uint32_t>(IntegerOrZero(row[5])));
+  info.set_created_wall_ns(IntegerOrZero(row[6]));
+  info.set_ended_wall_ns(IntegerOrZero(row[7]));
   info.set_about(row[8].value_or(""));
   return info;
 }
@@ -55,7 +57,7 @@ absl::StatusOr<StoredSweep> ReadSweep(Connection& connection, int64_t sweep_id) 
   if (found->rows.empty())
     return absl::NotFoundError(fmt::format("there is no sweep {}; `assay sweep list` shows all", sweep_id));
   const Row& row = found->rows[0];
-  return StoredSweep{Info(row), static_cast<uint32_t>(Integer(row[10])), row[9].value_or("")};
+  return StoredSweep{Info(row), static_cast<uint32_t>(IntegerOrZero(row[10])), row[9].value_or("")};
 }
 
 absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection, int64_t sweep_id, int64_t after) {
@@ -80,18 +82,18 @@ absl::StatusOr<std::vector<v1::RunResult>> ReadRunResults(Connection& connection
     flag.set_code(row[1].value_or(""));
     flag.set_severity(row[2].value_or(""));
     flag.set_detail(row[3].value_or(""));
-    flags_of[Integer(row[0])].push_back(std::move(flag));
+    flags_of[IntegerOrZero(row[0])].push_back(std::move(flag));
   }
   std::vector<v1::RunResult> results;
   for (const Row& row : runs->rows) {
     v1::RunResult& result = results.emplace_back();
-    result.set_run_id(Integer(row[0]));
-    result.set_block(static_cast<uint32_t>(Integer(row[1])));
-    result.set_attempt(static_cast<uint32_t>(Integer(row[2])));
+    result.set_run_id(IntegerOrZero(row[0]));
+    result.set_block(static_cast<uint32_t>(IntegerOrZero(row[1])));
+    result.set_attempt(static_cast<uint32_t>(IntegerOrZero(row[2])));
     result.set_cell(row[3].value_or(""));
     result.set_verdict(row[4].value_or(""));
-    result.set_triggers(static_cast<uint64_t>(Integer(row[5])));
-    result.set_not_ok(static_cast<uint64_t>(Integer(row[6])));
+    result.set_triggers(static_cast<uint64_t>(IntegerOrZero(row[5])));
+    result.set_not_ok(static_cast<uint64_t>(IntegerOrZero(row[6])));
     if (row[7]) result.set_makespan_s(Real(row[7]));
     if (row[8]) result.set_overhead_percent(Real(row[8]));
     if (row[9]) result.set_throughput_per_s(Real(row[9]));

@@ -10,14 +10,13 @@
 #include <utility>
 
 #include "common/units.h"
+#include "coordinator/plausibility_flags.h"
 
 namespace assay {
 namespace {
 
 constexpr double kFewCached = 0.01;
 constexpr double kFewForeign = 0.01;
-constexpr uint64_t kEnoughToJudgeVariance = 20;
-constexpr double kQuietVariance = 0.01;
 // One of 20 was run, the others are its copies.
 constexpr double kNearlyAll = 0.9;
 // Below it tasks that do nothing are alike; and clocks that show only multiples of it make lengths alike.

@@ -26,7 +26,7 @@ void FillCpuStat(std::string_view text, CgroupReading& reading) {
   reading.sample.set_nr_throttled(stat.nr_throttled.value_or(kNotOffered));
 }
 
-void FillMemoryStat(std::string_view text, CgroupReading& reading) {
+void FillMemoryStatV1(std::string_view text, CgroupReading& reading) {
   const MemoryStat stat = ParseMemoryStatV1(text);
   reading.sample.set_memory_inactive_file_bytes(stat.inactive_file_bytes.value_or(kNotOffered));
   reading.sample.set_memory_anon_bytes(stat.anon_bytes.value_or(kNotOffered));
@@ -95,7 +95,7 @@ constexpr auto kHybridFiles = std::to_array<CgroupFile>({
     {"memory", "memory.usage_in_bytes", nullptr, true, FillMemoryCurrent},
     {"cpuacct", "cpuacct.stat", nullptr, true, FillCpuacctStat, IfActive},
     {"cpu", "cpu.stat", nullptr, true, FillCpuStat, IfLimited},
-    {"memory", "memory.stat", nullptr, false, FillMemoryStat},
+    {"memory", "memory.stat", nullptr, false, FillMemoryStatV1},
     {"memory", "memory.max_usage_in_bytes", nullptr, true, FillMemoryPeak, IfActive},
     {"memory", "memory.oom_control", nullptr, true, FillOomKills, IfActive},  // oom_kill: Linux 4.13 and later
     {"blkio", "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", true, FillBlkioBytes,

@@ -6,7 +6,7 @@
 namespace assay {
 namespace {
 
-void FillMemoryStat(std::string_view text, CgroupReading& reading) {
+void FillMemoryStatV2(std::string_view text, CgroupReading& reading) {
   const MemoryStat stat = ParseMemoryStatV2(text);
   reading.sample.set_memory_inactive_file_bytes(stat.inactive_file_bytes.value_or(kNotOffered));
   reading.sample.set_memory_anon_bytes(stat.anon_bytes.value_or(kNotOffered));
@@ -24,7 +24,7 @@ void FillIoStat(std::string_view text, CgroupReading& reading) {
 constexpr auto kFiles = std::to_array<CgroupFile>({
     {kUnified, "cpu.stat", nullptr, true, FillCpuStatV2},
     {kUnified, "memory.current", nullptr, true, FillMemoryCurrent},
-    {kUnified, "memory.stat", nullptr, false, FillMemoryStat},
+    {kUnified, "memory.stat", nullptr, false, FillMemoryStatV2},
     {kUnified, "memory.peak", nullptr, true, FillMemoryPeak, IfActive},  // Linux 5.19 and later
     {kUnified, "memory.events", nullptr, true, FillOomKills, IfActive},
     {kUnified, "io.stat", nullptr, true, FillIoStat},

@@ -20,6 +20,7 @@
 
 #include "agent/clients/grpc_reflection.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "common/start_thread.h"
 #include "common/units.h"
 
@@ -30,7 +31,6 @@ namespace {
 // a run of a target that hangs should begin, and show it.
 constexpr int64_t kConnectNs = 2'000'000'000;
 constexpr int64_t kLookNs = 50'000'000;  // how often it is looked whether the client is going
-constexpr int64_t kMsNs = 1'000'000;
 constexpr int kMaxMessageBytes = 64 << 20;
 constexpr int kMinBackoffMs = 100;
 constexpr int kMaxBackoffMs = 1'000;
@@ -178,7 +178,7 @@ struct GrpcClient::State {
     answer.received_bytes = call.received.Length();
     // A server may give this code too, for a deadline of its own.
     answer.timed_out = call.status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && call.timeout_ns > 0 &&
-                       answer.finished_ns - answer.started_ns >= call.timeout_ns - kMsNs;
+                       answer.finished_ns - answer.started_ns >= call.timeout_ns - kMs;
     const std::function<void(GrpcAnswer &&)> tell = std::exchange(call.ended, nullptr);
     call.reader.reset();
     call.context.reset();

@@ -17,7 +17,7 @@ namespace assay {
 namespace {
 
 constexpr int64_t kAskNs = 10'000'000'000;
-constexpr int64_t kLookNs = 50'000'000;
+constexpr int64_t kStopLookNs = 50'000'000;
 constexpr size_t kShownServices = 10;
 
 // One conversation with a server about what it serves.
@@ -71,7 +71,7 @@ class Conversation {
     while (!out_of_time_) {
       void* tag = nullptr;
       bool ok = false;
-      const auto until = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(kLookNs, GPR_TIMESPAN));
+      const auto until = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(kStopLookNs, GPR_TIMESPAN));
       if (queue_.AsyncNext(&tag, &ok, until) == grpc::CompletionQueue::GOT_EVENT) return ok;
       out_of_time_ = stopping_ || MonotonicNs() > until_ns_;
     }

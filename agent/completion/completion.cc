@@ -15,7 +15,7 @@ constexpr int64_t kHurryNs = 10'000'000;           // between two looks that not
 constexpr int64_t kMostBackoffNs = 5'000'000'000;  // between looks that fail, unless the period is longer
 constexpr uint32_t kMostDoublings = 16;
 constexpr size_t kMostErrorBytes = 1'000;
-constexpr size_t kMostAnswerBytes = 4'096;  // of one that has no remote id
+constexpr size_t kMostOddAnswerBytes = 4'096;  // of one that has no remote id
 
 }  // namespace
 
@@ -58,7 +58,7 @@ void Completion::Accept(v1::TriggerRecord&& record, const std::string& answer) {
     record.set_outcome(v1::FAILED);
     record.set_error(std::string(id.status().message()));
     if (record.output().empty()) {
-      record.set_output(answer.substr(0, kMostAnswerBytes));
+      record.set_output(answer.substr(0, kMostOddAnswerBytes));
       record.set_output_bytes(answer.size());
     }
     return ended_(std::move(record));

@@ -18,15 +18,14 @@
 #include "agent/loop/work_threads.h"
 #include "assay/v1/agent.grpc.pb.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "common/rpc.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
 
-using Stream = grpc::ClientReaderWriter<v1::Report, v1::Desired>;
-
-constexpr int64_t kMsNs = 1'000'000;
+using ControlStream = grpc::ClientReaderWriter<v1::Report, v1::Desired>;
 constexpr int64_t kFirstIntervalMs = 500;
 constexpr int64_t kMinIntervalMs = 5;
 constexpr int64_t kMaxIntervalMs = 60'000;
@@ -46,9 +45,9 @@ struct ControlLink::State {
   void Run();
   void Connect();
   void AwaitChannel();
-  void Report(Stream& stream);
-  bool WriteReport(Stream& stream, uint64_t report_id);
-  void Read(Stream& stream);
+  void Report(ControlStream& stream);
+  bool WriteReport(ControlStream& stream, uint64_t report_id);
+  void Read(ControlStream& stream);
   bool Take(v1::Desired&& desired, int64_t answered_ns);
   bool TakeWelcome(const v1::Welcome& welcome);
   void Refused(const std::string& reason);
@@ -139,7 +138,7 @@ void ControlLink::State::AwaitChannel() {
   }
 }
 
-void ControlLink::State::Report(Stream& stream) {
+void ControlLink::State::Report(ControlStream& stream) {
   for (uint64_t report_id = 1; WriteReport(stream, report_id); ++report_id) {
     std::unique_lock lock(mutex);
     const bool quick = burst > 0;
@@ -148,13 +147,13 @@ void ControlLink::State::Report(Stream& stream) {
     changed.wait_for(lock, wait, [&] { return stop || broken || report_now || (!quick && burst > 0); });
     report_now = false;
     if (stop || broken) return;
-    const int64_t patience_ns = std::max(options.silence_ns, 2 * interval_ms * kMsNs);
+    const int64_t patience_ns = std::max(options.silence_ns, 2 * interval_ms * kMs);
     if (MonotonicNs() - heard_ns > patience_ns)
       Waiting(fmt::format("connected, but no answer for more than {}", FormatDuration(patience_ns)));
   }
 }
 
-bool ControlLink::State::WriteReport(Stream& stream, uint64_t report_id) {
+bool ControlLink::State::WriteReport(ControlStream& stream, uint64_t report_id) {
   v1::Report report;
   callbacks.fill(report);
   if (report_id == 1) *report.mutable_hello() = options.hello;
@@ -176,7 +175,7 @@ bool ControlLink::State::WriteReport(Stream& stream, uint64_t report_id) {
   return stream.Write(report);
 }
 
-void ControlLink::State::Read(Stream& stream) {
+void ControlLink::State::Read(ControlStream& stream) {
   v1::Desired desired;
   bool good = true;
   while (stream.Read(&desired)) {
@@ -237,7 +236,7 @@ bool ControlLink::State::TakeWelcome(const v1::Welcome& welcome) {
   }
   if (welcome.term() != term) clock.Reset();
   term = welcome.term();
-  lease_ttl_ns = int64_t{welcome.lease_ttl_ms()} * kMsNs;
+  lease_ttl_ns = int64_t{welcome.lease_ttl_ms()} * kMs;
   welcomed = true;
   notice.Clear();
   spdlog::info("{} to the coordinator at {} (database {}, term {})", ever_welcomed ? "connected again" : "connected",
@@ -255,7 +254,7 @@ void ControlLink::State::Refused(const std::string& reason) {
     ever_refused = true;
     if (notice.Due(reason, MonotonicNs())) {
       spdlog::error("the coordinator at {} refuses this agent: {}; trying again every {}", options.coordinator, reason,
-                    FormatDuration(options.refused_retry_ms * kMsNs));
+                    FormatDuration(options.refused_retry_ms * kMs));
     }
   }
   if (first) callbacks.refused_at_first(reason);

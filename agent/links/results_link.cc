@@ -22,7 +22,7 @@
 namespace assay {
 namespace {
 
-using Stream = grpc::ClientReaderWriter<v1::ResultsMessage, v1::Ack>;
+using ResultsStream = grpc::ClientReaderWriter<v1::ResultsMessage, v1::Ack>;
 
 constexpr auto kIdle = std::chrono::milliseconds(1000);
 // A connection that serves only a part of the streams is given up now and then, to ask again for the rest.
@@ -42,8 +42,8 @@ struct ResultsLink::State {
 
   void Run();
   void Connect();
-  void Send(Stream& stream);
-  void Read(Stream& stream);
+  void Send(ResultsStream& stream);
+  void Read(ResultsStream& stream);
   void Take(const v1::Ack& ack);
   void Refused(const std::string& stream, const std::string& reason);
   void Break();
@@ -128,7 +128,7 @@ void ResultsLink::State::Connect() {
   }
 }
 
-void ResultsLink::State::Send(Stream& stream) {
+void ResultsLink::State::Send(ResultsStream& stream) {
   google::protobuf::Arena arena;
   while (true) {
     {
@@ -155,7 +155,7 @@ void ResultsLink::State::Send(Stream& stream) {
   }
 }
 
-void ResultsLink::State::Read(Stream& stream) {
+void ResultsLink::State::Read(ResultsStream& stream) {
   v1::Ack ack;
   while (stream.Read(&ack)) Take(ack);
   Break();

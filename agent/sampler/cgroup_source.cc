@@ -17,11 +17,10 @@
 #include "agent/sampler/source.h"
 #include "common/clock.h"
 #include "common/descriptor.h"
+#include "common/nanoseconds.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kMinDiscoveryNs = kSecond;
 constexpr int64_t kMaxDiscoveryNs = 10 * kSecond;
 // A walk of the trees costs at most this part of a core, whatever their size: the next one waits so many times its

@@ -14,7 +14,7 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kNotOffered = -1;
+constexpr int64_t kHostHasNone = -1;
 
 Descriptor OpenFile(const std::string& path) { return Descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)); }
 
@@ -41,30 +41,30 @@ v1::HostSample HostReader::Read() {
   sample.set_read_begin_ns(MonotonicNs());
 
   const HostCpu cpu = ParseProcStat(TextOf(stat_, buffer_), ns_per_tick);
-  sample.set_cpu_user_ns(cpu.user_ns.value_or(kNotOffered));
-  sample.set_cpu_system_ns(cpu.system_ns.value_or(kNotOffered));
-  sample.set_cpu_idle_ns(cpu.idle_ns.value_or(kNotOffered));
-  sample.set_cpu_iowait_ns(cpu.iowait_ns.value_or(kNotOffered));
-  sample.set_cpu_steal_ns(cpu.steal_ns.value_or(kNotOffered));
+  sample.set_cpu_user_ns(cpu.user_ns.value_or(kHostHasNone));
+  sample.set_cpu_system_ns(cpu.system_ns.value_or(kHostHasNone));
+  sample.set_cpu_idle_ns(cpu.idle_ns.value_or(kHostHasNone));
+  sample.set_cpu_iowait_ns(cpu.iowait_ns.value_or(kHostHasNone));
+  sample.set_cpu_steal_ns(cpu.steal_ns.value_or(kHostHasNone));
   sample.set_cpus(cpu.cpus);
 
   const HostMemory memory = ParseMeminfo(TextOf(meminfo_, buffer_));
-  sample.set_memory_total_bytes(memory.total_bytes.value_or(kNotOffered));
-  sample.set_memory_available_bytes(memory.available_bytes.value_or(kNotOffered));
-  sample.set_swap_used_bytes(memory.swap_used_bytes.value_or(kNotOffered));
-  sample.set_load_milli(ParseLoadMilli(TextOf(loadavg_, buffer_)).value_or(kNotOffered));
+  sample.set_memory_total_bytes(memory.total_bytes.value_or(kHostHasNone));
+  sample.set_memory_available_bytes(memory.available_bytes.value_or(kHostHasNone));
+  sample.set_swap_used_bytes(memory.swap_used_bytes.value_or(kHostHasNone));
+  sample.set_load_milli(ParseLoadMilli(TextOf(loadavg_, buffer_)).value_or(kHostHasNone));
 
-  sample.set_cpu_some_us(ParsePressure(TextOf(cpu_pressure_, buffer_)).some_us.value_or(kNotOffered));
+  sample.set_cpu_some_us(ParsePressure(TextOf(cpu_pressure_, buffer_)).some_us.value_or(kHostHasNone));
   const Pressure memory_pressure = ParsePressure(TextOf(memory_pressure_, buffer_));
-  sample.set_memory_some_us(memory_pressure.some_us.value_or(kNotOffered));
-  sample.set_memory_full_us(memory_pressure.full_us.value_or(kNotOffered));
+  sample.set_memory_some_us(memory_pressure.some_us.value_or(kHostHasNone));
+  sample.set_memory_full_us(memory_pressure.full_us.value_or(kHostHasNone));
   const Pressure io_pressure = ParsePressure(TextOf(io_pressure_, buffer_));
-  sample.set_io_some_us(io_pressure.some_us.value_or(kNotOffered));
-  sample.set_io_full_us(io_pressure.full_us.value_or(kNotOffered));
+  sample.set_io_some_us(io_pressure.some_us.value_or(kHostHasNone));
+  sample.set_io_full_us(io_pressure.full_us.value_or(kHostHasNone));
 
   const auto resident_pages = ParseResidentPages(TextOf(statm_, buffer_));
   sample.set_agent_memory_bytes(resident_pages.has_value() ? SaturatingProduct(*resident_pages, page_bytes)
-                                                           : kNotOffered);
+                                                           : kHostHasNone);
   sample.set_agent_cpu_ns(ProcessCpuNs());
   sample.set_sampler_cpu_ns(ThreadCpuNs());
   sample.set_read_end_ns(MonotonicNs());
@@ -75,7 +75,7 @@ std::vector<std::string> HostReader::Measures() {
   const v1::HostSample sample = Read();
   std::vector<std::string> measures;
   const auto add_if = [&measures](int64_t value, const char* what) {
-    if (value != kNotOffered) measures.emplace_back(what);
+    if (value != kHostHasNone) measures.emplace_back(what);
   };
   add_if(sample.cpu_user_ns(), "cpu");
   add_if(sample.memory_available_bytes(), "memory");

@@ -17,11 +17,6 @@ namespace {
 // By then a container is connected to the networks that it was started with.
 constexpr int64_t kConnectedNs = 3'000'000'000;
 
-std::string LabelOf(const Container& container, const char* key) {
-  const auto found = container.labels.find(key);
-  return found == container.labels.end() ? "" : found->second;
-}
-
 }  // namespace
 
 NetworkNamespaces::NetworkNamespaces(std::string proc_root) : proc_root_(std::move(proc_root)) {
@@ -128,8 +123,8 @@ std::optional<v1::CgroupSeries> SampledCgroup::Tell() {
   series.set_container_id(container_->id);
   series.set_image(container_->image);
   series.mutable_labels()->insert(container_->labels.begin(), container_->labels.end());
-  series.set_compose_project(LabelOf(*container_, "com.docker.compose.project"));
-  series.set_compose_service(LabelOf(*container_, "com.docker.compose.service"));
+  series.set_compose_project(LabelOf(container_->labels, "com.docker.compose.project"));
+  series.set_compose_service(LabelOf(container_->labels, "com.docker.compose.service"));
   series.set_pod(container_->pod);
   series.set_pod_namespace(container_->pod_namespace);
   return series;

@@ -13,12 +13,11 @@
 #include "agent/sampler/registry.h"
 #include "common/clock.h"
 #include "common/descriptor.h"
+#include "common/nanoseconds.h"
 #include "common/start_thread.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kDefaultEveryNs = kSecond;
 constexpr int64_t kMinEveryNs = 1'000'000;
 

@@ -6,11 +6,10 @@
 #include "agent/spool/directory.h"
 #include "agent/spool/spool.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kMaxSegmentBytes = 16 << 20;
 constexpr uint64_t kMinSegmentBytes = 64 << 10;
 constexpr uint64_t kChunkBytes = 1 << 20;
@@ -52,9 +51,9 @@ void Spool::Write() {
       if (status.ok() && (asked || stopping || now_ns >= next_sync_ns)) {
         status = SyncStreams();
         SaveAcked();
-        next_sync_ns = now_ns + kSecondNs;
+        next_sync_ns = now_ns + kSecond;
       }
-      if (!status.ok()) next_try_ns = now_ns + kSecondNs;
+      if (!status.ok()) next_try_ns = now_ns + kSecond;
       std::lock_guard lock(mutex_);
       if (!status.ok() && disk_status_.ok())
         spdlog::error("spool: {}; batches are held in memory", std::string(status.message()));

@@ -23,7 +23,7 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kGraceNs = 2'000'000'000;
+constexpr int64_t kExecGraceNs = 2'000'000'000;
 constexpr int64_t kInspectAgainNs = 5'000'000;
 constexpr int kInspections = 20;
 constexpr int64_t kAskPidAgainNs = 20'000'000;
@@ -135,7 +135,7 @@ class ContainerTrigger final : public TriggerKind {
         exec->timer = 0;
         if (exec->ended) return;  // in time; only its exit code is not known yet
         exec->timed_out = true;
-        Terminate(*exec, kGraceNs);
+        Terminate(*exec, kExecGraceNs);
       });
     }
     engine_.CreateExec(names_.Expand(container_.name(), index), Request(index),
@@ -187,7 +187,7 @@ class ContainerTrigger final : public TriggerKind {
   void Terminate(Exec& exec, int64_t grace_ns) {
     exec.grace_ns = grace_ns;
     if (exec.ended || exec.id.empty()) return;  // being inspected, or not yet made
-    if (!std::exchange(exec.being_ended, true)) exec.give_up_at_ns = MonotonicNs() + std::max(grace_ns, kGraceNs);
+    if (!std::exchange(exec.being_ended, true)) exec.give_up_at_ns = MonotonicNs() + std::max(grace_ns, kExecGraceNs);
     FindAndEnd(exec);
   }
 

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kDefaultBatch = 500;
 constexpr int64_t kDefaultPrepareNs = 60'000'000'000;
-constexpr int64_t kGraceNs = 2'000'000'000;
+constexpr int64_t kDriverGraceNs = 2'000'000'000;
 constexpr size_t kTasksPerTurn = 1'000;
 
 class DriverTrigger final : public TriggerKind {
@@ -62,7 +62,7 @@ class DriverTrigger final : public TriggerKind {
                      .ended = [this](DriverProcess::End&& end) { Ended(std::move(end)); }});
     process_->Write(DriverHelloLine());
     step_timer_ = context_.loop.At(MonotonicNs() + prepare_timeout_ns_, [this] {
-      process_->Terminate(kGraceNs);
+      process_->Terminate(kDriverGraceNs);
       Refuse(
           fmt::format("was not ready within {} (trigger.driver.prepare_timeout)", FormatDuration(prepare_timeout_ns_)));
     });
@@ -109,7 +109,7 @@ class DriverTrigger final : public TriggerKind {
       Find(failed_, fmt::format("it did not say drained within {} (trigger.driver.prepare_timeout)",
                                 FormatDuration(prepare_timeout_ns_)));
       ending_ = true;
-      process_->Terminate(kGraceNs);
+      process_->Terminate(kDriverGraceNs);
     });
   }
 
@@ -169,7 +169,7 @@ class DriverTrigger final : public TriggerKind {
     step_timer_ = context_.loop.At(MonotonicNs() + kDriverExitPatienceNs, [this] {
       Find(garbage_, fmt::format("it did not exit within {} of bye", FormatDuration(kDriverExitPatienceNs)));
       impatient_ = true;
-      process_->Terminate(kGraceNs);
+      process_->Terminate(kDriverGraceNs);
     });
   }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/descriptor.h"
 #include "common/driver/driver_line.h"
 
 namespace assay {
@@ -24,13 +25,8 @@ namespace {
 constexpr size_t kPieceBytes = 65'536;
 // After its end a pipe's whole capacity is read (64 KiB, or up to 1 MiB where it was raised); who escaped its group may
 // go on writing.
-constexpr int kReadsAfterExit = 16;
+constexpr int kDriverReadsAfterExit = 16;
 constexpr int64_t kCondemnedGraceNs = 500'000'000;
-
-void Close(int& fd) {
-  if (fd >= 0) close(fd);
-  fd = -1;
-}
 
 }  // namespace
 
@@ -52,8 +48,8 @@ void DriverProcess::Launch(SpawnRequest request, RunCgroup* cgroup) {
   std::array<std::array<int, 2>, 3> pipes{{{-1, -1}, {-1, -1}, {-1, -1}}};
   const absl::Cleanup close_rest = [&] {
     for (auto& ends : pipes) {
-      Close(ends[0]);
-      Close(ends[1]);
+      CloseFd(ends[0]);
+      CloseFd(ends[1]);
     }
   };
   for (auto& ends : pipes) {
@@ -132,7 +128,7 @@ void DriverProcess::WriteMore() {
   outbox_.clear();
   written_ = 0;
   WatchStdin(false);
-  if (stdin_closing_) Close(stdin_fd_);
+  if (stdin_closing_) CloseFd(stdin_fd_);
 }
 
 void DriverProcess::WatchStdin(bool wanted) {
@@ -159,7 +155,7 @@ bool DriverProcess::ReadOut(int reads) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return true;
     loop_.Unwatch(stdout_fd_);
-    Close(stdout_fd_);
+    CloseFd(stdout_fd_);
     // One that lives on in silence is no driver any more, but may be about to exit.
     if (!reaped_ && kill_timer_ == 0) {
       kill_timer_ =
@@ -197,7 +193,7 @@ void DriverProcess::ReadErr() {
   if (n > 0) return stderr_.Append({buffer.data(), static_cast<size_t>(n)});
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   loop_.Unwatch(stderr_fd_);
-  Close(stderr_fd_);
+  CloseFd(stderr_fd_);
 }
 
 void DriverProcess::Condemn(const std::string& why) {
@@ -233,8 +229,8 @@ void DriverProcess::Exited() {
                    ? fmt::format("was killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
                    : fmt::format("exited with {}", WEXITSTATUS(status));
   }
-  ReadOut(kReadsAfterExit);
-  for (int i = 0; i < kReadsAfterExit && stderr_fd_ >= 0; ++i) ReadErr();
+  ReadOut(kDriverReadsAfterExit);
+  for (int i = 0; i < kDriverReadsAfterExit && stderr_fd_ >= 0; ++i) ReadErr();
   if (!abandoned_) Finish();
 }
 
@@ -258,10 +254,10 @@ void DriverProcess::CloseAll() {
   if (stderr_fd_ >= 0 && launched_) loop_.Unwatch(stderr_fd_);
   if (stdin_watched_) loop_.Unwatch(stdin_fd_);
   stdin_watched_ = false;
-  Close(pidfd_);
-  Close(stdin_fd_);
-  Close(stdout_fd_);
-  Close(stderr_fd_);
+  CloseFd(pidfd_);
+  CloseFd(stdin_fd_);
+  CloseFd(stdout_fd_);
+  CloseFd(stderr_fd_);
 }
 
 void DriverProcess::KillAndReap() {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/descriptor.h"
 
 namespace assay {
 namespace {
@@ -40,11 +41,6 @@ uint64_t OwnMemory(const rusage& usage) {
   return MaxRssBytes(usage) > MaxRssBytes(ours) + kDoubtBytes ? MaxRssBytes(usage) : 0;
 }
 
-void Close(int& fd) {
-  if (fd >= 0) close(fd);
-  fd = -1;
-}
-
 // The bytes as a file in memory: the child reads it at its own pace, or not at all, and there is no writer to keep
 // going.
 absl::StatusOr<int> MemoryFile(const std::string& bytes) {
@@ -53,7 +49,7 @@ absl::StatusOr<int> MemoryFile(const std::string& bytes) {
   while (fd >= 0 && written < bytes.size()) {
     const ssize_t n = pwrite(fd, bytes.data() + written, bytes.size() - written, static_cast<off_t>(written));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) Close(fd);
+    if (n <= 0) CloseFd(fd);
     if (n > 0) written += static_cast<size_t>(n);
   }
   if (fd < 0)
@@ -93,9 +89,9 @@ void Process::Launch() {
   std::array<int, 2> ends{-1, -1};
   int stdin_fd = -1;
   const absl::Cleanup close_ours = [&] {
-    Close(ends[0]);
-    Close(ends[1]);
-    Close(stdin_fd);
+    CloseFd(ends[0]);
+    CloseFd(ends[1]);
+    CloseFd(stdin_fd);
   };
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     end_.start = absl::ResourceExhaustedError(
@@ -189,7 +185,7 @@ void Process::Exited() {
   if (waited == 0) return;  // a false alarm; the watch goes on
   reaped_ = true;
   loop_.Unwatch(pidfd_);
-  Close(pidfd_);
+  CloseFd(pidfd_);
   loop_.Cancel(timeout_timer_);
   loop_.Cancel(kill_timer_);
   if (waited == pid_) {
@@ -233,7 +229,7 @@ bool Process::ReadOutput(int reads) {
 void Process::ClosePipe() {
   if (pipe_fd_ < 0) return;
   loop_.Unwatch(pipe_fd_);
-  Close(pipe_fd_);
+  CloseFd(pipe_fd_);
 }
 
 void Process::Finish() {
@@ -264,8 +260,8 @@ void Process::KillAndReap() {
     }
     reaped_ = true;
   }
-  Close(pidfd_);
-  Close(pipe_fd_);
+  CloseFd(pidfd_);
+  CloseFd(pipe_fd_);
 }
 
 }  // namespace assay

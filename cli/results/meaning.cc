@@ -19,7 +19,7 @@
 namespace assay {
 namespace {
 
-constexpr size_t kRunsNamed = 6;
+constexpr size_t kRejectedNamed = 6;
 // The path that container_usage has for the processes of a run's triggers (sample.run).
 constexpr char kRunCgroup[] = "run";
 
@@ -99,7 +99,7 @@ std::string LeftOutSentence(const Outcome& outcome) {
   std::vector<std::string> left_out;
   size_t count = 0;
   for (const v1::RunResult& run : outcome.results) {
-    if (run.verdict() == "accepted" || ++count > kRunsNamed) continue;
+    if (run.verdict() == "accepted" || ++count > kRejectedNamed) continue;
     std::set<std::string> codes;
     for (const v1::FlagInfo& flag : run.flags()) {
       if (flag.severity() == "reject") codes.insert(flag.code());
@@ -115,7 +115,7 @@ std::string LeftOutSentence(const Outcome& outcome) {
                : fmt::format("All {} runs were accepted; none is left out.", outcome.results.size());
   std::string text = fmt::format("{} of {} runs {} left out: {}", count, outcome.results.size(),
                                  count == 1 ? "is" : "are", fmt::join(left_out, ", "));
-  if (count > kRunsNamed) text += fmt::format(" and {} more", count - kRunsNamed);
+  if (count > kRejectedNamed) text += fmt::format(" and {} more", count - kRejectedNamed);
   return text + (count == 1 ? "; its rows are kept." : "; their rows are kept.");
 }
 

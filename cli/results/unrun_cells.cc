@@ -11,7 +11,7 @@ namespace assay {
 namespace {
 
 // Of a large grid nobody reads more.
-constexpr size_t kCellsNamed = 20;
+constexpr size_t kUnrunNamed = 20;
 constexpr size_t kBlocksNamed = 10;
 
 std::string Blocks(const std::vector<uint32_t>& blocks) {
@@ -43,12 +43,12 @@ std::vector<UnrunCell> UnrunCells(const ViewRows& cells, const ViewRows& run_sum
 std::string UnrunText(const std::vector<UnrunCell>& cells, uint32_t blocks) {
   if (cells.empty()) return "";
   std::string text = "Not run:";
-  for (size_t i = 0; i < std::min(cells.size(), kCellsNamed); ++i) {
+  for (size_t i = 0; i < std::min(cells.size(), kUnrunNamed); ++i) {
     const UnrunCell& cell = cells[i];
     text += fmt::format("{} {}", i == 0 ? "" : ",", cell.label.empty() ? "the cell" : cell.label);
     if (cell.blocks.size() < blocks) text += fmt::format(" ({})", Blocks(cell.blocks));
   }
-  if (cells.size() > kCellsNamed) text += fmt::format(", and {} more", cells.size() - kCellsNamed);
+  if (cells.size() > kUnrunNamed) text += fmt::format(", and {} more", cells.size() - kUnrunNamed);
   return text;
 }
 

@@ -18,7 +18,7 @@ namespace assay {
 namespace {
 
 constexpr int64_t kPatienceNs = 90'000'000'000;
-constexpr std::chrono::milliseconds kLookEvery(50);
+constexpr std::chrono::milliseconds kDownLookEvery(50);
 
 // A coordinator that does not answer must not keep the stack up.
 constexpr std::chrono::seconds kSweepsDeadline(5);
@@ -59,7 +59,7 @@ int Down(const std::string& chosen) {
           fmt::format("process {} does not end; see {}/log, or kill -KILL {} (its programs end with it)", facts->pid,
                       *data_dir, facts->pid)));
     }
-    std::this_thread::sleep_for(kLookEvery);
+    std::this_thread::sleep_for(kDownLookEvery);
   }
   fmt::print("down; the results stay in {}\n{}", *data_dir, unfinished);
   return kExitAccepted;

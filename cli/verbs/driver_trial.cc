@@ -11,13 +11,11 @@
 #include "cli/verbs/tried_driver.h"
 #include "common/clock.h"
 #include "common/driver/driver_order.h"
+#include "common/nanoseconds.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000 * kMs;
 constexpr int64_t kCancelGraceNs = 2 * kSecond;  // as the agent's
 constexpr int64_t kLongSleepNs = 30 * kSecond;   // of tasks that are cancelled
 constexpr size_t kMostFaults = 100;

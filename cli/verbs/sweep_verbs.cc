@@ -24,7 +24,7 @@ namespace assay {
 namespace {
 
 constexpr int64_t kCancelPatienceNs = 3'000'000'000;
-constexpr std::chrono::milliseconds kLookEvery(50);
+constexpr std::chrono::milliseconds kCancelLookEvery(50);
 
 struct SweepOptions {
   EndpointOptions endpoint;
@@ -125,7 +125,7 @@ absl::StatusOr<v1::SweepInfo> AwaitCancelled(ControlClient& client, int64_t swee
     const absl::StatusOr<v1::SweepProgress> now = client.Progress(sweep_id);
     if (!now.ok()) return now.status();
     if (HasEnded(now->sweep()) || MonotonicNs() > deadline_ns) return now->sweep();
-    std::this_thread::sleep_for(kLookEvery);
+    std::this_thread::sleep_for(kCancelLookEvery);
   }
 }
 

@@ -88,7 +88,7 @@ std::string JsonOf(const TargetState& target) {
          "\n";
 }
 
-int List(const TargetOptions& options) {
+int ListTargets(const TargetOptions& options) {
   const absl::StatusOr<Folder> folder = FindFolder(options);
   if (!folder.ok()) return Fail(folder.status());
   std::string json;
@@ -159,7 +159,8 @@ void AddTargetVerb(CLI::App& app, Action& action) {
                         [](const TargetOptions& options) { return UpOrDown(options, "down"); });
   add_name(down);
   down.first->add_flag("--keep", down.second->keep, "Keep its packages: the next `up` installs nothing");
-  const auto list = add("list", "List the targets: state, version, ports, processes", "assay target list --json", List);
+  const auto list =
+      add("list", "List the targets: state, version, ports, processes", "assay target list --json", ListTargets);
   list.first->add_flag("--json", list.second->json, "One JSON object per line");
   const auto logs = add("logs", "Print the logs of a target", "assay target logs prefect -f", Logs);
   add_name(logs);

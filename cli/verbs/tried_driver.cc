@@ -15,12 +15,11 @@
 
 #include "common/clock.h"
 #include "common/driver/driver_line.h"
+#include "common/nanoseconds.h"
 #include "common/spawn.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
 constexpr int kReadsAfterExit = 64;
 
 }  // namespace

@@ -18,12 +18,6 @@ namespace {
 constexpr double kManyPerS = 1'000;
 constexpr size_t kMaxLines = 10;
 
-std::string Count(uint64_t n) { return FormatCount(static_cast<double>(n)); }
-
-std::string Counted(uint64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", Count(n), noun, n == 1 ? "" : "s");
-}
-
 // "scheme://user:password@" without the user and password.
 std::string WithoutUser(const std::string& url) {
   const size_t scheme = url.find("://");
@@ -99,11 +93,11 @@ std::optional<Looks> LooksOf(const v1::CellSpec& cell, uint32_t agents) {
 }
 
 std::string Queries(uint64_t n, std::string_view noun) {
-  return noun == "query" ? fmt::format("{} {}", Count(n), n == 1 ? "query" : "queries") : Counted(n, noun);
+  return noun == "query" ? fmt::format("{} {}", CountText(n), n == 1 ? "query" : "queries") : Counted(n, noun);
 }
 
 std::string LooksText(const Looks& looks) {
-  return fmt::format("{} in flight: {}{} a look ({}), {} per s in all", Count(looks.in_flight),
+  return fmt::format("{} in flight: {}{} a look ({}), {} per s in all", CountText(looks.in_flight),
                      Queries(looks.requests, looks.noun), looks.or_more ? " or more" : "",
                      looks.for_each ? "one for each, 16 at once from an agent" : Counted(looks.agents, "agent"),
                      looks.PerS() < 10 ? fmt::format("{:.3g}", looks.PerS()) : FormatCount(looks.PerS()));
@@ -175,7 +169,7 @@ class Lines {
     for (size_t i = 0; i < std::min(lines_.size(), kMaxLines); ++i) {
       const Line& line = lines_[i];
       const std::string some =
-          line.cells < cells ? fmt::format("in {} of {} cells ", Count(line.cells), Count(cells)) : "";
+          line.cells < cells ? fmt::format("in {} of {} cells ", CountText(line.cells), CountText(cells)) : "";
       text += fmt::format("  {:<10}  {}\n  {:10}  {}{}\n", i == 0 ? name : "", line.what, "", some, line.how);
     }
     if (lines_.size() > kMaxLines) text += fmt::format("  {:10}  ... and {} more\n", "", lines_.size() - kMaxLines);

@@ -66,23 +66,17 @@ PlanBound BoundOf(const Plan& plan, uint32_t agents) {
   return bound;
 }
 
-std::string Count(uint64_t n) { return FormatCount(static_cast<double>(n)); }
-
-std::string Counted(uint64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", Count(n), noun, n == 1 ? "" : "s");
-}
-
 std::string Seconds(double s) {
   return s < 9e9 ? FormatDuration(static_cast<int64_t>(s * 1e9)) : fmt::format("{:.0f} years", s / (365.25 * 86400));
 }
 
 std::string TriggersText(const v1::Load& load, const CellBound& cell) {
   if (load.has_open() && load.duration_ns() > 0)
-    return fmt::format("{}{} in {}", IsDrawn(load) ? "about " : "", Count(cell.triggers),
+    return fmt::format("{}{} in {}", IsDrawn(load) ? "about " : "", CountText(cell.triggers),
                        FormatDuration(load.duration_ns()));
   if (load.triggers() == 0) return FormatDuration(load.duration_ns());
-  if (load.duration_ns() == 0) return Count(load.triggers());
-  return fmt::format("{} or {}", Count(load.triggers()), FormatDuration(load.duration_ns()));
+  if (load.duration_ns() == 0) return CountText(load.triggers());
+  return fmt::format("{} or {}", CountText(load.triggers()), FormatDuration(load.duration_ns()));
 }
 
 std::string AllTriggersText(const PlanBound& bound) {
@@ -128,8 +122,8 @@ std::string ShortestText(const Plan& plan, double shortest_s) {
 
 std::string PerAgentText(const CellBound& cell) {
   if (cell.triggers == 0) return "-";
-  return cell.agent_min == cell.agent_max ? Count(cell.agent_min)
-                                          : fmt::format("{}..{}", Count(cell.agent_min), Count(cell.agent_max));
+  return cell.agent_min == cell.agent_max ? CountText(cell.agent_min)
+                                          : fmt::format("{}..{}", CountText(cell.agent_min), CountText(cell.agent_max));
 }
 
 // Whether a hook on containers runs on every agent that fires.
@@ -146,7 +140,7 @@ bool ActsEverywhere(const Plan& plan) {
 // Of the target, where these are known or somebody will tell; else what is in flight.
 std::string SlotsText(const v1::CellSpec& spec) {
   if (spec.trigger().has_driver()) return "driver";
-  return Count(spec.slots() > 0 ? spec.slots() : Slots(spec.load()));
+  return CountText(spec.slots() > 0 ? spec.slots() : Slots(spec.load()));
 }
 
 }  // namespace
@@ -161,7 +155,7 @@ std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents, bool ass
     warnings.push_back(fmt::format(
         "a hook on containers without 'where' runs on each of {} agents, and where these share a container engine, at "
         "the same time; name the one that has the engine, such as where: {{role: target}}",
-        Count(agents)));
+        CountText(agents)));
   }
   std::string named;
   size_t cells = 0;
@@ -169,14 +163,14 @@ std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents, bool ass
     const uint32_t firing = FiringAgents(cell.spec, agents);
     if (firing >= agents || ++cells > kCellsNamed) continue;
     named += fmt::format("{}{}{} of them", named.empty() ? "" : ", ", cell.label.empty() ? "" : cell.label + ": ",
-                         Count(agents - firing));
+                         CountText(agents - firing));
   }
   if (cells == 0) return warnings;
-  if (cells > kCellsNamed) named += fmt::format(", and {} more", Count(cells - kCellsNamed));
+  if (cells > kCellsNamed) named += fmt::format(", and {} more", CountText(cells - kCellsNamed));
   warnings.push_back(
       fmt::format("with {} agents some fire nothing, for want of slots or triggers ({}); raise load.closed.concurrency "
                   "and load.triggers, or use fewer agents",
-                  Count(agents), named));
+                  CountText(agents), named));
   return warnings;
 }
 
@@ -190,8 +184,8 @@ std::string DescribePlan(const Plan& plan, uint32_t agents, const std::string& a
   out +=
       fmt::format("  plan      {} x {} = {}, {}, seed {}\n", Counted(plan.cells.size(), "cell"),
                   Counted(plan.spec.blocks(), "block"), Counted(runs, "run"), AllTriggersText(bound), plan.spec.seed());
-  out += fmt::format("  agents    at least {}{}; shown for {}{}\n", Count(plan.spec.agents_min()),
-                     labels.empty() ? "" : " with" + labels, Count(firing), assumed.empty() ? "" : " " + assumed);
+  out += fmt::format("  agents    at least {}{}; shown for {}{}\n", CountText(plan.spec.agents_min()),
+                     labels.empty() ? "" : " with" + labels, CountText(firing), assumed.empty() ? "" : " " + assumed);
   out += fmt::format("  shortest  {}\n", ShortestText(plan, bound.shortest_s));
   if (const std::string asks = DescribeAsks(plan, firing); !asks.empty()) out += "\n" + asks;
 
@@ -209,7 +203,7 @@ std::string DescribePlan(const Plan& plan, uint32_t agents, const std::string& a
                            ? "-"
                            : FormatDuration(bound.cells[i].shortest_ns));
   }
-  if (shown < plan.cells.size()) out += fmt::format("  ... and {} more\n", Count(plan.cells.size() - shown));
+  if (shown < plan.cells.size()) out += fmt::format("  ... and {} more\n", CountText(plan.cells.size() - shown));
   const std::vector<std::string> warnings = WarningsFor(plan, firing, !assumed.empty());
   for (const std::string& warning : warnings) out += fmt::format("\nwarning: {}", warning);
   if (!warnings.empty()) out += "\n";

@@ -3,14 +3,12 @@
 
 #include <cstdint>
 
+#include "common/nanoseconds.h"
 #include "coordinator/scenario/scenario_rules.h"
 
 // What the files of the language's table share. They are initialised in no known order, so one may only take the
 // address of what another defines, as these functions do; a Field or a Shape that is copied stays in one file.
 namespace assay::rules {
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000 * kMs;
 constexpr int64_t kHour = 3'600 * kSecond;
 constexpr int64_t kDay = 24 * kHour;
 

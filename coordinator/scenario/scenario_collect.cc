@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "common/nanoseconds.h"
 #include "common/nearest_name.h"
 #include "common/task_fields.h"
 #include "coordinator/scenario/scalar_value.h"
@@ -12,9 +13,7 @@
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kDefaultEveryNs = kSecond;
+constexpr int64_t kCollectEveryNs = kSecond;
 constexpr int64_t kDefaultQuietNs = 2 * kSecond;
 constexpr int64_t kDefaultDeadlineNs = 60 * kSecond;
 constexpr int64_t kDefaultStepNs = kSecond;
@@ -130,7 +129,7 @@ absl::Status ReadCollector(const YamlNode& node, QueryFiles& files, const v1::Tr
   if (const YamlNodePtr zone = Find(node, "zone")) message.set_zone(TextValue(*zone));
   message.set_resolution_ns(DurationValueNs(Find(node, "resolution"), 0));
   message.set_expect(IntegerValue(Find(node, "expect"), 0));
-  message.set_every_ns(DurationValueNs(Find(node, "every"), kDefaultEveryNs));
+  message.set_every_ns(DurationValueNs(Find(node, "every"), kCollectEveryNs));
   message.set_quiet_ns(DurationValueNs(Find(node, "quiet"), kDefaultQuietNs));
   message.set_deadline_ns(DurationValueNs(Find(node, "deadline"), kDefaultDeadlineNs));
   if (message.deadline_ns() < message.quiet_ns()) {

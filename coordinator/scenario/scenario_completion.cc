@@ -16,7 +16,7 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kDefaultEveryNs = 500'000'000;
+constexpr int64_t kCompletionEveryNs = 500'000'000;
 
 bool RefersTo(const YamlNode& node, std::string_view name) {
   const std::vector<std::string> names = TemplateNames(node.text);
@@ -51,7 +51,7 @@ absl::Status ReadStates(const YamlNode& node, v1::Completion& message) {
         return NodeError(*state, fmt::format("{} stands in done and in failed", FlowText(*state)), "keep one of them");
     }
   }
-  message.set_every_ns(DurationValueNs(Find(node, "every"), kDefaultEveryNs));
+  message.set_every_ns(DurationValueNs(Find(node, "every"), kCompletionEveryNs));
   return absl::OkStatus();
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kDefaultHookTimeoutNs = 60'000'000'000;
 // A whole system comes up.
 constexpr int64_t kDefaultTargetHookTimeoutNs = 600'000'000'000;
-constexpr int64_t kDefaultEveryNs = 1'000'000'000;
+constexpr int64_t kSampleEveryNs = 1'000'000'000;
 constexpr int64_t kDefaultCooldownNs = 5'000'000'000;
 constexpr uint32_t kDefaultRepeats = 2;
 constexpr uint64_t kDefaultCellLimit = 500;
@@ -70,7 +70,7 @@ absl::Status ReadHook(const YamlNode& node, v1::Hook& message, int64_t default_t
 
 v1::Sampling ReadSample(const YamlNode& node) {
   v1::Sampling message;
-  message.set_every_ns(DurationValueNs(Find(node, "every"), kDefaultEveryNs));
+  message.set_every_ns(DurationValueNs(Find(node, "every"), kSampleEveryNs));
   message.set_cooldown_ns(DurationValueNs(Find(node, "cooldown"), kDefaultCooldownNs));
   const YamlNodePtr host = Find(node, "host");
   message.set_host(host == nullptr || host->text == "true");

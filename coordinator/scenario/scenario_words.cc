@@ -8,11 +8,10 @@
 #include <cctype>
 #include <utility>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000 * kMs;
 constexpr int64_t kHour = 3'600 * kSecond;
 
 }  // namespace

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 
+#include "common/nanoseconds.h"
 #include "common/protocol.h"
 #include "common/units.h"
 #include "coordinator/scenario/plan.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 // A name is taken over from a session that was silent this long: its host may have vanished without a word.
 constexpr int64_t kSilentNs = 10 * kSecond;
 constexpr int64_t kSettleNs = 10 * kSecond;

@@ -3,11 +3,10 @@
 #include <algorithm>
 
 #include "common/counter_random.h"
+#include "common/nanoseconds.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
 
 v1::ShareSpec SpecOf(const ShareRow& share, const RunRow& run, const CellRow& cell, uint64_t seed) {
   v1::ShareSpec spec;

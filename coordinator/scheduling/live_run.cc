@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/nanoseconds.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
 // T0 lies this far ahead, plus a generous multiple of the slowest agent's round trip.
 constexpr int64_t kStartLeadNs = 150 * kMs;
 constexpr int64_t kMaxStartLeadNs = 3 * kSecond;

@@ -16,6 +16,7 @@
 #include "agent/agent.h"
 #include "assay/v1/control.grpc.pb.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "common/protocol.h"
 #include "common/rpc.h"
 #include "coordinator/coordinator.h"
@@ -247,7 +248,6 @@ TEST_F(ClusterTest, AStandbyLeavesTheSchemaAloneUntilItHasTheLease) {
 // The thread that hears agents waits for the database then.
 TEST_F(ClusterTest, ADatabaseThatHangsMakesNoAgentLost) {
   StoreSweep(12, 1, {}, 0, 8'000'000'000);
-  constexpr int64_t kSecond = 1'000'000'000;
   ASSERT_NO_FATAL_FAILURE(Serve("127.0.0.1:0", {.lease_ttl_ns = 2 * kSecond, .grace_ns = kSecond}));
   StartThreeAgents();
   // All of it is in flight or over: whose lease runs out meanwhile has fired what it should.

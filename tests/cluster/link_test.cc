@@ -16,6 +16,7 @@
 #include "agent/links/results_link.h"
 #include "agent/spool/spool.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "common/rpc.h"
 #include "tests/cluster/fake_coordinator.h"
 #include "tests/unit/captured_log.h"
@@ -26,9 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-constexpr int64_t kSecondNs = 1'000'000'000;
-constexpr int64_t kHourNs = 3600 * kSecondNs;
+constexpr int64_t kHourNs = 3600 * kSecond;
 
 v1::Batch Record(int64_t run_id, uint64_t index, size_t output_bytes = 0) {
   v1::Batch batch;
@@ -231,7 +230,7 @@ class ControlLinkTest : public LinkTest {
     return offset_ns - estimate.offset_ns;
   }
 
-  int64_t silence_ns_ = 5 * kSecondNs;
+  int64_t silence_ns_ = 5 * kSecond;
   std::vector<Heard> heard_;  // under coordinator_.mutex
   std::vector<v1::Welcome> welcomes_;
   std::vector<std::string> refused_at_first_;
@@ -265,7 +264,7 @@ TEST_F(ControlLinkTest, BeginsWithAHelloAndABurstThenKeepsTheInterval) {
 }
 
 TEST_F(ControlLinkTest, ALongIntervalBetweenReportsIsNoSilence) {
-  silence_ns_ = kSecondNs / 2;
+  silence_ns_ = kSecond / 2;
   coordinator_.report_every_ms = 3000;
   auto link = Connect();
   // The burst and two at the long interval.
@@ -282,7 +281,7 @@ TEST_F(ControlLinkTest, EstimatesAClockThatIsAnHourAhead) {
   const auto estimate = heard_.back().clock;
   ASSERT_TRUE(estimate.has_value());
   EXPECT_LE(std::abs(OffsetError(*estimate)), estimate->bound_ns + 1'000'000);
-  EXPECT_LT(estimate->bound_ns, kSecondNs);
+  EXPECT_LT(estimate->bound_ns, kSecond);
   EXPECT_TRUE(coordinator_.reports.back().has_clock());
 }
 

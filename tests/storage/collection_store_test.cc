@@ -6,6 +6,7 @@
 
 #include <pqxx/pqxx>
 
+#include "common/nanoseconds.h"
 #include "storage/run_facts.h"
 #include "tests/storage/store_fixture.h"
 
@@ -13,8 +14,6 @@ namespace assay {
 namespace {
 
 using ::testing::ElementsAre;
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 class CollectionStoreTest : public StoreTest {
  protected:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "assay/v1/record.pb.h"
+#include "common/nanoseconds.h"
 #include "storage/connection.h"
 #include "storage/result_writer.h"
 #include "storage/sweep_store.h"
@@ -15,7 +16,6 @@
 namespace assay {
 
 inline constexpr int64_t kT0Ns = 1'700'000'000'000'000'000;  // 2023-11-14 22:13:20 UTC
-inline constexpr int64_t kMs = 1'000'000;
 
 // A database of its own with two agents, "a" and "b".
 class StoreTest : public ::testing::Test {

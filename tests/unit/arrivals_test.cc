@@ -7,14 +7,13 @@
 #include <cmath>
 #include <vector>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
 
 using testing::ElementsAre;
 using testing::SizeIs;
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000 * kMs;
 
 void AddSegment(v1::OpenLoop& load, double from_per_s, double to_per_s, int64_t for_ns) {
   v1::OpenLoop::Segment& segment = *load.mutable_rates()->add_segments();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/driver/driver_order.h"
+#include "common/nanoseconds.h"
 
 namespace assay {
 namespace {
@@ -19,8 +20,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using Phase = DriverTalk::Phase;
-
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kGiven = 1'000 * kSecond;      // when the tasks are given
 constexpr int64_t kNow = kGiven + 10 * kSecond;  // when lines are read
 constexpr int64_t kWallAhead = 1'700'000'000 * kSecond;

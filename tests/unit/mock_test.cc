@@ -10,6 +10,7 @@
 
 #include "assay/mock/v1/echo.grpc.pb.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "mock/aws_chunks.h"
 #include "mock/byte_range.h"
 #include "mock/counters.h"
@@ -60,7 +61,6 @@ TEST(Faults, RefuseTheSameRequestsAgain) {
 
 TEST(Runs, EndAfterTheirTime) {
   constexpr int64_t kBegin = 1'795'375'847'000'000'000;
-  constexpr int64_t kSecond = 1'000'000'000;
   Runs runs({.delay_ns = 2 * kSecond});
   EXPECT_EQ(runs.Start(kBegin), R"({"run_id":"run-0"})");
   EXPECT_EQ(runs.Start(kBegin + kSecond), R"({"run_id":"run-1"})");

@@ -2,12 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "common/nanoseconds.h"
 #include "common/units.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 struct Case {
   const char* text;

@@ -6,13 +6,10 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 
 namespace assay {
-namespace {
-
-constexpr int64_t kMsNs = 1'000'000;
-
-}  // namespace
+namespace {}  // namespace
 
 struct CurlPools::Pool {
   CurlPools* all = nullptr;
@@ -96,7 +93,7 @@ int CurlPools::WantTimer(CURLM* /*multi*/, long timeout_ms, void* of) {
   pools->loop_.Cancel(std::exchange(pool->timer, 0));
   if (timeout_ms == 0) pools->MarkDue(*pool);
   if (timeout_ms > 0) {
-    pool->timer = pools->loop_.At(MonotonicNs() + timeout_ms * kMsNs, [pools, pool] {
+    pool->timer = pools->loop_.At(MonotonicNs() + timeout_ms * kMs, [pools, pool] {
       pool->timer = 0;
       pools->Act(*pool, CURL_SOCKET_TIMEOUT, 0);
     });

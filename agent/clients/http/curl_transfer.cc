@@ -7,15 +7,14 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 
 namespace assay {
 namespace {
-
-constexpr int64_t kMsNs = 1'000'000;
 // Each transfer holds a buffer while it goes on.
 constexpr long kSmallBufferBytes = 4096;
 
-long CeilMs(int64_t ns) { return static_cast<long>((ns + kMsNs - 1) / kMsNs); }
+long CeilMs(int64_t ns) { return static_cast<long>((ns + kMs - 1) / kMs); }
 
 // Whether libcurl is told the same of both, but for the body.
 bool SameOptions(const HttpRequest& a, const HttpRequest& b) {
@@ -102,7 +101,7 @@ void CurlTransfer::PrepareOptions() {
   if (!request->ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file.c_str());
   const int64_t spent_ns = attempt_ns - started_ns;
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                   request->timeout_ns == 0 ? 0L : CeilMs(std::max(kMsNs, request->timeout_ns - spent_ns)));
+                   request->timeout_ns == 0 ? 0L : CeilMs(std::max(kMs, request->timeout_ns - spent_ns)));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CeilMs(request->connect_timeout_ns));
   PrepareConnection();
 }

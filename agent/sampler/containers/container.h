@@ -7,6 +7,12 @@
 namespace assay {
 
 // A container as scenarios choose it. What is not known is empty.
+// Empty if there is none.
+inline std::string LabelOf(const std::map<std::string, std::string>& labels, const char* key) {
+  const auto found = labels.find(key);
+  return found == labels.end() ? "" : found->second;
+}
+
 struct Container {
   std::string id;
   std::string name;

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "agent/cgroups/kernel_text.h"
+#include "common/nanoseconds.h"
 #include "common/whole_file.h"
 
 namespace assay {
@@ -18,7 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostProcesses = 64;  // an older one further down the list would be found no sooner
 constexpr int kStartTimeField = 22;
-constexpr int64_t kSecond = 1'000'000'000;
 
 std::vector<pid_t> ProcessesIn(const fs::path& cgroup) {
   std::ifstream file(cgroup / "cgroup.procs");

@@ -16,11 +16,6 @@ bool Glob(const std::string& glob, const std::string& name) {
   return !name.empty() && (glob == name || fnmatch(glob.c_str(), name.c_str(), FNM_NOESCAPE | FNM_PATHNAME) == 0);
 }
 
-std::string LabelOf(const Container& container, const char* key) {
-  const auto found = container.labels.find(key);
-  return found == container.labels.end() ? "" : found->second;
-}
-
 // "first/second", or one of the two alone.
 bool GlobPair(const std::string& glob, const std::string& first, const std::string& second, const std::string& alone) {
   if (glob.find('/') == std::string::npos) return Glob(glob, alone);
@@ -42,8 +37,8 @@ bool ContainerSelection::MatchesEntry(const Entry& entry, const Container& conta
       return Glob(entry.glob, container.name) ||
              (entry.glob.size() >= kShortestId && container.id.starts_with(entry.glob));
     case Kind::kCompose: {
-      const std::string project = LabelOf(container, "com.docker.compose.project");
-      return GlobPair(entry.glob, project, LabelOf(container, "com.docker.compose.service"), project);
+      const std::string project = LabelOf(container.labels, "com.docker.compose.project");
+      return GlobPair(entry.glob, project, LabelOf(container.labels, "com.docker.compose.service"), project);
     }
     case Kind::kPod:
       return GlobPair(entry.glob, container.pod_namespace, container.pod, container.pod);

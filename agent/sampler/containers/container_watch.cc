@@ -18,27 +18,22 @@
 #include "agent/loop/event_loop.h"
 #include "common/clock.h"
 #include "common/descriptor.h"
+#include "common/nanoseconds.h"
 #include "common/start_thread.h"
 
 namespace assay {
 namespace {
 
 constexpr size_t kConnections = 2;
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kRetryNs = kSecond;
-
-std::string LabelOf(const DockerContainer& container, const char* key) {
-  const auto found = container.labels.find(key);
-  return found == container.labels.end() ? "" : found->second;
-}
 
 Container ContainerOf(const DockerContainer& told) {
   return {.id = told.id,
           .name = told.name,
           .image = told.image,
           .labels = told.labels,
-          .pod = LabelOf(told, "io.kubernetes.pod.name"),
-          .pod_namespace = LabelOf(told, "io.kubernetes.pod.namespace")};
+          .pod = LabelOf(told.labels, "io.kubernetes.pod.name"),
+          .pod_namespace = LabelOf(told.labels, "io.kubernetes.pod.namespace")};
 }
 
 }  // namespace

@@ -18,10 +18,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-void Json(int fd, const std::string& status, const std::string& json) {
-  Say(fd, "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(json.size()) + "\r\n\r\n" + json);
-}
-
 class ContainerHookTest : public ExecutorTest {
  protected:
   // An engine with the containers of `states`: "running", "exited", "sick" (runs, its health check fails).
@@ -30,7 +26,7 @@ class ContainerHookTest : public ExecutorTest {
     const std::string line = request.substr(0, request.find(" HTTP/"));
     if (!line.ends_with("/json")) calls_.push_back(line);
     if (line.starts_with("GET /containers/json?")) {
-      Json(fd, "200 OK", list_);
+      SayJson(fd, "200 OK", list_);
       return true;
     }
     const std::string path = line.substr(line.find(' ') + 1).substr(std::string("/containers/").size());
@@ -38,7 +34,7 @@ class ContainerHookTest : public ExecutorTest {
     const std::string call = path.substr(path.find('/') + 1);
     const auto state = states_.find(name);
     if (state == states_.end()) {
-      Json(fd, "404 Not Found", R"({"message": "No such container: )" + name + "\"}");
+      SayJson(fd, "404 Not Found", R"({"message": "No such container: )" + name + "\"}");
     } else if (call == "stop") {
       if (name == "stubborn") return true;  // and no answer
       const bool was = std::exchange(state->second, "exited") != "exited";
@@ -49,9 +45,9 @@ class ContainerHookTest : public ExecutorTest {
     } else {
       const bool runs = state->second != "exited";
       const char* health = state->second == "sick" ? "unhealthy" : ++looks_ < 3 ? "starting" : "healthy";
-      Json(fd, "200 OK",
-           std::string(R"({"State": {"Running": )") + (runs ? "true" : "false") + R"(, "ExitCode": )" +
-               std::to_string(exit_code_) + R"(, "Health": {"Status": ")" + health + "\"}}}");
+      SayJson(fd, "200 OK",
+              std::string(R"({"State": {"Running": )") + (runs ? "true" : "false") + R"(, "ExitCode": )" +
+                  std::to_string(exit_code_) + R"(, "Health": {"Status": ")" + health + "\"}}}");
     }
     return true;
   }

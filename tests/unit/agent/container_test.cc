@@ -27,11 +27,6 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-void Json(int fd, const std::string& status, const std::string& json) {
-  Say(fd, "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: " +
-              std::to_string(json.size()) + "\r\n\r\n" + json);
-}
-
 std::string Frame(char stream, const std::string& text) {
   std::string frame(8, '\0');
   frame[0] = stream;
@@ -53,15 +48,15 @@ class ContainerTest : public ExecutorTest {
     if (line.starts_with("GET /_ping ")) {
       Say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
     } else if (line.starts_with("POST /containers/web/exec ")) {
-      Json(fd, "201 Created", R"({"Id": "e1"})");
+      SayJson(fd, "201 Created", R"({"Id": "e1"})");
     } else if (line.starts_with("POST /containers/paused/exec ")) {
-      Json(fd, "409 Conflict", R"({"message": "container paused is not running"})");
+      SayJson(fd, "409 Conflict", R"({"message": "container paused is not running"})");
     } else if (line.starts_with("POST /exec/e1/start ")) {
       return start(fd);
     } else if (line.starts_with("GET /exec/e1/json ")) {
-      Json(fd, "200 OK", inspect());
+      SayJson(fd, "200 OK", inspect());
     } else {
-      Json(fd, "404 Not Found", R"({"message": "No such container: nobody"})");
+      SayJson(fd, "404 Not Found", R"({"message": "No such container: nobody"})");
     }
     return true;
   }
@@ -185,7 +180,7 @@ TEST_F(ContainerTest, AnImageWithoutTheProgramIsARowThatNamesTheProgram) {
   EXPECT_EQ(docker.error(), "exited with 127: is there a program 'echo' in container web, and may it be run?");
   EXPECT_THAT(docker.output(), HasSubstr(why));
   start = [](int fd) {
-    Json(fd, "500 Internal Server Error", R"({"message": "executable file `airflow` not found in $PATH"})");
+    SayJson(fd, "500 Internal Server Error", R"({"message": "executable file `airflow` not found in $PATH"})");
     return true;
   };
   v1::ShareSpec spec = Spec("web");
@@ -207,7 +202,7 @@ TEST_F(ContainerTest, AContainerThatDiesInMidExecIsARowAndSoIsEachThatComesAfter
   inspect = [] { return R"({"Running": false, "ExitCode": 137, "Pid": 0})"; };
   RequestServer engine(socket_, [this, &dead](int fd, const std::string& request) {
     if (!dead || !request.starts_with("POST /containers/web/exec ")) return Engine(fd, request);
-    Json(fd, "409 Conflict", R"({"message": "container web is not running"})");
+    SayJson(fd, "409 Conflict", R"({"message": "container web is not running"})");
     return true;
   });
   const Written written = Execute(Spec("web", 3));
@@ -310,7 +305,7 @@ TEST_F(ContainerTest, AnAnswerThatComesWhenTheProcessIsDoneEndsNobody) {
   const std::string done = R"({"Running": false, "ExitCode": 0, "Pid": 0})";
   RequestServer engine(socket_, [&](int fd, const std::string& request) {
     if (request.starts_with("POST /containers/web/exec ")) {
-      Json(fd, "201 Created", R"({"Id": "e)" + std::to_string(++created) + "\"}");
+      SayJson(fd, "201 Created", R"({"Id": "e)" + std::to_string(++created) + "\"}");
     } else if (request.starts_with("POST /exec/e1/start ")) {
       Say(fd, kStreaming);
       first_output = fd;
@@ -322,10 +317,10 @@ TEST_F(ContainerTest, AnAnswerThatComesWhenTheProcessIsDoneEndsNobody) {
     } else if (request.starts_with("GET /exec/e1/json ") && ++looks == 1) {
       shutdown(first_output, SHUT_RDWR);
       second_begun.get_future().wait_for(std::chrono::nanoseconds(kPatience));
-      Json(fd, "200 OK", "{\"Running\": true, \"Pid\": " + std::to_string(child) + "}");
+      SayJson(fd, "200 OK", "{\"Running\": true, \"Pid\": " + std::to_string(child) + "}");
       first_told.set_value();
     } else if (request.starts_with("GET /exec/")) {
-      Json(fd, "200 OK", done);
+      SayJson(fd, "200 OK", done);
     } else {
       return Engine(fd, request);
     }

@@ -21,12 +21,10 @@
 #include "agent/loop/event_loop.h"
 #include "agent/spool/batch_sink.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
+#include "tests/unit/patience.h"
 
 namespace assay {
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kPatience = 60 * kSecond;  // for conditions that must come; never a measure of anything
 
 // All that one share wrote, in order.
 struct Written {

@@ -11,12 +11,11 @@
 
 #include "agent/clients/http/http_client.h"
 #include "agent/loop/event_loop.h"
+#include "common/nanoseconds.h"
 #include "request_server.h"
+#include "tests/unit/patience.h"
 
 namespace assay {
-
-inline constexpr int64_t kMs = 1'000'000;
-inline constexpr int64_t kPatience = 60'000 * kMs;  // for what must come; never a measure of anything
 
 // A client on a loop of its own thread, and requests whose answers are waited for.
 struct Answer {

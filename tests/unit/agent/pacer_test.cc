@@ -7,10 +7,10 @@
 #include <set>
 #include <vector>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
 
 struct Plan {
   uint64_t first_index = 0;

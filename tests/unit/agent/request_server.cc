@@ -91,4 +91,9 @@ void Say(int fd, const std::string& text) {
   }
 }
 
+void SayJson(int fd, const std::string& status, const std::string& json) {
+  Say(fd, "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: " +
+              std::to_string(json.size()) + "\r\n\r\n" + json);
+}
+
 }  // namespace assay

@@ -44,6 +44,8 @@ class RequestServer {
 
 // All of it, or until the peer is gone.
 void Say(int fd, const std::string& text);
+// As an answer, e.g. of status "200 OK".
+void SayJson(int fd, const std::string& status, const std::string& json);
 
 }  // namespace assay
 

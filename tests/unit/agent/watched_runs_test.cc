@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
 
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 class WatchedRunsTest : public testing::Test {
  protected:

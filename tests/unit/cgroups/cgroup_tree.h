@@ -10,6 +10,9 @@
 
 namespace assay {
 
+// Of the length that every engine's ids have.
+inline std::string ContainerId(char digit) { return std::string(64, digit); }
+
 // A tree of plain files that looks like cgroupfs or procfs, removed at the end.
 class CgroupTree {
  public:

@@ -5,16 +5,16 @@
 #include <csignal>
 #include <cstdint>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
-
-constexpr int64_t kSecondNs = 1'000'000'000;
 
 TEST(InterruptLadderTest, CtrlCThreeTimes) {
   InterruptLadder ladder;
   EXPECT_FALSE(ladder.interrupted());
   EXPECT_EQ(ladder.Signalled(SIGINT, 0), InterruptLadder::Step::kDrain);
-  EXPECT_EQ(ladder.Tick(3600 * kSecondNs), InterruptLadder::Step::kNone);
+  EXPECT_EQ(ladder.Tick(3600 * kSecond), InterruptLadder::Step::kNone);
   EXPECT_EQ(ladder.Signalled(SIGINT, 0), InterruptLadder::Step::kStopNow);
   EXPECT_EQ(ladder.Signalled(SIGINT, 0), InterruptLadder::Step::kLeave);
   EXPECT_TRUE(ladder.interrupted());
@@ -22,10 +22,10 @@ TEST(InterruptLadderTest, CtrlCThreeTimes) {
 
 TEST(InterruptLadderTest, TermStopsByItselfAfterTenSeconds) {
   InterruptLadder ladder;
-  EXPECT_EQ(ladder.Signalled(SIGTERM, 5 * kSecondNs), InterruptLadder::Step::kDrain);
-  EXPECT_EQ(ladder.Tick(14 * kSecondNs), InterruptLadder::Step::kNone);
-  EXPECT_EQ(ladder.Tick(15 * kSecondNs), InterruptLadder::Step::kStopNow);
-  EXPECT_EQ(ladder.Tick(99 * kSecondNs), InterruptLadder::Step::kNone);
+  EXPECT_EQ(ladder.Signalled(SIGTERM, 5 * kSecond), InterruptLadder::Step::kDrain);
+  EXPECT_EQ(ladder.Tick(14 * kSecond), InterruptLadder::Step::kNone);
+  EXPECT_EQ(ladder.Tick(15 * kSecond), InterruptLadder::Step::kStopNow);
+  EXPECT_EQ(ladder.Tick(99 * kSecond), InterruptLadder::Step::kNone);
 }
 
 TEST(InterruptLadderTest, AClosedTerminalDrainsOnce) {

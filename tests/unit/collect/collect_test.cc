@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "storage/connection.h"
 #include "tests/storage/postgres_fixture.h"
 
@@ -17,9 +18,6 @@ namespace assay {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
 
 class CollectTest : public ::testing::Test {
  protected:

@@ -6,6 +6,7 @@
 #include "collect/csv_text.h"
 #include "collect/record_source.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "tests/unit/temp_dir.h"
 
 namespace assay {
@@ -13,8 +14,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 std::vector<std::pair<size_t, std::vector<std::string>>> Rows(std::string_view text) {
   std::vector<std::pair<size_t, std::vector<std::string>>> rows;

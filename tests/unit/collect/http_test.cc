@@ -6,6 +6,7 @@
 
 #include "collect/record_source.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "tests/unit/agent/request_server.h"
 
 namespace assay {
@@ -13,8 +14,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kT0Ns = 1'795'375'800 * kSecond;
 
 // Answers every GET with what a function makes of its path.

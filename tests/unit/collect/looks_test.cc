@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 v1::TaskRecord Task(const std::string& name, v1::Outcome outcome = v1::OK) {
   v1::TaskRecord task;

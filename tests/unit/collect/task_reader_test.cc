@@ -3,18 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/nanoseconds.h"
+
 namespace assay {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kT0Ns = 1'795'375'800 * kSecond;  // 2026-11-22 19:30:00 UTC
+constexpr int64_t kRunT0Ns = 1'795'375'800 * kSecond;  // 2026-11-22 19:30:00 UTC
 
 TaskReader Reader(const v1::Collector& collector = {}) {
   absl::StatusOr<TaskReader> reader =
-      TaskReader::Make("postgres", collector, {.t0_unix_ns = kT0Ns, .clock_bound_ns = 500});
+      TaskReader::Make("postgres", collector, {.t0_unix_ns = kRunT0Ns, .clock_bound_ns = 500});
   EXPECT_TRUE(reader.ok()) << reader.status();
   return *std::move(reader);
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/sampler/sampler.h"
+#include "common/nanoseconds.h"
 #include "tests/unit/agent/request_server.h"
 #include "tests/unit/cgroups/cgroup_tree.h"
 #include "tests/unit/sampler/received.h"
@@ -27,11 +28,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kHour = 3'600'000 * kMs;  // no second tick comes in a test
-
-std::string Id(char digit) { return std::string(64, digit); }
 
 // Answers the list, and says events to whoever follows them.
 class Engine {
@@ -42,14 +39,14 @@ class Engine {
 
   void Add(char digit, const std::string& name, const std::string& labels = "{}") {
     const std::lock_guard lock(mutex_);
-    running_[digit] = R"({"Id": ")" + Id(digit) + R"(", "Names": ["/other/link", "/)" + name +
+    running_[digit] = R"({"Id": ")" + ContainerId(digit) + R"(", "Names": ["/other/link", "/)" + name +
                       R"("], "Image": "redis:7", "Labels": )" + labels + "}";
   }
   void Say(const std::string& action, char digit, const std::string& name) {
     const std::lock_guard lock(mutex_);
-    const std::string line = R"({"Type": "container", "Action": ")" + action + R"(", "Actor": {"ID": ")" + Id(digit) +
-                             R"(", "Attributes": {"name": ")" + name + R"(", "image": "redis:7", "role": "db"}}})" +
-                             "\n";
+    const std::string line = R"({"Type": "container", "Action": ")" + action + R"(", "Actor": {"ID": ")" +
+                             ContainerId(digit) + R"(", "Attributes": {"name": ")" + name +
+                             R"(", "image": "redis:7", "role": "db"}}})" + "\n";
     // In two pieces: a line is whole when its end is there.
     Piece(line.substr(0, 20));
     Piece(line.substr(20));
@@ -140,8 +137,9 @@ class ContainerSampling : public ::testing::Test {
   // A host where no engine is, and the files tell of a container called box.
   void BoxInFiles() const {
     tree_.MountV2("", "cpu memory");
-    tree_.AddV2("docker/" + Id('a'));
-    host_.Write("docker/containers/" + Id('a') + "/config.v2.json", R"({"Name": "/box", "Config": {"Image": "i"}})");
+    tree_.AddV2("docker/" + ContainerId('a'));
+    host_.Write("docker/containers/" + ContainerId('a') + "/config.v2.json",
+                R"({"Name": "/box", "Config": {"Image": "i"}})");
   }
 
   CgroupTree tree_;
@@ -156,8 +154,9 @@ TEST_F(ContainerSampling, ByNameComposeAndLabelInEveryLayout) {
              R"({"com.docker.compose.project": "shop", "com.docker.compose.service": "db", "role": "db"})");
   engine.Add('c', "unwanted");
   engine.Add('d', "without-a-cgroup-here");
-  const std::vector<std::string> paths = {"/docker/" + Id('a'), "/system.slice/docker-" + Id('b') + ".scope",
-                                          "/docker/" + Id('c')};
+  const std::vector<std::string> paths = {"/docker/" + ContainerId('a'),
+                                          "/system.slice/docker-" + ContainerId('b') + ".scope",
+                                          "/docker/" + ContainerId('c')};
   for (const std::string layout : {"v1", "v2", "hybrid"}) {
     const CgroupTree tree;
     if (layout != "v2") tree.MountAllV1();
@@ -179,13 +178,13 @@ TEST_F(ContainerSampling, ByNameComposeAndLabelInEveryLayout) {
     EXPECT_EQ(received.cgroups.size(), 2 * summary.ticks) << layout;
     ASSERT_EQ(received.series.size(), 2U) << layout;
     EXPECT_EQ(received.series[0].container(), "web");
-    EXPECT_EQ(received.series[0].container_id(), Id('a'));
+    EXPECT_EQ(received.series[0].container_id(), ContainerId('a'));
     EXPECT_EQ(received.series[0].image(), "redis:7");
     EXPECT_EQ(received.series[0].cgroup(), paths[0]);
     EXPECT_EQ(received.series[1].container(), "shop-db-1");
     EXPECT_EQ(received.series[1].compose_project(), "shop");
     EXPECT_EQ(received.series[1].compose_service(), "db");
-    EXPECT_EQ(received.series[1].unit(), "docker-" + Id('b') + ".scope");
+    EXPECT_EQ(received.series[1].unit(), "docker-" + ContainerId('b') + ".scope");
     EXPECT_EQ(received.series[1].labels().at("role"), "db");
     EXPECT_EQ(received.series[1].inode(), received.cgroups[1].inode());
     EXPECT_THAT(summary.unmatched_cgroups, ElementsAre("containers: nobody", "containers: without-a-cgroup-*"));
@@ -194,7 +193,7 @@ TEST_F(ContainerSampling, ByNameComposeAndLabelInEveryLayout) {
 
 TEST_F(ContainerSampling, StartsDeathsAndRestartsAreReadAtOnce) {
   tree_.MountV2("", "cpu memory");
-  const std::string path = "/docker/" + Id('a');
+  const std::string path = "/docker/" + ContainerId('a');
   Engine engine(Options().engine_socket);
   Sampler sampler(Options(), Every(kHour, {"web"}), received_.Sink());
   ASSERT_TRUE(sampler.Start().ok());
@@ -230,13 +229,13 @@ TEST_F(ContainerSampling, OneMoreOfTheSameEngineIsFoundBesideTheOthers) {
   tree_.MountV2("", "cpu memory");
   Engine engine(Options().engine_socket);
   engine.Add('a', "web-1");
-  tree_.AddV2("system.slice/docker-" + Id('a') + ".scope");
+  tree_.AddV2("system.slice/docker-" + ContainerId('a') + ".scope");
   Sampler sampler(Options(), Every(kHour, {"web-*", "late"}), received_.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   engine.WaitForFollower();
   ASSERT_TRUE(received_.Wait([&] { return received_.cgroups.size() == 1; }));
-  const std::string beside = "/system.slice/docker-" + Id('b') + ".scope";
-  const std::string elsewhere = "/another/" + Id('c');
+  const std::string beside = "/system.slice/docker-" + ContainerId('b') + ".scope";
+  const std::string elsewhere = "/another/" + ContainerId('c');
   tree_.AddV2(beside.substr(1));
   tree_.AddV2(elsewhere.substr(1));
   engine.Say("start", 'b', "web-2");
@@ -254,7 +253,7 @@ TEST_F(ContainerSampling, AnEngineThatIsRestartedIsAskedAgain) {
   Sampler sampler(Options(), Every(kHour, {"late"}), received_.Sink());
   ASSERT_TRUE(sampler.Start().ok());
   engine.WaitForFollower();
-  tree_.AddV2("docker/" + Id('a'));
+  tree_.AddV2("docker/" + ContainerId('a'));
   engine.Add('a', "late");  // and no event tells of it
   engine.EndStream();
   ASSERT_TRUE(received_.Wait([&] { return !received_.cgroups.empty(); }));
@@ -308,7 +307,7 @@ TEST_F(ContainerSampling, AnEngineThatHangsHoldsNothingUpForLong) {
 
 TEST_F(ContainerSampling, TheDeathOfItsFirstProcessIsReadBeforeTheCgroupIsGone) {
   BoxInFiles();
-  const std::string at = "docker/" + Id('a');
+  const std::string at = "docker/" + ContainerId('a');
   const pid_t child = fork();
   if (child == 0) {
     pause();
@@ -336,7 +335,7 @@ TEST_F(ContainerSampling, TheDeathOfItsFirstProcessIsReadBeforeTheCgroupIsGone) 
 // Nothing that is read at every tick tells of it: it rested, and is gone before the next reading that asks every file.
 TEST_F(ContainerSampling, WhatDiesIsReadAsAWholeAlsoIfItRested) {
   BoxInFiles();
-  const std::string at = "docker/" + Id('a');
+  const std::string at = "docker/" + ContainerId('a');
   const pid_t child = fork();
   if (child == 0) {
     pause();
@@ -357,7 +356,7 @@ TEST_F(ContainerSampling, WhatDiesIsReadAsAWholeAlsoIfItRested) {
 
 TEST_F(ContainerSampling, WhatItsEngineTellsTheDeathOfIsReadAsAWholeAlsoIfItRested) {
   tree_.MountV2("", "cpu memory");
-  const std::string at = "docker/" + Id('a');
+  const std::string at = "docker/" + ContainerId('a');
   Engine engine(Options().engine_socket);
   Sampler sampler(Options(), Every(kHour, {"web"}), received_.Sink());
   ASSERT_TRUE(sampler.Start().ok());
@@ -376,7 +375,7 @@ TEST_F(ContainerSampling, WhatItsEngineTellsTheDeathOfIsReadAsAWholeAlsoIfItRest
 // With hardly a tick between them: what may not have changed is asked once more at the end.
 TEST_F(ContainerSampling, TheLastReadingTellsAll) {
   BoxInFiles();
-  const std::string at = "docker/" + Id('a');
+  const std::string at = "docker/" + ContainerId('a');
   const std::string head = "Inter-|\n face |\n";
   const std::string lo = "lo: 5 5 0 0 0 0 0 0 5 5 0 0 0 0 0 0\n";
   tree_.Write(at + "/cgroup.procs", "11\n");
@@ -408,8 +407,8 @@ TEST_F(ContainerSampling, NetworkOnceForEveryNamespaceAndNeverTheHosts) {
   std::filesystem::create_hard_link(host_.At("proc/11/net/dev"), host_.At("proc/12/net/dev"));  // shares it
   std::filesystem::create_hard_link(host_.At("proc/1/net/dev"), host_.At("proc/13/net/dev"));
   for (const char digit : {'1', '2', '3'}) {
-    tree_.AddV2("docker/" + Id(digit));
-    tree_.Write("docker/" + Id(digit) + "/cgroup.procs", std::string("1") + digit + "\n");
+    tree_.AddV2("docker/" + ContainerId(digit));
+    tree_.Write("docker/" + ContainerId(digit) + "/cgroup.procs", std::string("1") + digit + "\n");
   }
   SamplerOptions options = Options();
   options.proc_root = host_.root() + "/proc";
@@ -436,11 +435,11 @@ TEST_F(ContainerSampling, UnitsWhereverTheyAreAndPodsByTheirLogs) {
   for (const std::string& path :
        {std::string("system.slice/postgresql.service"), std::string("user.slice/user-1.slice/user@1.service"),
         std::string("user.slice/user-2.slice/user@2.service"), std::string("top.service"),
-        std::string("system.slice/postgresql.service/worker"), "kubepods/burstable/pod" + uid + "/" + Id('a'),
-        "kubepods/burstable/pod" + uid + "/" + Id('b')}) {
+        std::string("system.slice/postgresql.service/worker"), "kubepods/burstable/pod" + uid + "/" + ContainerId('a'),
+        "kubepods/burstable/pod" + uid + "/" + ContainerId('b')}) {
     tree_.AddV2(path);
   }
-  host_.Write("log/containers/api-7_prod_server-" + Id('a') + ".log", "");
+  host_.Write("log/containers/api-7_prod_server-" + ContainerId('a') + ".log", "");
   host_.Mkdir("log/pods/prod_api-7_" + uid);
   v1::Sampling sampling = Every(kHour, {});
   for (const char* unit : {"postgresql", "user@*.service", "top.service", "none.service"}) sampling.add_units(unit);
@@ -455,7 +454,7 @@ TEST_F(ContainerSampling, UnitsWhereverTheyAreAndPodsByTheirLogs) {
   const v1::CgroupSeries* const unit = SeriesOf("/user.slice/user-1.slice/user@1.service");
   ASSERT_NE(unit, nullptr);
   EXPECT_EQ(unit->unit() + unit->container(), "user@1.service");
-  const v1::CgroupSeries* const pod = SeriesOf("/kubepods/burstable/pod" + uid + "/" + Id('a'));
+  const v1::CgroupSeries* const pod = SeriesOf("/kubepods/burstable/pod" + uid + "/" + ContainerId('a'));
   ASSERT_NE(pod, nullptr);
   EXPECT_EQ(pod->pod_namespace() + " " + pod->pod() + " " + pod->container(), "prod api-7 server");
 }

@@ -19,10 +19,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-std::string Id(char digit) { return std::string(64, digit); }
-
 TEST(ContainerPath, OfEveryEngineAndDriver) {
-  const std::string id = Id('a');
+  const std::string id = ContainerId('a');
   const std::string uid = "0b5fa6d1-8c1d-4c1a-9d6b-0123456789ab";
   std::string underscored = uid;
   std::replace(underscored.begin(), underscored.end(), '-', '_');
@@ -50,7 +48,7 @@ TEST(ContainerPath, OfEveryEngineAndDriver) {
     EXPECT_EQ(parsed->pod_uid, container.pod_uid) << container.path;
   }
   for (const std::string& path :
-       {std::string("/"), std::string(), "/docker/" + id.substr(1), "/docker/x" + id, "/docker/" + Id('g'),
+       {std::string("/"), std::string(), "/docker/" + id.substr(1), "/docker/x" + id, "/docker/" + ContainerId('g'),
         "/system.slice/docker-" + id + ".service", "/libpod-conmon-" + id + ".scope", "/crio-conmon-" + id + ".scope",
         "/docker/" + id + "/init.scope", std::string("/kubepods/pod") + uid}) {
     EXPECT_FALSE(ContainerPath::Parse(path).has_value()) << path;
@@ -69,7 +67,7 @@ TEST(ContainerPath, UnitOfACgroup) {
 
 Container Named(const std::string& name) {
   Container container;
-  container.id = Id('b');
+  container.id = ContainerId('b');
   container.name = name;
   return container;
 }
@@ -87,7 +85,7 @@ TEST(ContainerSelection, NamesIdsComposeLabelsAndPods) {
   EXPECT_TRUE(selection.Matches(Named("db-1")));
   EXPECT_TRUE(selection.Matches(Named("by-its-id")));  // 12 digits of it; fewer are a name
   Container other = Named("other");
-  other.id = Id('c');
+  other.id = ContainerId('c');
   EXPECT_FALSE(selection.Matches(other));
   Container composed = other;
   composed.labels = {{"com.docker.compose.project", "shop"}, {"com.docker.compose.service", "web"}};
@@ -113,38 +111,38 @@ TEST(ContainerSelection, NamesIdsComposeLabelsAndPods) {
 
 TEST(HostContainers, DockerPodmanAndKubernetesByTheirFiles) {
   const CgroupTree host;
-  host.Write("docker/containers/" + Id('1') + "/config.v2.json",
+  host.Write("docker/containers/" + ContainerId('1') + "/config.v2.json",
              R"({"ID": "1", "Name": "/box", "Config": {"Image": "redis:7", "Labels": {"role": "db"}}})");
-  host.Write("docker/containers/" + Id('2') + "/config.v2.json", R"({"ID": "2", "Name": ["cut)");
+  host.Write("docker/containers/" + ContainerId('2') + "/config.v2.json", R"({"ID": "2", "Name": ["cut)");
   host.Write(
       "podman/overlay-containers/containers.json",
-      R"([{"id": ")" + Id('3') +
+      R"([{"id": ")" + ContainerId('3') +
           R"(", "names": ["pod_box"], "metadata": "{\"image-name\":\"docker.io/library/redis:7\"}"}, {"id": 5}])");
-  host.Write("log/containers/api-7_prod_server-" + Id('4') + ".log", "");
+  host.Write("log/containers/api-7_prod_server-" + ContainerId('4') + ".log", "");
   host.Write("log/containers/nonsense.log", "");
   host.Mkdir("log/pods/prod_api-8_0b5fa6d1-8c1d-4c1a-9d6b-0123456789ab/server");
   HostContainers containers(host.root() + "/docker", host.root() + "/podman", host.root() + "/log");
 
-  const Container docker = containers.Find({Id('1'), ""});
+  const Container docker = containers.Find({ContainerId('1'), ""});
   EXPECT_EQ(docker.name, "box");
   EXPECT_EQ(docker.image, "redis:7");
   EXPECT_EQ(docker.labels.at("role"), "db");
-  EXPECT_EQ(containers.Find({Id('2'), ""}).name, "222222222222");
-  const Container podman = containers.Find({Id('3'), ""});
+  EXPECT_EQ(containers.Find({ContainerId('2'), ""}).name, "222222222222");
+  const Container podman = containers.Find({ContainerId('3'), ""});
   EXPECT_EQ(podman.name, "pod_box");
   EXPECT_EQ(podman.image, "docker.io/library/redis:7");
-  const Container in_pod = containers.Find({Id('4'), "ffffffffffffffffffffffffffffffff"});
+  const Container in_pod = containers.Find({ContainerId('4'), "ffffffffffffffffffffffffffffffff"});
   EXPECT_EQ(in_pod.name + " " + in_pod.pod_namespace + "/" + in_pod.pod, "server prod/api-7");
   // The sandbox of a pod has no log, but its pod's directory has its uid.
-  const Container sandbox = containers.Find({Id('5'), "0b5fa6d1-8c1d-4c1a-9d6b-0123456789ab"});
+  const Container sandbox = containers.Find({ContainerId('5'), "0b5fa6d1-8c1d-4c1a-9d6b-0123456789ab"});
   EXPECT_EQ(sandbox.name + " " + sandbox.pod_namespace + "/" + sandbox.pod, "555555555555 prod/api-8");
-  EXPECT_EQ(containers.Find({Id('6'), ""}).name, "666666666666");
+  EXPECT_EQ(containers.Find({ContainerId('6'), ""}).name, "666666666666");
 
   // Told again after a refresh only: many unknown ones must not list the host many times.
-  host.Write("log/containers/late_prod_server-" + Id('7') + ".log", "");
-  EXPECT_EQ(containers.Find({Id('7'), "x"}).pod, "");
+  host.Write("log/containers/late_prod_server-" + ContainerId('7') + ".log", "");
+  EXPECT_EQ(containers.Find({ContainerId('7'), "x"}).pod, "");
   containers.Refresh();
-  EXPECT_EQ(containers.Find({Id('7'), "x"}).pod, "late");
+  EXPECT_EQ(containers.Find({ContainerId('7'), "x"}).pod, "late");
 }
 
 TEST(ContainerProcess, TheOldestAndThoseOfChildren) {

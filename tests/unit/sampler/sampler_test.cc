@@ -11,6 +11,7 @@
 #include "agent/cgroups/cgroup_layout.h"
 #include "agent/sampler/host_reader.h"
 #include "common/clock.h"
+#include "common/nanoseconds.h"
 #include "tests/unit/cgroups/cgroup_tree.h"
 #include "tests/unit/sampler/received.h"
 
@@ -19,8 +20,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-constexpr int64_t kMs = 1'000'000;
 
 v1::Sampling HostEvery(int64_t every_ns) {
   v1::Sampling sampling;

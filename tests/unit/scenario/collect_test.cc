@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/nanoseconds.h"
 #include "tests/unit/scenario/scenario_text.h"
 
 namespace assay {
@@ -8,9 +9,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
 
 const std::string kUrl = "url: \"postgresql://h/d\"";
 

@@ -309,24 +309,25 @@ TEST(PlanText, HowLongProcessesTakeIsNotZero) {
   EXPECT_THAT(DescribePlan(*cooled, 2), HasSubstr("shortest  2 s: "));
 }
 
-absl::StatusOr<Plan> Loaded(const std::string& rest) { return LoadScenario("name: t\n" + rest, "s.yaml", {}); }
+absl::StatusOr<Plan> LoadedWith(const std::string& rest) { return LoadScenario("name: t\n" + rest, "s.yaml", {}); }
 
 TEST(PlanText, WhatAnOpenLoopFiresIsCounted) {
   const std::string http = "trigger: {http: {url: \"http://127.0.0.1:1/\"}}\n";
-  const absl::StatusOr<Plan> rate = Loaded("blocks: 2\nload: {open: {rate: 300/s}, duration: 3s}\n" + http);
+  const absl::StatusOr<Plan> rate = LoadedWith("blocks: 2\nload: {open: {rate: 300/s}, duration: 3s}\n" + http);
   ASSERT_TRUE(rate.ok()) << rate.status();
   EXPECT_THAT(DescribePlan(*rate, 2), HasSubstr("2 runs, 1,800 triggers"));
   EXPECT_THAT(DescribePlan(*rate, 2), testing::ContainsRegex(" 900 in 3 s +450 +1,000 "));
   EXPECT_THAT(DescribePlan(*rate, 7), testing::ContainsRegex(" 900 in 3 s +128..129 "));
   EXPECT_THAT(DescribePlanJson(*rate, 2), HasSubstr(R"("params": {}, "triggers": 900, "duration_s": 3)"));
-  const absl::StatusOr<Plan> poisson = Loaded("load: {open: {rate: 300/s, arrivals: poisson}, duration: 3s}\n" + http);
+  const absl::StatusOr<Plan> poisson =
+      LoadedWith("load: {open: {rate: 300/s, arrivals: poisson}, duration: 3s}\n" + http);
   ASSERT_TRUE(poisson.ok()) << poisson.status();
   EXPECT_THAT(DescribePlan(*poisson, 1), HasSubstr("1 run, about 900 triggers"));
   EXPECT_THAT(DescribePlan(*poisson, 1), HasSubstr(" about 900 in 3 s "));
-  const absl::StatusOr<Plan> counted = Loaded("load: {open: {rate: 300/s}, duration: 3s, triggers: 100}\n" + http);
+  const absl::StatusOr<Plan> counted = LoadedWith("load: {open: {rate: 300/s}, duration: 3s, triggers: 100}\n" + http);
   ASSERT_TRUE(counted.ok()) << counted.status();
   EXPECT_THAT(DescribePlan(*counted, 1), HasSubstr("1 run, 100 triggers"));
-  const absl::StatusOr<Plan> mixed = Loaded(
+  const absl::StatusOr<Plan> mixed = LoadedWith(
       "targets: {open: {load: {open: {rate: 300/s}}}, closed: {load: {closed: {concurrency: 2}}}}\nload: {duration: "
       "3s}\n" +
       http);
@@ -336,13 +337,13 @@ TEST(PlanText, WhatAnOpenLoopFiresIsCounted) {
 
 TEST(PlanText, WhatTakesUnknownTimeIsNamedByItsKind) {
   const std::string closed = "load: {closed: {concurrency: 2}, triggers: 9}\n";
-  const absl::StatusOr<Plan> http = Loaded(closed + "trigger: {http: {url: \"http://127.0.0.1:1/\"}}\n");
+  const absl::StatusOr<Plan> http = LoadedWith(closed + "trigger: {http: {url: \"http://127.0.0.1:1/\"}}\n");
   ASSERT_TRUE(http.ok()) << http.status();
   EXPECT_THAT(DescribePlan(*http, 1), HasSubstr("it depends on how long the requests take"));
-  const absl::StatusOr<Plan> both =
-      Loaded(closed +
-             "targets:\n  a: {trigger: {http: {url: \"http://127.0.0.1:1/\"}}}\n  b: {trigger: {exec: {argv: [x]}}}\n"
-             "sample: {cooldown: 1s}\n");
+  const absl::StatusOr<Plan> both = LoadedWith(
+      closed +
+      "targets:\n  a: {trigger: {http: {url: \"http://127.0.0.1:1/\"}}}\n  b: {trigger: {exec: {argv: [x]}}}\n"
+      "sample: {cooldown: 1s}\n");
   ASSERT_TRUE(both.ok()) << both.status();
   EXPECT_THAT(DescribePlan(*both, 1), HasSubstr("starts and the processes and requests, whose length"));
 }
@@ -369,7 +370,7 @@ TEST(PlanText, WarnsOfAgentsThatFireNothing) {
 TEST(PlanText, AgentsThatNobodyAskedForAreSaidAndNotWarnedOf) {
   const std::string one = "load: {closed: {concurrency: 1}, triggers: 9}\ntrigger: {sleep: {for: 1ms}}\n";
   for (const char* agents : {"", "agents: {count: 1}\n"}) {
-    const absl::StatusOr<Plan> plan = Loaded(agents + one);
+    const absl::StatusOr<Plan> plan = LoadedWith(agents + one);
     ASSERT_TRUE(plan.ok()) << plan.status();
     EXPECT_THAT(WarningsFor(*plan, 2, /*assumed=*/true), testing::IsEmpty());
     const std::string text = DescribePlan(*plan, 2, "of the 2 that are started");
@@ -379,7 +380,7 @@ TEST(PlanText, AgentsThatNobodyAskedForAreSaidAndNotWarnedOf) {
     EXPECT_THAT(DescribePlan(*plan, 2), HasSubstr("shown for 2\n"));
     EXPECT_THAT(DescribePlan(*plan, 2), HasSubstr("warning: with 2 agents some fire nothing"));
   }
-  const absl::StatusOr<Plan> two = Loaded("agents: {count: 2}\n" + one);
+  const absl::StatusOr<Plan> two = LoadedWith("agents: {count: 2}\n" + one);
   ASSERT_TRUE(two.ok()) << two.status();
   EXPECT_THAT(WarningsFor(*two, 2, /*assumed=*/true),
               testing::ElementsAre(HasSubstr("with 2 agents some fire nothing")));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/nanoseconds.h"
 #include "coordinator/scenario/scenario_loader.h"
 
 namespace assay {
@@ -15,8 +16,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-constexpr int64_t kMs = 1'000'000;
 
 class TraceFile : public ::testing::Test {
  protected:

@@ -16,12 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/nanoseconds.h"
 #include "coordinator/scheduler.h"
 
 namespace assay {
-
-inline constexpr int64_t kMs = 1'000'000;
-inline constexpr int64_t kSecond = 1'000'000'000;
 
 SweepRow MakeSweep(int64_t id, uint32_t cells, uint32_t blocks, uint32_t agents);
 v1::Hello MakeHello(const std::string& name, const std::string& incarnation, const std::string& role = "load");

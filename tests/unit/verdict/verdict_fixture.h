@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "common/nanoseconds.h"
 #include "coordinator/verdict.h"
 
 namespace assay {
-
-inline constexpr int64_t kMs = 1'000'000;
 
 // A clean run of 100 sleeps of 1 to 10 ms on 16 slots of two agents, sampled every 100 ms with a cool-down of 1 s.
 struct Fixture {
