@@ -378,6 +378,7 @@ v1::ShareStatus Share::Status() const {
   status.set_not_ok(load_.not_ok());
   status.set_in_flight(load_.taken() - load_.ended());
   status.set_error(error_);
+  for (std::string& notice : load_.Notices()) status.add_notices(std::move(notice));
   return status;
 }
 

@@ -71,6 +71,7 @@ absl::StatusOr<std::string> HttpReader::Read(const Request& request, const Patie
   curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, StopWhenOver);
   curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, &patience);
+  answered_ = 0;
   const CURLcode code = curl_easy_perform(curl_);
   curl_slist_free_all(headers);
   const std::string shown = Shown(request.url);
@@ -83,8 +84,8 @@ absl::StatusOr<std::string> HttpReader::Read(const Request& request, const Patie
     return for_good ? absl::InvalidArgumentError(message + "; correct the collector's url")
                     : absl::UnavailableError(message + "; is it running there?");
   }
-  long status = 0;
-  curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &answered_);
+  const long status = answered_;
   if (status >= 200 && status < 300) return body;
   const std::string message = fmt::format("{} answered with {}: {}", shown, status, PlainText(body, kQuotedBytes));
   // What a run has made may not be there yet.

@@ -27,9 +27,12 @@ class HttpReader {
   // The body of an answer of 2xx. Unavailable: no answer, or one that a later one may better (404, 408, 425, 429,
   // 5xx). Unauthenticated: 401.
   absl::StatusOr<std::string> Read(const Request& request, const Patience& patience);
+  // The HTTP status of the last answer; 0: there was none.
+  long answered() const { return answered_; }
 
  private:
   void* curl_;
+  long answered_ = 0;
 };
 
 }  // namespace assay

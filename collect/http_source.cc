@@ -14,6 +14,7 @@ namespace assay {
 namespace {
 
 constexpr size_t kMostAnswerShown = 200;
+constexpr long kNotFound = 404;
 constexpr size_t kMostPages = 10'000;  // of one listing
 
 class HttpSource : public RecordSource {
@@ -38,13 +39,12 @@ class HttpSource : public RecordSource {
     absl::Status status = CheckTaskFields(given_, "add it to collect.http.fields: {task: /POINTER, state: /POINTER}");
     if (status.ok()) status = LogIn(patience);
     if (!of_each && status.ok()) status = ReadPages("", patience);
-    for (size_t i = 0; of_each && status.ok() && i < remote_ids_.size(); ++i)
-      status = ReadPages(remote_ids_[i], patience);
     Look look;
+    if (of_each && status.ok()) status = ReadEach(patience, look);
     look.tasks = reader_.Take();
-    look.problem = reader_.TakeProblem();
+    const std::string problem = reader_.TakeProblem();
     if (!status.ok()) return status;
-    if (look.problem.empty()) look.problem = PointsNowhere();
+    if (look.problem.empty()) look.problem = problem.empty() ? PointsNowhere() : problem;
     return look;
   }
 
@@ -92,6 +92,25 @@ class HttpSource : public RecordSource {
           "collect.http.login: its answer has no token: {}; correct its token", std::string(token.status().message())));
     }
     token_ = *std::move(token);
+    return absl::OkStatus();
+  }
+
+  // One that the target does not know, or not yet, keeps no other's records out.
+  absl::Status ReadEach(const Patience& patience, Look& look) {
+    size_t unknown = 0;
+    absl::Status first;
+    for (const std::string& id : remote_ids_) {
+      const absl::Status status = ReadPages(id, patience);
+      if (status.ok()) continue;
+      if (reader_of_pages_.answered() != kNotFound) return status;
+      if (unknown++ == 0) first = status;
+    }
+    if (unknown == remote_ids_.size()) return first;
+    look.partial = unknown > 0;
+    if (look.partial) {
+      look.problem = fmt::format("{} of {} remote ids have no records there: {}", unknown, remote_ids_.size(),
+                                 std::string(first.message()));
+    }
     return absl::OkStatus();
   }
 

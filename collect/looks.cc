@@ -35,6 +35,7 @@ uint64_t FingerprintOf(const Record& record, std::string& buffer) {
 
 void Looks::Add(Look&& look, int64_t at_ns) {
   last_ = std::move(look);
+  partial_ = last_.partial;
   at_ns_ = at_ns;
   ++looks_;
   told_ns_.reset();
@@ -70,7 +71,7 @@ void Looks::Add(Look&& look, int64_t at_ns) {
 }
 
 bool Looks::Done() const {
-  return looks_ > 0 && records() >= expected_ && unfinished_ == 0 && at_ns_ - changed_ns_ >= quiet_ns_;
+  return looks_ > 0 && !partial_ && records() >= expected_ && unfinished_ == 0 && at_ns_ - changed_ns_ >= quiet_ns_;
 }
 
 void Looks::Fill(v1::Collection& collection) const {

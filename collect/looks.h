@@ -16,7 +16,8 @@ namespace assay {
 struct Look {
   std::vector<v1::TaskRecord> tasks;
   std::vector<v1::MetricSample> metrics;
-  std::string problem;  // of what could not be understood
+  std::string problem;   // of what could not be understood
+  bool partial = false;  // some of the target's records were not there to be read: a later look may do better
 };
 
 // What one look after the other says: which records are new, whether anything has changed, whether they are complete.
@@ -29,7 +30,8 @@ class Looks {
   // look that saw them first.
   void Add(Look&& look, int64_t at_ns);
 
-  // At the last look: as many as expected, all of them tell of an end, and nothing has changed for so long.
+  // At the last look: as many as expected, all of them tell of an end, it was not partial, and nothing has changed for
+  // so long.
   bool Done() const;
 
   // Tasks that have a record, however often they were tried; samples.
@@ -43,6 +45,7 @@ class Looks {
   const uint64_t expected_;
   const int64_t quiet_ns_;
   Look last_;
+  bool partial_ = false;
   uint64_t looks_ = 0;
   uint64_t records_ = 0;
   uint64_t unfinished_ = 0;  // of `records_`, like `negative_`

@@ -17,6 +17,8 @@ namespace assay {
 namespace {
 
 constexpr double kDefaultFailures = 0.01;
+// Of fewer, 1 % is a handful: what one stall of a host makes late.
+constexpr uint64_t kEnoughToBeSaturated = 1'000;
 constexpr int64_t kDefaultSlipP99Ns = 5'000'000;
 constexpr int64_t kDefaultStartSkewNs = 20'000'000;
 constexpr double kMostMakespanError = 0.03;  // of the makespan, without a word about it
@@ -177,11 +179,15 @@ std::string FellBehind(const RunFacts& f, const v1::CellSpec& cell) {
 void JudgeSlip(const RunFacts& f, const v1::CellSpec& cell, const v1::Limits& limits, Judgement& judgement) {
   const bool own_limit = limits.slip_p99_ns() >= 0;
   const int64_t limit = own_limit ? limits.slip_p99_ns() : kDefaultSlipP99Ns;
-  if (f.slip_p99_ns > limit) {
-    judgement.Add("slip", own_limit ? "reject" : "warning",
-                  fmt::format("1 % of the triggers started more than {} late (limit {}): the agents were saturated{}",
-                              FormatDuration(f.slip_p99_ns), FormatDuration(limit), FellBehind(f, cell)));
-  }
+  if (f.slip_p99_ns <= limit) return;
+  const uint64_t triggers = f.ok + f.failed + f.timeout;
+  const std::string why =
+      triggers >= kEnoughToBeSaturated
+          ? "the agents were saturated"
+          : fmt::format("of {}, one stall of a host is enough for that", Counted(triggers, "trigger"));
+  judgement.Add("slip", own_limit ? "reject" : "warning",
+                fmt::format("1 % of the triggers started more than {} late (limit {}): {}{}",
+                            FormatDuration(f.slip_p99_ns), FormatDuration(limit), why, FellBehind(f, cell)));
 }
 
 // Not the agent's doing, so apart from its slip, and never a reason to reject: what it fires at holds the slots.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kHurryNs = 10'000'000;           // between two looks that notifications bring forward
 constexpr int64_t kMostBackoffNs = 5'000'000'000;  // between looks that fail, unless the period is longer
-constexpr uint32_t kMostDoublings = 16;
+constexpr uint64_t kMostDoublings = 16;
 constexpr size_t kMostErrorBytes = 1'000;
 constexpr size_t kMostOddAnswerBytes = 4'096;  // of one that has no remote id
 
@@ -29,7 +29,7 @@ Completion::Completion(EventLoop& loop, const v1::Trigger& trigger, std::functio
             if (const auto timeout = timeouts_.extract(key)) loop_.Cancel(timeout.mapped());
             ended_(std::move(record));
           },
-          [this](const std::string& what) { Fault(1, what); }) {}
+          [this](const std::string& what) { instant_faults_.Add(1, what); }) {}
 
 std::unique_ptr<Completion> Completion::Of(EventLoop& loop, const v1::Trigger& trigger, const MakePoll& make_poll,
                                            std::function<void(v1::TriggerRecord&&)> ended) {
@@ -108,34 +108,50 @@ void Completion::Look() {
 
 void Completion::Take(Looked&& looked) {
   looking_ = false;
-  failed_looks_ = looked.errors > 0 && looked.seen.empty() ? std::min(failed_looks_ + 1, kMostDoublings) : 0;
-  Fault(looked.errors, looked.error);
+  if (looked.errors > 0 && looked.seen.empty()) {
+    failed_looks_.Failed(PlainText(looked.error, kMostErrorBytes), looked_ns_);
+  } else {
+    failed_looks_.Succeeded(MonotonicNs());
+  }
+  look_faults_.Add(looked.errors, looked.error);
   if (looked.listed_all) runs_.ListedAll();
   const int64_t wall_ahead_ns = WallAheadNs();
   for (const RunSeen& seen : looked.seen) runs_.See(seen, wall_ahead_ns);
   if (runs_.empty()) return;
   const int64_t every_ns = trigger_.completion().every_ns();
   int64_t next_ns = looked_ns_ + every_ns;
-  if (failed_looks_ > 0) {
-    next_ns = MonotonicNs() + std::max(every_ns, std::min(kMostBackoffNs, every_ns << (failed_looks_ - 1)));
+  if (const uint64_t failed = std::min(failed_looks_.in_a_row(), kMostDoublings); failed > 0) {
+    next_ns = MonotonicNs() + std::max(every_ns, std::min(kMostBackoffNs, every_ns << (failed - 1)));
   } else if (hurried_) {
     next_ns = looked_ns_ + kHurryNs;
   }
   Plan(next_ns);
 }
 
-void Completion::Fault(uint64_t count, const std::string& what) {
-  if (errors_ == 0 && count > 0) first_error_ = PlainText(what, kMostErrorBytes);
-  errors_ += count;
+void Completion::Faults::Add(uint64_t more, const std::string& what) {
+  if (count == 0 && more > 0) first = PlainText(what, kMostErrorBytes);
+  count += more;
 }
 
 std::optional<v1::Finding> Completion::Errors() const {
-  if (errors_ == 0) return std::nullopt;
+  if (look_faults_.count + instant_faults_.count == 0) return std::nullopt;
   v1::Finding finding;
   finding.set_code("completion_errors");
-  finding.set_count(errors_);
-  finding.set_detail(first_error_);
+  finding.set_count(look_faults_.count + instant_faults_.count);
+  // Each has a mend of its own.
+  finding.set_detail(fmt::format("{}{}{}", look_faults_.first,
+                                 look_faults_.count > 0 && instant_faults_.count > 0 ? "; and: " : "",
+                                 instant_faults_.first));
   return finding;
+}
+
+std::vector<std::string> Completion::Notices() const {
+  std::vector<std::string> notices;
+  // Without a run to look for nobody finds out whether looks still fail.
+  if (!runs_.empty() || failed_looks_.in_a_row() == 0) notices.push_back(failed_looks_.Notice(MonotonicNs()));
+  notices.push_back(instant_faults_.first);
+  std::erase(notices, "");
+  return notices;
 }
 
 }  // namespace assay

@@ -9,7 +9,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "agent/completion/failed_looks.h"
 #include "agent/completion/poll.h"
 #include "agent/completion/remote_id.h"
 #include "agent/completion/watched_runs.h"
@@ -38,14 +40,20 @@ class Completion {
 
   // What went wrong while looking; none if nothing did.
   std::optional<v1::Finding> Errors() const;
+  // What is wrong with the looking, while it is: for who follows the run. At most one of each kind.
+  std::vector<std::string> Notices() const;
 
  private:
+  struct Faults {
+    uint64_t count = 0;
+    std::string first;
+    void Add(uint64_t more, const std::string& what);
+  };
   Completion(EventLoop& loop, const v1::Trigger& trigger, std::function<void(v1::TriggerRecord&&)> ended);
   void Hurry();
   void Plan(int64_t at_ns);
   void Look();
   void Take(Looked&& looked);
-  void Fault(uint64_t count, const std::string& what);
 
   EventLoop& loop_;
   const v1::Trigger trigger_;
@@ -59,9 +67,9 @@ class Completion {
   bool looking_ = false;
   bool hurried_ = false;  // while it was looking
   bool cancelled_ = false;
-  uint32_t failed_looks_ = 0;  // since the last that went well
-  uint64_t errors_ = 0;
-  std::string first_error_;
+  FailedLooks failed_looks_;
+  Faults look_faults_;
+  Faults instant_faults_;       // of ends that were seen, but not when they were
   std::unique_ptr<Poll> poll_;  // last: what it calls must find the others
 };
 

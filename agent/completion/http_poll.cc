@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/percent_encoding.h"
 #include "common/template.h"
+#include "common/utf8.h"
 
 namespace assay {
 namespace {
@@ -16,10 +17,39 @@ constexpr size_t kAtOnce = 16;
 constexpr size_t kMostPages = 10'000;
 constexpr size_t kMostBodyBytes = 64 << 20;
 constexpr int64_t kRequestTimeoutNs = 10'000'000'000;
+constexpr size_t kMostFieldsBytes = 200;  // of an answer, in a message
 
 bool RefersTo(const std::string& text, std::string_view name) {
   const std::vector<std::string> names = TemplateNames(text);
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::flat_hash_set<std::string> EndsOf(const v1::Completion& completion) {
+  absl::flat_hash_set<std::string> ends(completion.done().begin(), completion.done().end());
+  ends.insert(completion.failed().begin(), completion.failed().end());
+  return ends;
+}
+
+// What there is instead of what the pointer should point at: the fields of the object that is nearest to it. Names
+// only: values may be long, or nobody's business.
+std::string FieldsNear(const JsonDocument::Part& part, std::string_view pointer) {
+  do {
+    const size_t slash = pointer.rfind('/');
+    pointer = pointer.substr(0, slash == std::string_view::npos ? 0 : slash);
+    const absl::StatusOr<std::map<std::string, std::string>> fields = part.Fields(pointer);
+    if (!fields.ok()) continue;
+    std::string names;
+    for (const auto& [name, value] : *fields) names += (names.empty() ? "" : ", ") + name;
+    return fmt::format("{} has {}", pointer.empty() ? "it" : pointer,
+                       names.empty() ? "no fields" : PlainText(names, kMostFieldsBytes));
+  } while (!pointer.empty());
+  return "it is no object";
+}
+
+// `key`: of completion.http, whose pointer does not point at what it should.
+absl::Status NotThere(std::string_view key, const std::string& pointer, const JsonDocument::Part& part,
+                      const absl::Status& why) {
+  return absl::NotFoundError(fmt::format("{}: {}; {}", key, std::string(why.message()), FieldsNear(part, pointer)));
 }
 
 }  // namespace
@@ -32,13 +62,14 @@ struct HttpPoll::Asked {
   int64_t asked_ns = 0;
 };
 
-HttpPoll::HttpPoll(EventLoop& loop, const v1::Completion::Http& http, BuiltInNames names, const HttpRequest& like,
+HttpPoll::HttpPoll(EventLoop& loop, const v1::Completion& completion, BuiltInNames names, const HttpRequest& like,
                    std::shared_ptr<LoginToken> login, std::function<void(const std::string& token)> got_token)
     : loop_(loop),
-      http_(http),
+      http_(completion.http()),
+      ends_(EndsOf(completion)),
       names_(std::move(names)),
       like_(like),
-      one_each_(RefersTo(http.url(), "remote_id")),
+      one_each_(RefersTo(http_.url(), "remote_id")),
       login_(std::move(login)),
       client_(loop, kAtOnce) {
   if (http_.has_login())
@@ -142,11 +173,11 @@ absl::Status HttpPoll::Take(const Asked& asked, int64_t seen_ns) {
 
 absl::Status HttpPoll::TakePage(const Asked& asked, const JsonDocument::Part& page, int64_t seen_ns) {
   const absl::StatusOr<std::vector<JsonDocument::Part>> items = page.Items(http_.items());
-  if (!items.ok()) return absl::NotFoundError(fmt::format("items: {}", std::string(items.status().message())));
+  if (!items.ok()) return NotThere("items", http_.items(), page, items.status());
   absl::Status fault;
   for (const JsonDocument::Part& item : *items) {
     const absl::StatusOr<std::string> id = item.Text(http_.id());
-    if (!id.ok()) fault.Update(absl::NotFoundError(fmt::format("id: {}", std::string(id.status().message()))));
+    if (!id.ok() && fault.ok()) fault = NotThere("id", http_.id(), item, id.status());
     // Once: pages shift while they are read.
     if (id.ok() && missing_.erase(*id) > 0) fault.Update(TakeRun(*id, item, asked.asked_ns, seen_ns));
   }
@@ -164,12 +195,26 @@ absl::Status HttpPoll::TakePage(const Asked& asked, const JsonDocument::Part& pa
 
 absl::Status HttpPoll::TakeRun(std::string id, const JsonDocument::Part& run, int64_t asked_ns, int64_t seen_ns) {
   const absl::StatusOr<std::string> state = run.Text(http_.state());
-  if (!state.ok()) return absl::NotFoundError(fmt::format("state: {}", std::string(state.status().message())));
-  RunSeen seen{.id = std::move(id), .state = *state, .finished = "", .asked_ns = asked_ns, .seen_ns = seen_ns};
+  if (!state.ok()) return NotThere("state", http_.state(), run, state.status());
+  RunSeen& seen = looked_.seen.emplace_back();
+  seen.id = std::move(id);
+  seen.state = *state;
+  seen.asked_ns = asked_ns;
+  seen.seen_ns = seen_ns;
   // Absent or null while it runs.
-  if (!http_.finished().empty()) seen.finished = run.Text(http_.finished()).value_or("");
-  looked_.seen.push_back(std::move(seen));
+  if (!http_.finished().empty() && ends_.contains(seen.state)) TakeInstant(run, seen);
   return absl::OkStatus();
+}
+
+void HttpPoll::TakeInstant(const JsonDocument::Part& run, RunSeen& seen) const {
+  const absl::StatusOr<std::string> finished = run.Text(http_.finished());
+  seen.finished = finished.value_or("");
+  if (!seen.finished.empty()) return;
+  const absl::Status why = finished.ok()
+                               ? absl::NotFoundError(fmt::format("{} points at an empty text", http_.finished()))
+                               : finished.status();
+  seen.no_instant = fmt::format("{}: point it at the instant of the end, without which a run ends when a look sees it",
+                                std::string(NotThere("finished", http_.finished(), run, why).message()));
 }
 
 void HttpPoll::End() {

@@ -26,7 +26,7 @@ namespace assay {
 class HttpPoll final : public Poll {
  public:
   // `like`: whose TLS and version the requests have. `login`: the trigger's, null where it has none.
-  HttpPoll(EventLoop& loop, const v1::Completion::Http& http, BuiltInNames names, const HttpRequest& like,
+  HttpPoll(EventLoop& loop, const v1::Completion& completion, BuiltInNames names, const HttpRequest& like,
            std::shared_ptr<LoginToken> login, std::function<void(const std::string& token)> got_token);
   ~HttpPoll() override;
 
@@ -42,11 +42,13 @@ class HttpPoll final : public Poll {
   void Answered(const Asked& asked, const HttpResponse& response);
   absl::Status Take(const Asked& asked, int64_t seen_ns);
   absl::Status TakePage(const Asked& asked, const JsonDocument::Part& page, int64_t seen_ns);
+  void TakeInstant(const JsonDocument::Part& run, RunSeen& seen) const;
   absl::Status TakeRun(std::string id, const JsonDocument::Part& run, int64_t asked_ns, int64_t seen_ns);
   void End();
 
   EventLoop& loop_;
   const v1::Completion::Http http_;
+  const absl::flat_hash_set<std::string> ends_;  // states
   const BuiltInNames names_;
   const HttpRequest like_;
   const bool one_each_;

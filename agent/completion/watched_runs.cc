@@ -14,6 +14,14 @@ namespace {
 
 constexpr const char* kNotListed = "not listed";
 constexpr size_t kMostStateBytes = 200;
+constexpr size_t kMostEndsBytes = 200;
+
+// "done: success, failed: failed, crashed"
+std::string Ends(const v1::Completion& completion) {
+  std::string words = fmt::format("done: {}", fmt::join(completion.done(), ", "));
+  if (completion.failed_size() > 0) words += fmt::format(", failed: {}", fmt::join(completion.failed(), ", "));
+  return PlainText(words, kMostEndsBytes);
+}
 
 }  // namespace
 
@@ -21,6 +29,7 @@ WatchedRuns::WatchedRuns(const v1::Completion& completion, std::function<void(Ke
                          std::function<void(const std::string&)> faulty)
     : done_(completion.done().begin(), completion.done().end()),
       failed_(completion.failed().begin(), completion.failed().end()),
+      ends_(Ends(completion)),
       ended_(std::move(ended)),
       faulty_(std::move(faulty)) {}
 
@@ -59,7 +68,9 @@ void WatchedRuns::Complete(Key key, const RunSeen& seen, int64_t wall_ahead_ns) 
   Watched& watched = watched_.at(key);
   watched.record.set_completed_ns(seen.seen_ns);
   watched.record.set_completed_error_ns(seen.seen_ns - watched.unfinished_ns.value_or(watched.record.accepted_ns()));
-  if (!seen.finished.empty()) {
+  if (!seen.no_instant.empty()) {
+    faulty_(seen.no_instant);
+  } else if (!seen.finished.empty()) {
     const absl::StatusOr<WallInstant> instant = WallInstant::Parse(seen.finished);
     if (instant.ok()) {
       watched.record.set_completed_ns(instant->unix_ns - wall_ahead_ns);
@@ -80,7 +91,8 @@ void WatchedRuns::TimeOut(Key key, int64_t now_ns, int64_t within_ns) {
   const auto found = watched_.find(key);
   if (found == watched_.end()) return;
   v1::TriggerRecord& record = found->second.record;
-  std::string last = fmt::format("its last state is '{}'", record.remote_state());
+  std::string last = fmt::format("its last state '{}' is none of {} (they are compared letter by letter)",
+                                 record.remote_state(), ends_);
   if (record.remote_state().empty() && listed_all_) {
     record.set_remote_state(kNotListed);
     last = "the target never listed it";

@@ -21,7 +21,8 @@ namespace assay {
 struct RunSeen {
   std::string id;
   std::string state;
-  std::string finished;  // when it ended, as the target writes it; empty: it does not
+  std::string finished;    // when it ended, as the target writes it; empty: it does not
+  std::string no_instant;  // why it does not, where it should
   int64_t asked_ns = 0;
   int64_t seen_ns = 0;
 };
@@ -32,7 +33,7 @@ class WatchedRuns {
  public:
   using Key = uint64_t;
   // `ended`: gets the record of a trigger whose run is over, as TriggerContext::ended does. `faulty`: gets an instant
-  // that cannot be read, in words.
+  // that is not there or cannot be read, in words.
   WatchedRuns(const v1::Completion& completion, std::function<void(Key, v1::TriggerRecord&&)> ended,
               std::function<void(const std::string&)> faulty);
 
@@ -60,6 +61,7 @@ class WatchedRuns {
 
   const absl::flat_hash_set<std::string> done_;
   const absl::flat_hash_set<std::string> failed_;
+  const std::string ends_;  // both in words
   const std::function<void(Key, v1::TriggerRecord&&)> ended_;
   const std::function<void(const std::string&)> faulty_;
   std::map<Key, Watched> watched_;

@@ -152,6 +152,13 @@ void ShareLoad::Finished(TriggerRemarks&& remarks) {
   context_.ended();
 }
 
+std::vector<std::string> ShareLoad::Notices() const {
+  std::vector<std::string> notices;
+  if (completion_) notices = completion_->Notices();
+  for (std::string& notice : notices) notice = hidden_.Hide(std::move(notice));
+  return notices;
+}
+
 void ShareLoad::Take(const Pacer::Due& due, int64_t now_ns) {
   if (pacer_.taken() == 1) {
     first_dispatch_ns_ = now_ns;

@@ -57,6 +57,7 @@ class ShareLoad {
   int64_t backpressured_ns() const { return backpressured_ns_; }  // triggers were due, but the spool was full
   // Of the kind and of what followed its triggers; spans are since T0. Complete once `ended` is called.
   const TriggerRemarks& remarks() const { return remarks_; }
+  std::vector<std::string> Notices() const;  // what is wrong at the moment with following what triggers started
   std::optional<v1::DriverInfo> driver() const { return kind_ ? kind_->Driver() : std::nullopt; }
 
  private:

@@ -55,6 +55,8 @@ class DriverTrigger final : public TriggerKind {
       request.env.push_back(fmt::format("{}={}", key, names_.Expand(value)));
     request.cwd = names_.Expand(driver_.cwd());
     program_ = request.argv[0];
+    // An interpreter's name tells less than its script's.
+    if (request.argv.size() > 1 && !request.argv[1].starts_with('-')) program_ += " " + request.argv[1];
     process_ = std::make_shared<DriverProcess>(context_.loop, context_.spawner);
     process_->Start(std::move(request), context_.run_cgroup,
                     {.line = [this](std::string_view line) { Line(line); },
@@ -72,6 +74,8 @@ class DriverTrigger final : public TriggerKind {
     const v1::SleepLength* const sleep = driver_.has_sleep() ? &driver_.sleep() : nullptr;
     record.set_planned_ns(sleep != nullptr ? DrawSleepNs(*sleep, context_.spec.random_key(), record.index()) : -1);
     if (over_) return EndUngiven(std::move(record), v1::FAILED, broken_);
+    // Each would hold its slot for the whole timeout, and a run of thousands last for hours.
+    if (!silent_.empty()) return EndUngiven(std::move(record), v1::FAILED, silent_);
     waiting_.push_back(std::move(record));
     if (waiting_.size() >= batch_) return Give();
     // What the pacer starts in one turn goes out together.
@@ -133,6 +137,7 @@ class DriverTrigger final : public TriggerKind {
 
   void Line(std::string_view line) {
     last_line_ns_ = MonotonicNs();
+    silent_.clear();
     const DriverTalk::Phase before = talk_.phase();
     talk_.Read(line, {.now_ns = last_line_ns_, .monotonic_from_wall_ns = last_line_ns_ - WallNs()});
     if (talk_.phase() != before) Advance();
@@ -208,8 +213,9 @@ class DriverTrigger final : public TriggerKind {
         record.set_error("cancelled");
       } else if (record.outcome() == v1::TIMEOUT && last_line_ns_ < record.started_ns()) {
         *record.mutable_error() += "; its driver said nothing in that time";
-        Find(failed_, fmt::format("it said nothing for {} after task {} was given",
-                                  FormatDuration(context_.spec.trigger().timeout_ns()), record.index()));
+        const std::string patience = FormatDuration(context_.spec.trigger().timeout_ns());
+        Find(failed_, fmt::format("it said nothing for {} after task {} was given", patience, record.index()));
+        silent_ = fmt::format("not given: its driver had said nothing for {}", patience);
       }
       context_.ended(std::move(record));
     }
@@ -298,6 +304,7 @@ class DriverTrigger final : public TriggerKind {
   bool over_ = false;       // it has ended
   bool telling_ = false;
   std::string broken_;  // how
+  std::string silent_;  // since when it gets no more tasks, until it says a line
   EventLoop::TimerId step_timer_ = 0;
   EventLoop::TimerId due_timer_ = 0;
   EventLoop::TimerId flush_timer_ = 0;

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "cli/shell_words.h"
+
 namespace assay {
 
 std::string UnfinishedText(const v1::SweepInfo& sweep, const std::string& data_flag) {
-  const std::string data = data_flag.empty() ? "" : " --data " + data_flag;
+  const std::string data = DataFlag(data_flag, data_flag);
   if (sweep.state() == "cancelling") {
     return fmt::format("sweep {} ({}) is cancelled, and ends when `assay up{}` starts the stack again",
                        sweep.sweep_id(), sweep.name(), data);

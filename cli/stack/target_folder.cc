@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "cli/stack/program_path.h"
+#include "common/lock_file.h"
 #include "common/whole_file.h"
 
 namespace assay {
@@ -65,6 +66,7 @@ std::vector<std::string> TargetNames(const std::string& targets) {
 }
 
 std::string_view TargetState::Word() const {
+  if (busy) return "busy";
   if (made) return dead.empty() ? "up" : "broken";
   return packages_kept ? "packages" : "down";
 }
@@ -77,6 +79,7 @@ TargetState LookAtTarget(const std::string& data_dir, const std::string& name) {
   const std::string home = TargetHome(data_dir, name);
   TargetState state;
   state.name = name;
+  state.busy = IsLocked(home + "/lock");  // by scenarios/targets/assay_target/home.py
   state.packages_kept = access((home + "/venv/complete").c_str(), F_OK) == 0;
   google::protobuf::Struct object;
   if (!google::protobuf::util::JsonStringToMessage(ReadWhole(home + "/state.json"), &object).ok()) return state;

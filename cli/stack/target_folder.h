@@ -28,8 +28,9 @@ struct TargetState {
   std::vector<std::string> dead;  // of them, by name
   bool made = false;              // by an `up` that went through, and no `down` since
   bool packages_kept = false;     // from the last time
+  bool busy = false;              // an `up` or a `down` is at work
 
-  // up, broken (some of its processes have ended), packages (not up, but they are there) or down.
+  // up, broken (some of its processes have ended), busy, packages (not up, but they are there) or down.
   std::string_view Word() const;
 };
 

@@ -10,6 +10,7 @@
 #include "cli/exit_code.h"
 #include "cli/results/outcome.h"
 #include "cli/results/report.h"
+#include "cli/shell_words.h"
 #include "cli/stack/data_dir.h"
 #include "cli/stack/local_agents.h"
 #include "cli/verbs/place.h"
@@ -27,18 +28,9 @@ struct RunOptions {
   bool json = false;
 };
 
-// As a shell reads it back.
-std::string ShellWord(const std::string& text) {
-  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:,@%=";
-  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // With the program as it was called, so that they can be copied.
 std::string FurtherCommands(const std::string& data_dir, const std::string& chosen_data_dir, int64_t sweep_id) {
-  const std::string data = chosen_data_dir.empty() ? "" : " --data " + ShellWord(data_dir);
+  const std::string data = DataFlag(data_dir, chosen_data_dir);
   return fmt::format(
       "\nLook further\n"
       "  {2} sql{0}\n"

@@ -13,6 +13,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/json_line.h"
+#include "cli/shell_words.h"
 #include "cli/stack/data_dir.h"
 #include "cli/stack/target_folder.h"
 #include "cli/table.h"
@@ -21,6 +22,9 @@
 
 namespace assay {
 namespace {
+
+constexpr const char* kTargetExitCodesHelp =
+    "Exit codes: 0 done; 2 bad usage, or there is no such target; 130 interrupted; 1 anything else.";
 
 struct TargetOptions {
   std::string name;
@@ -68,6 +72,8 @@ int UpOrDown(const TargetOptions& options, const char* program) {
   if (!folder.ok()) return Fail(folder.status());
   if (const absl::Status made = MakeDirectories(folder->data_dir); !made.ok()) return Fail(made);
   setenv("ASSAY_DATA", folder->data_dir.c_str(), 1);
+  // For the commands that it advises.
+  setenv("ASSAY_DATA_FLAG", DataFlag(folder->data_dir, options.data_dir).c_str(), 1);
   std::vector<std::string> words = {fmt::format("{}/{}/{}", folder->targets, options.name, program)};
   if (options.port != 0) words.insert(words.end(), {"--port", std::to_string(options.port)});
   if (options.keep) words.emplace_back("--keep");
@@ -117,8 +123,9 @@ int Logs(const TargetOptions& options) {
   glob_t found{};
   if (glob(pattern.c_str(), 0, nullptr, &found) != 0) {
     globfree(&found);
-    return Fail(absl::NotFoundError(
-        fmt::format("no logs at {}: `assay target up {}` makes them, and `down` removes them", pattern, options.name)));
+    return Fail(
+        absl::NotFoundError(fmt::format("no logs at {}: `assay target up {}{}` makes them, and `down` removes them",
+                                        pattern, options.name, DataFlag(folder->data_dir, options.data_dir))));
   }
   words.insert(words.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
@@ -130,7 +137,7 @@ int Logs(const TargetOptions& options) {
 void AddTargetVerb(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand("target", "Install, start and end the systems that scenarios measure here");
   group->require_subcommand(1);
-  group->footer(kExitCodesHelp);
+  group->footer(kTargetExitCodesHelp);
   const auto add = [&](const char* name, const char* what, const std::string& example, auto run) {
     CLI::App* verb = group->add_subcommand(name, what);
     auto options = std::make_shared<TargetOptions>();
@@ -139,7 +146,7 @@ void AddTargetVerb(CLI::App& app, Action& action) {
         ->type_name("DIR");
     verb->add_option("--targets", options->targets, "Folder of targets, instead of Assay's own scenarios/targets")
         ->type_name("DIR");
-    verb->footer(fmt::format("Example:  {}\n\n{}", example, kExitCodesHelp));
+    verb->footer(fmt::format("Example:  {}\n\n{}", example, kTargetExitCodesHelp));
     verb->callback([&action, options, run] { action = [options, run] { return run(*options); }; });
     return std::pair(verb, options);
   };

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "cli/exit_code.h"
+#include "cli/shell_words.h"
 #include "cli/stack/data_dir.h"
 #include "cli/stack/local_agents.h"
 #include "cli/stack/local_stack.h"
@@ -83,17 +84,19 @@ absl::StatusOr<pid_t> StartSupervisor(const LocalStackOptions& options, const st
   return pid;
 }
 
-void PrintFacts(const StackFacts& facts, const std::string& data_dir, bool was_up) {
+// `data`: the flag that names the directory, if one did.
+void PrintFacts(const StackFacts& facts, const std::string& data_dir, const std::string& data, bool was_up) {
   fmt::print(
-      "{} on {}: process {}, coordinator {}, {} {}\nUse it with `assay run FILE` and `assay sweep ...`; `assay "
-      "down` ends it.\n",
+      "{} on {}: process {}, coordinator {}, {} {}\nUse it with `assay run{} FILE` and `assay sweep ...{}`; `assay "
+      "down{}` ends it.\n",
       was_up ? "already up" : "up", data_dir, facts.pid, facts.coordinator, facts.agents,
-      facts.agents == 1 ? "agent" : "agents");
+      facts.agents == 1 ? "agent" : "agents", data, data, data);
 }
 
 int Up(UpOptions options) {
   const absl::StatusOr<std::string> data_dir = ChooseDataDir(options.stack.data_dir);
   if (!data_dir.ok()) return Fail(data_dir.status());
+  const std::string data = DataFlag(*data_dir, options.stack.data_dir);
   options.stack.data_dir = *data_dir;
   options.stack.kept = true;
   if (options.supervise) return Supervise(options.stack);
@@ -101,7 +104,7 @@ int Up(UpOptions options) {
   if (const absl::Status good = CheckHostPort(options.stack.listen, /*serves=*/true); !good.ok())
     return Fail(absl::InvalidArgumentError(fmt::format("--listen {}", std::string(good.message()))));
   if (const std::optional<StackFacts> facts = FindStack(*data_dir); facts && facts->kept) {
-    PrintFacts(*facts, *data_dir, true);
+    PrintFacts(*facts, *data_dir, data, true);
     return kExitAccepted;
   }
   Interrupts interrupts;
@@ -111,7 +114,7 @@ int Up(UpOptions options) {
   if (!supervisor.ok()) return Fail(supervisor.status());
   while (true) {
     if (const std::optional<StackFacts> facts = FindStack(*data_dir); facts && facts->pid == *supervisor) {
-      PrintFacts(*facts, *data_dir, false);
+      PrintFacts(*facts, *data_dir, data, false);
       return kExitAccepted;
     }
     int status = 0;

@@ -150,6 +150,15 @@ std::vector<std::string> WarningsFor(const Plan& plan, uint32_t agents, bool ass
   std::vector<std::string> warnings = plan.warnings;
   for (std::string& warning : LoadWarnings(plan, agents)) warnings.push_back(std::move(warning));
   for (std::string& warning : AskWarnings(plan, agents)) warnings.push_back(std::move(warning));
+  const bool drives = std::any_of(plan.cells.begin(), plan.cells.end(), [&](const PlannedCell& cell) {
+    return cell.spec.trigger().has_driver() && FiringAgents(cell.spec, agents) > 1;
+  });
+  if (drives && plan.spec.agents().labels().empty() && plan.spec.agents_min() < 2) {
+    warnings.push_back(fmt::format(
+        "each of {} agents starts a driver of its own, and a run's tasks are split among them: where a driver starts a "
+        "system, that is there as often; for one say agents: {{select: {{role: target}}, count: 1}}",
+        CountText(agents)));
+  }
   if (assumed) agents = plan.spec.agents_min();
   if (agents > 1 && ActsEverywhere(plan)) {
     warnings.push_back(fmt::format(

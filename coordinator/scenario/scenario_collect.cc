@@ -8,6 +8,7 @@
 #include "common/nanoseconds.h"
 #include "common/nearest_name.h"
 #include "common/task_fields.h"
+#include "common/wall_instant.h"
 #include "coordinator/scenario/scalar_value.h"
 #include "coordinator/scenario/scenario_http.h"
 
@@ -126,7 +127,14 @@ absl::Status ReadCollector(const YamlNode& node, QueryFiles& files, const v1::Tr
       (*hook.mutable_where()->mutable_labels())[entry.key->text] = TextValue(*entry.value);
   }
   v1::Collector& message = *hook.mutable_collector();
-  if (const YamlNodePtr zone = Find(node, "zone")) message.set_zone(TextValue(*zone));
+  if (const YamlNodePtr zone = Find(node, "zone")) {
+    message.set_zone(TextValue(*zone));
+    // Without tzdata nobody here can tell; the host that collects will.
+    if (!ReadZone(message.zone()).ok() && ReadZone("Europe/Berlin").ok()) {
+      return NodeError(*zone, fmt::format("there is no time zone '{}'", message.zone()),
+                       "write UTC or an IANA name such as Europe/Berlin");
+    }
+  }
   message.set_resolution_ns(DurationValueNs(Find(node, "resolution"), 0));
   message.set_expect(IntegerValue(Find(node, "expect"), 0));
   message.set_every_ns(DurationValueNs(Find(node, "every"), kCollectEveryNs));

@@ -12,6 +12,8 @@
 namespace assay {
 namespace {
 
+constexpr int kShareNotices = 3;  // of many agents at one target most are alike
+
 v1::CollectorStatus StatusOf(const PlacedHook& collector, const AgentRoster& roster) {
   if (collector.row.where == kCoordinatorPlace) return collector.collector;
   const KnownAgent& agent = roster.At(collector.row.where);
@@ -23,6 +25,22 @@ std::string PhaseOf(const LiveRun& run) {
   if (run.judging) return "committing";
   if (run.collect.begun && !run.collect.open.empty()) return "collecting";
   return run.row.state == "draining" ? "cooldown" : run.row.state;
+}
+
+void AddShareNotices(const LiveRun& run, v1::SweepProgress& progress) {
+  int told = 0;
+  int left = 0;
+  for (const auto& [name, share] : run.shares) {
+    if (share.Over()) continue;
+    for (const std::string& notice : share.status.notices()) {
+      if (told++ < kShareNotices) {
+        progress.add_notices(fmt::format("agent {}: {}", name, notice));
+      } else {
+        ++left;
+      }
+    }
+  }
+  if (left > 0) progress.add_notices(fmt::format("and {} more of the agents", left));
 }
 
 void AddShares(const LiveRun& run, const AgentRoster& roster, int64_t now_ns, v1::SweepProgress& progress) {
@@ -51,6 +69,7 @@ void AddRun(const LiveSweep& sweep, const LiveRun& run, const AgentRoster& roste
   progress.set_run_phase(PhaseOf(run));
   for (const auto& [hook_id, open] : run.collect.open) *progress.add_collectors() = StatusOf(open, roster);
   AddShares(run, roster, now_ns, progress);
+  AddShareNotices(run, progress);
   const int64_t elapsed_ns = now_ns - run.row.t0_ns;
   if (run.row.t0_ns <= 0 || elapsed_ns <= 0) return;
   progress.set_run_elapsed_ns(elapsed_ns);

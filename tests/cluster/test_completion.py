@@ -60,6 +60,20 @@ trigger: {{http: {{method: POST, url: "$(secret:MOCK)/runs", headers: {{X-Key: "
         code, out, err = self.assay("run", self.scenario(LISTING.replace("60s", "5s")), "--set", "load.triggers=40")
         self.assertEqual(code, 3, out + err)
         self.assertEqual(self.sql("select outcome, remote_state, completed_ns is null, count(*) from trigger group by 1, 2, 3"), [["timeout", "running", "t", "40"]])
+        self.assertEqual(self.sql("select distinct error from trigger"), [["what it started did not end within 5 s: its last state 'running' is none of "
+                                                                           "done: success, failed: failed (they are compared letter by letter)"]])
+
+    def test_a_pointer_to_no_instant_is_told_and_the_look_counts(self):
+        self.secret("MOCK", f"http://{self.mock('--run-delay', '200ms')}")
+        self.secret("KEY", "k")
+        code, out, err = self.assay("run", self.scenario(LISTING.replace("finished: /finished", "finished: /end_time")), "--set", "load.triggers=40")
+        self.assertEqual(code, 0, out + err)
+        details = self.sql("select detail from flags where code = 'completion_errors'")
+        self.assertGreater(len(details), 0)
+        for detail, in details:
+            self.assertIn("finished: /end_time points nowhere in it; it has finished, run_id, started, state: point it at the instant of the end", detail)
+        self.assertEqual(self.sql("select count(*) from trigger where outcome = 'ok' and completed_ns = finished_ns and completed_error_ns > 0"), [["40"]])
+        self.assertEqual(self.sql("select sum(count) from finding"), [["40"]])
 
     def test_a_missing_secret_refuses_the_run_and_says_where_it_could_be(self):
         self.secret("MOCK", "http://127.0.0.1:1")

@@ -16,7 +16,9 @@ def say(**line): print(json.dumps(line), flush=True)
 for line in map(json.loads, sys.stdin):
     kind = line["type"]
     if kind == "hello": say(type="hello", protocol=1, name="obliging", version="3")
-    elif kind == "prepare": say(type="ready", capacity=8)
+    elif kind == "prepare":
+        {prepared}
+        say(type="ready", capacity=8)
     elif kind == "tasks":
         for task in line["tasks"]:
             at = time.monotonic_ns()
@@ -24,6 +26,7 @@ for line in map(json.loads, sys.stdin):
             if "task" in task: time.sleep(task["sleep_ns"] / 1e9)
             end = time.monotonic_ns()
             say(type="events", events=[dict(index=task["index"], event="done", at=end, instants=dict(started=at, finished=end))])
+        {given}
     elif kind == "drain": say(type="drained")
     elif kind == "bye": break
 {end}
@@ -31,8 +34,11 @@ for line in map(json.loads, sys.stdin):
 
 
 class Drivers(World):
-    def program(self, fault="pass", end="", name="driver.py"):
-        return self.write(name, OBLIGING.replace("{fault}", fault).replace("{end}", end))
+    def program(self, fault="pass", end="", name="driver.py", prepared="pass", given="pass"):
+        text = OBLIGING
+        for place, code in (("fault", fault), ("end", end), ("prepared", prepared), ("given", given)):
+            text = text.replace("{%s}" % place, code)
+        return self.write(name, text)
 
     def trial(self, *command, flags=()):
         """(exit code, {kind: its trial with its "rules"}) of `assay driver test --json`."""
@@ -136,7 +142,102 @@ Failing().run()
         self.assertIn("did not exit within 20 s of bye", self.broken(self.program(end="time.sleep(1000)"))[0])
         code, out, err = self.assay("driver", "test", "--", "python3", self.program("print('hello?')"))
         self.assertEqual(code, 3, err)
-        self.assertRegex(out, r"BROKEN   line 3: no JSON\n +hello\?\n +write one JSON object")
+        self.assertRegex(out, r"BROKEN   line 3: no JSON \(1,000 times\)\n +hello\?\n +write one JSON object")
+
+    def test_a_rule_that_is_broken_at_each_task_is_told_once(self):
+        path = self.program("print('hello', task['index']); say(type='events', events=[dict(index=1000 + task['index'], event='done', at=at)])")
+        code, trials = self.trial("python3", path, flags=["--tasks", "40"])
+        self.assertEqual((code, trials["whole"]["broken"]), (3, 80))
+        self.assertEqual([(rule["what"], rule["excerpt"][:7], rule["times"]) for rule in trials["whole"]["rules"]],
+                         [("line 3: no JSON", "hello 0", 40), ("line 4: done: task 1000 was never given", '{"type"', 40)])
+        # What differs in more than its numbers has a place of its own, a hundred of them.
+        path = self.program("say(type=''.join(chr(97 + int(digit)) for digit in str(task['index'])))")
+        code, out, err = self.assay("driver", "test", "--tasks", "150", "--", "python3", path)
+        self.assertEqual(code, 3, err)
+        whole = out[:out.index("a run that is cancelled")]
+        self.assertEqual(whole.count("has the type"), 100)
+        self.assertIn("BROKEN   50 times more", whole)
+
+    def test_tasks_that_fail_break_no_rule(self):
+        event = "dict(index=task['index'], event='{}', at=at{})".format
+        failed, done, failed_done = event("failed", ", error='no table'"), event("done", ""), event("done", ", error='no table'")
+        for events in (f"{failed}, {done}", failed_done):
+            with self.subTest(events=events):
+                path = self.program(f"say(type='events', events=[{events}]); continue")
+                code, trials = self.trial("python3", path, flags=["--tasks", "20"])
+                whole = trials["whole"]
+                self.assertEqual((code, whole["broken"], whole["ok"], whole["failed"], whole["first_failed"]), (1, 0, 0, 20, "task 0: no table"))
+                self.assertIsNone(whole["events_per_s"])
+                code, out, err = self.assay("driver", "test", "--tasks", "20", "--", "python3", path)
+                self.assertEqual(code, 1, err)
+                self.assertIn("20 given, 0 ok, 20 failed", out)
+                self.assertIn("20 of 20 tasks failed; the first, task 0: no table", out)
+                self.assertTrue(out.endswith("it keeps all rules of docs/driver.md, but 20 of 20 tasks failed: nothing was measured\n"), out)
+                self.assertNotIn("BROKEN", out)
+                self.assertNotIn("tasks/s", out)
+        path = self.program(f"if task['index'] == 7: say(type='events', events=[{failed}, {done}]); continue")
+        code, out, err = self.assay("driver", "test", "--tasks", "20", "--", "python3", path)
+        self.assertEqual(code, 0, err)
+        self.assertTrue(out.endswith("it keeps all rules of docs/driver.md, but 1 of 20 tasks failed\n"), out)
+        self.assertIn("tasks/s", out)
+        self.assertIn("none of its tasks was ok", self.assay("driver", "test", "--help")[1].replace("\n", " "))
+
+        # Without its done it is broken, after the time that an agent waits for that; and a line says it of the whole driver.
+        code, trials = self.trial("python3", self.program(f"say(type='events', events=[{failed}]); continue"), flags=["--tasks", "20"])
+        self.assertEqual((code, trials["whole"]["failed"]), (3, 20))
+        self.assertEqual([(rule["what"], rule["times"]) for rule in trials["whole"]["rules"]],
+                         [("task 0 was over, but its done was not told within 10 s", 20)])
+        code, trials = self.trial("python3", self.program("say(type='failed', error='no table'); continue"), flags=["--tasks", "20"])
+        self.assertEqual(code, 3)
+        self.assertEqual([rule["what"] for rule in trials["whole"]["rules"]], ["line 3: failed, with 20 of 20 tasks not done: no table"])
+        self.assertIn('for one task tell the event done with "error"', trials["whole"]["rules"][0]["mend"])
+
+    def test_the_mend_for_a_driver_that_dies_fits(self):
+        crash = "if task['index'] == 7: "
+        missing = str(self.dir / "missing.py")
+        not_executable = self.program(name="plain.py")
+        cases = [(["python3", self.program(crash + "raise RuntimeError('no table')", name="raises.py")],
+                  "it exited with 1 with 13 of 20 tasks not done; its output ends with: RuntimeError: no table", "see it by hand: printf"),
+                 (["python3", self.program(crash + "os.kill(os.getpid(), 11)", name="crashes.py")],
+                  "it was killed by signal 11 (Segmentation fault) with 13 of 20 tasks not done", "its own code crashed"),
+                 (["python3", "-c", "import no_such_module"], "No module named 'no_such_module'", "install the module"),
+                 (["python3", missing], "it exited with 2 before hello; its output ends with: ", "mend the path"),
+                 (["sh", "-c", "no-such-program"], "it exited with 127 before hello", "install the command that it calls"),
+                 (["no-such-program"], "cannot start 'no-such-program'", "./no-such-program"),
+                 (["python3 driver.py"], "cannot start 'python3 driver.py'", "words of their own: assay driver test -- python3 driver.py"),
+                 ([not_executable], "Permission denied", f"chmod +x {not_executable}")]
+        for command, what, mend in cases:
+            with self.subTest(command=command):
+                code, trials = self.trial(*command, flags=["--tasks", "20"])
+                rules = trials["whole"]["rules"]
+                self.assertEqual(len(rules), 1, rules)
+                self.assertIn(what, rules[0]["what"])
+                self.assertIn(mend, rules[0]["mend"])
+                self.assertNotIn("flush", rules[0]["mend"])
+        # What it says on stderr is seen all the same; and by hand it dies again.
+        code, out, err = self.assay("driver", "test", "--", "python3", self.program(crash + "sys.exit('no such table')"))
+        self.assertIn("no such table\n", err)
+        path = self.program("sys.exit('no such table')")
+        code, trials = self.trial("python3", path)
+        by_hand = trials["whole"]["rules"][0]["mend"].removeprefix("see it by hand: ")
+        done = subprocess.run(by_hand, shell=True, capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (1, "no such table\n"), by_hand)
+        # All its tasks were done, and yet it may not go before it was told to.
+        code, trials = self.trial("python3", self.program(given="os._exit(5)"), flags=["--tasks", "20"])
+        self.assertEqual((code, trials["whole"]["ok"]), (3, 20), trials)
+        self.assertIn("it exited with 5 before drain", trials["whole"]["rules"][0]["what"])
+
+    def test_its_tasks_are_as_a_run_gives_them(self):
+        # The cancelled ones are to sleep for 30 s each.
+        path = self.program("assert task['task'] == dict(n=task['index'], text='1 trial'), task; task['sleep_ns'] //= 30000",
+                            prepared="assert line['options'] == dict(run=1), line")
+        for n in ("$(index)", '"$(index)"'):
+            code, trials = self.trial("python3", path, flags=["--tasks", "20", "--target", "trial", "--options", '{"run": $(run)}',
+                                                              "--task", '{"n": %s, "text": "$(run) $(target)"}' % n])
+            self.assertEqual((code, trials["whole"]["ok"]), (0, 20), trials)
+        code, out, err = self.assay("driver", "test", "--task", '{"n": ', "--", "true")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("--task '{\"n\": '", err)
 
     def test_what_cannot_be_tried(self):
         code, out, err = self.assay("driver", "test", "--", "no-such-program")

@@ -73,8 +73,9 @@ class SmallTarget(TargetWorld):
             self.assertTrue(alive(pid))
         self.assertRegex(self.must("list", *self.where), rf"small +up +\S+ +server={port} +first=\d+ server=\d+")
 
-        again = self.must("up", "small", *self.where)
+        again = self.must("up", "small", "--data", str(self.data), *self.where)
         self.assertIn("is up already", again)
+        self.assertIn(f"`assay target down small --data {self.data}` ends it", again)
         self.assertEqual(self.listed("small", *self.where)["pids"], line["pids"])
         code, out, err = self.target("up", "small", "--port", str(port - 1 if port > 2000 else port + 1), *self.where)
         self.assertEqual(code, 1, out + err)
@@ -135,6 +136,7 @@ targets:
         for signum in (signal.SIGINT, signal.SIGTERM):
             up = self.start([ASSAY, "target", "up", "small", *self.where, "--", "--slow"], "slow", env={"ASSAY_DATA": str(self.data)})
             wait_for(lambda: len(self.of_this_test()) >= 4 or not up.running(), "its processes run")
+            self.assertEqual(self.listed("small", *self.where)["state"], "busy")
             code, out, err = self.target("down", "small", *self.where)
             self.assertEqual(code, 1, out + err)
             self.assertIn("another `assay target` is just starting or ending small", err)

@@ -68,6 +68,10 @@ class Target:
         options = parser.parse_args()
         return self.run(lambda: self.take_down(options.keep))
 
+    def command(self, verb):
+        """For the user to copy."""
+        return f"assay target {verb} {self.name}{os.environ.get('ASSAY_DATA_FLAG', '')}"
+
     def run(self, action):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.default_int_handler)
@@ -79,7 +83,7 @@ class Target:
             print(f"assay: {failure}", file=sys.stderr)
             return 1
         except OSError as error:  # no room, no rights, no such program
-            print(f"assay: {self.name}: {error}; `assay target down {self.name}` clears up, --data DIR chooses another place", file=sys.stderr)
+            print(f"assay: {self.name}: {error}; `{self.command('down')}` clears up, --data DIR chooses another place", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print(f"assay: interrupted; {self.name} is not up", file=sys.stderr)
@@ -92,7 +96,7 @@ class Target:
         if state.get("up_since") and not self.members.dead():
             self.tell(state, "is up already")
             if options.port is not None and options.port not in state["ports"].values():
-                raise Failure(f"{self.name} is up on other ports than {options.port}; first `assay target down {self.name}`")
+                raise Failure(f"{self.name} is up on other ports than {options.port}; first `{self.command('down')}`")
             return
         # Of an `up` that was killed, or of processes that have died since.
         self.sweep_up(state)
@@ -142,4 +146,4 @@ class Target:
     def tell(self, state, what):
         ports = ", ".join(f"{name} on 127.0.0.1:{port}" for name, port in state["ports"].items())
         print(f"{self.name} {state['version']} {what}{': ' + ports if ports else ''}")
-        print(f"Scenarios have: {' '.join(f'$(secret:{name})' for name in state['secrets'])}; `assay target down {self.name}` ends it.")
+        print(f"Scenarios have: {' '.join(f'$(secret:{name})' for name in state['secrets'])}; `{self.command('down')}` ends it.")

@@ -14,7 +14,9 @@
 namespace assay {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class CompletionTest : public HttpTriggerTest {
  protected:
@@ -159,7 +161,7 @@ TEST_F(CompletionTest, ARunThatNeverEndsTimesOutWithItsLastState) {
   const v1::TriggerRecord& record = written.triggers.at(0);
   EXPECT_EQ(record.outcome(), v1::TIMEOUT);
   EXPECT_EQ(record.remote_state(), "up_for_retry");
-  EXPECT_THAT(record.error(), HasSubstr("its last state is 'up_for_retry'"));
+  EXPECT_THAT(record.error(), HasSubstr("its last state 'up_for_retry' is none of done: success, failed: failed"));
   EXPECT_GE(record.finished_ns(), record.started_ns() + 1500 * kMs);
 }
 
@@ -176,6 +178,57 @@ TEST_F(CompletionTest, ErrorsWhileLookingAreToldAndGotOver) {
   EXPECT_EQ(api.looks(), 5);
   EXPECT_EQ(Errors(written), 4U);
   EXPECT_THAT(Detail(written), HasSubstr("/runs/run%200?of=1: answered with status 404"));
+}
+
+TEST_F(CompletionTest, AnEndWithoutItsInstantIsTold) {
+  for (const auto& [fields, told] : {std::pair{R"("ended_at": "2001-09-09T01:46:40Z", "of": {})",
+                                               "/end points nowhere in it; it has ended_at, of, state: "},
+                                     std::pair{R"("end": null)", "/end points at null; it has state: "},
+                                     std::pair{R"("end": "")", "/end points at an empty text; it has end, state: "}}) {
+    WorkflowApi api([&, &fields = fields](const std::string&, int looks) -> WorkflowApi::Answer {
+      return {looks <= 3 ? R"({"state": "running"})" : R"({"state": "success", )" + std::string(fields) + "}"};
+    });
+    v1::ShareSpec spec = OneEach(api, 3, 3);
+    spec.mutable_trigger()->mutable_completion()->mutable_http()->set_finished("/end");
+    const Written written = Execute(spec);
+    for (const v1::TriggerRecord& record : written.triggers) {
+      EXPECT_EQ(record.outcome(), v1::OK) << record.error();
+      EXPECT_EQ(record.completed_ns(), record.finished_ns()) << "the look's instant";
+      EXPECT_GT(record.completed_error_ns(), 0);
+    }
+    EXPECT_EQ(written.end->findings_size(), 1) << "once for the share";
+    EXPECT_EQ(Errors(written), 3U) << "of three ends; not while they run";
+    EXPECT_THAT(Detail(written), StartsWith("finished: " + std::string(told) + "point it at the instant of the end"));
+  }
+}
+
+TEST_F(CompletionTest, WhatIsMissingIsToldBesideLooksThatFail) {
+  WorkflowApi api([](const std::string&, int looks) -> WorkflowApi::Answer {
+    if (looks == 1) return {"no such run", "404 Not Found"};
+    return {R"({"state": "success", "times": {"stopped": "2001-09-09T01:46:40Z"}})"};
+  });
+  v1::ShareSpec spec = OneEach(api);
+  spec.mutable_trigger()->mutable_completion()->mutable_http()->set_finished("/times/end");
+  const Written written = Execute(spec);
+  EXPECT_EQ(Errors(written), 2U);
+  EXPECT_THAT(Detail(written), AllOf(HasSubstr("answered with status 404; and: finished: /times/end points nowhere"),
+                                     HasSubstr("; /times has stopped: ")));
+}
+
+TEST_F(CompletionTest, PointersThatPointNowhereAreToldWithWhatThereIs) {
+  for (const auto& [body, told] :
+       {std::pair{R"({"items": []})", "items: /runs points nowhere in it; it has items"},
+        std::pair{R"({"runs": [{"name": "x"}]})", "id: /run_id points nowhere in it; it has name"},
+        std::pair{R"({"runs": [{"run_id": "run 0", "status": "success"}]})",
+                  "state: /state points nowhere in it; it has run_id, status"},
+        std::pair{"[]", "items: /runs points nowhere in it; it is no object"}}) {
+    WorkflowApi api([&body = body](const std::string&, int) -> WorkflowApi::Answer { return {body}; });
+    v1::ShareSpec spec = Listing(api);
+    spec.mutable_trigger()->mutable_completion()->set_timeout_ns(kSecond);
+    const Written written = Execute(spec);
+    EXPECT_EQ(written.triggers.at(0).outcome(), v1::TIMEOUT) << body;
+    EXPECT_THAT(Detail(written), HasSubstr(told)) << body;
+  }
 }
 
 TEST_F(CompletionTest, AFaultyListingEndsNothing) {
@@ -198,7 +251,11 @@ TEST_F(CompletionTest, AServerThatIsGoneIsAFindingAndNoCompletion) {
   spec.mutable_trigger()->mutable_completion()->set_timeout_ns(3 * kSecond);
   Begin(spec);
   WaitFor(spec.run_id(), [&](const v1::ShareStatus&) { return api->looks() >= 2; });
+  EXPECT_EQ(Status(spec.run_id())->notices_size(), 0);
   api.reset();
+  const v1::ShareStatus failing =
+      WaitFor(spec.run_id(), [](const v1::ShareStatus& status) { return status.notices_size() == 1; });
+  EXPECT_THAT(failing.notices(0), HasSubstr("no look at what triggers started went well"));
   WaitForPhase(spec.run_id(), v1::FIRED);
   const Written written = Finish(spec);
   EXPECT_EQ(written.triggers.at(0).outcome(), v1::TIMEOUT);

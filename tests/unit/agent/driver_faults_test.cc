@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "driver_fixture.h"
 
 namespace assay {
@@ -204,6 +206,37 @@ time.sleep(1000)
 )python"));
   EXPECT_THAT(written.triggers, SizeIs(5));
   EXPECT_THAT(Failure(written), HasSubstr("closed its stdout and did not exit"));
+}
+
+TEST_F(DriverTest, ASilentOneGetsNoMoreTasksUntilItSpeaks) {
+  v1::ShareSpec spec = DriverSpec(1'000, 2, R"python(
+begin()
+tasks(lambda task: None)
+)python");
+  spec.mutable_trigger()->set_timeout_ns(300 * kMs);
+  const Written silent = Execute(spec);
+  ASSERT_THAT(silent.triggers, SizeIs(1'000));
+  const auto timeouts = std::count_if(silent.triggers.begin(), silent.triggers.end(),
+                                      [](const auto& record) { return record.outcome() == v1::TIMEOUT; });
+  EXPECT_LE(timeouts, 4) << "one pair, and what was given in the turn of its end";
+  EXPECT_THAT(silent.triggers.back().error(), HasSubstr("not given: its driver had said nothing for 300 ms"));
+
+  // It is silent while it works on its first task, far beyond that one's timeout, and sound after that.
+  spec = DriverSpec(40, 40, R"python(
+begin()
+def work(task):
+    if task["index"] == 0: time.sleep(1.5)
+    tell(about(task["index"], "done"))
+tasks(work)
+)python");
+  spec.mutable_trigger()->set_timeout_ns(500 * kMs);
+  spec.mutable_open()->mutable_rates()->add_segments()->set_from_per_s(10);
+  spec.mutable_open()->set_deadline_ns(kPatience);
+  const Written late = Execute(spec);
+  const auto ok = std::count_if(late.triggers.begin(), late.triggers.end(),
+                                [](const auto& record) { return record.outcome() == v1::OK; });
+  EXPECT_GE(ok, 10);
+  EXPECT_LT(ok, 40);
 }
 
 TEST_F(DriverTest, OneThatDoesNotReadHoldsNobodyUp) {

@@ -128,7 +128,9 @@ TEST_F(HttpTest, AGigabyteOfBodiesThatAreSentLeavesMemoryFlat) {
     EXPECT_EQ(record.outcome(), v1::OK) << record.error();
     EXPECT_EQ(record.sent_bytes(), kBodyBytes);
   }
+#if !defined(__SANITIZE_ADDRESS__)  // which keeps what was freed, up to 256 MiB
   EXPECT_LT(most, at_first + kAllowedBytes);
+#endif
 }
 
 TEST_F(HttpTest, ASlowAnswerTimesOutAsAWholeOrBeforeItsFirstByte) {

@@ -2,10 +2,16 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
 #include <pqxx/pqxx>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "agent/completion/completion.h"
+#include "agent/completion/registry.h"
 #include "executor_fixture.h"
 #include "tests/storage/postgres_fixture.h"
 
@@ -14,6 +20,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 class PostgresCompletionTest : public ExecutorTest {
@@ -49,6 +56,17 @@ class PostgresCompletionTest : public ExecutorTest {
     completion.mutable_postgres()->set_url(url_);
     completion.mutable_postgres()->set_query("SELECT run_id AS id, state, ended AS finished FROM ask($1)");
     return spec;
+  }
+
+  // The notice that has this in it, once there is one.
+  std::string Told(const Completion& completion, const std::string& part) {
+    for (const int64_t deadline_ns = MonotonicNs() + kPatience; MonotonicNs() < deadline_ns;) {
+      for (const std::string& notice : OnLoop([&] { return completion.Notices(); })) {
+        if (notice.find(part) != std::string::npos) return notice;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return "waited in vain";
   }
 
   std::string url_;
@@ -111,6 +129,39 @@ TEST_F(PostgresCompletionTest, ALostConnectionIsMadeAnewAndTold) {
   ASSERT_EQ(written.end->findings_size(), 1);
   EXPECT_EQ(written.end->findings(0).code(), "completion_errors");
   EXPECT_EQ(written.end->findings(0).count(), 1U) << written.end->findings(0).detail();
+}
+
+TEST_F(PostgresCompletionTest, WhileLooksFailItIsToldAndThatTheyDoNoMore) {
+  const v1::Trigger trigger = Spec(1, 1).trigger();
+  const auto make_poll = [&](std::function<void()> hurry) {
+    return MakePoll({.loop = loop_,
+                     .trigger = trigger,
+                     .names = {},
+                     .login = nullptr,
+                     .got_token = nullptr,
+                     .hurry = std::move(hurry)});
+  };
+  std::unique_ptr<Completion> completion;
+  std::promise<absl::Status> prepared;
+  OnLoop([&] {
+    completion = Completion::Of(loop_, trigger, make_poll, [](v1::TriggerRecord&&) {});
+    completion->Prepare([&](const absl::Status& status) { prepared.set_value(status); });
+  });
+  const absl::Status ready = prepared.get_future().get();
+  EXPECT_TRUE(ready.ok()) << ready;
+  EXPECT_THAT(OnLoop([&] { return completion->Notices(); }), IsEmpty());
+  Sql("ALTER TABLE run RENAME TO elsewhere");
+  OnLoop([&] {
+    v1::TriggerRecord record;
+    record.set_started_ns(MonotonicNs());
+    record.set_finished_ns(MonotonicNs());
+    completion->Accept(std::move(record), "run-0");
+  });
+  EXPECT_THAT(Told(*completion, "no look at what triggers started went well"),
+              AllOf(HasSubstr("the last: completion.postgres.query: "), HasSubstr("run")));
+  Sql("ALTER TABLE elsewhere RENAME TO run");
+  EXPECT_THAT(Told(*completion, "looks at what triggers started go well again"), HasSubstr(" failed"));
+  OnLoop([&] { completion.reset(); });
 }
 
 TEST_F(PostgresCompletionTest, WhatCannotBeAskedRefusesTheShare) {

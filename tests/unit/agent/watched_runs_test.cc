@@ -1,4 +1,4 @@
-// What becomes of a trigger as its run is seen, with no clock and no target.
+// What becomes of a trigger as its run is seen, and what is told while looks fail, with no clock and no target.
 #include "agent/completion/watched_runs.h"
 
 #include <gmock/gmock.h>
@@ -7,12 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "agent/completion/failed_looks.h"
 #include "common/nanoseconds.h"
 
 namespace assay {
 namespace {
 
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Lt;
+using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 class WatchedRunsTest : public testing::Test {
@@ -31,8 +36,13 @@ class WatchedRunsTest : public testing::Test {
     return runs_.Add(std::move(record));
   }
   void See(const std::string& id, const std::string& state, int64_t asked_ns, int64_t seen_ns,
-           const std::string& finished = "") {
-    runs_.See({.id = id, .state = state, .finished = finished, .asked_ns = asked_ns, .seen_ns = seen_ns},
+           const std::string& finished = "", const std::string& no_instant = "") {
+    runs_.See({.id = id,
+               .state = state,
+               .finished = finished,
+               .no_instant = no_instant,
+               .asked_ns = asked_ns,
+               .seen_ns = seen_ns},
               1'795'375'847 * kSecond);
   }
 
@@ -88,6 +98,17 @@ TEST_F(WatchedRunsTest, AnInstantWithoutAZoneIsAFaultAndTheLookCounts) {
   EXPECT_THAT(faults_[0], HasSubstr("no time zone"));
 }
 
+TEST_F(WatchedRunsTest, AnInstantThatIsNotThereIsAFaultAndTheLookCounts) {
+  Add("a");
+  See("a", "running", 13 * kSecond, 14 * kSecond);
+  See("a", "success", 15 * kSecond, 16 * kSecond, "", "finished: /end points nowhere in it");
+  ASSERT_EQ(ended_.size(), 1U);
+  EXPECT_EQ(ended_[0].outcome(), v1::OK);
+  EXPECT_EQ(ended_[0].completed_ns(), 16 * kSecond);
+  EXPECT_EQ(ended_[0].completed_error_ns(), 3 * kSecond);
+  EXPECT_THAT(faults_, ElementsAre("finished: /end points nowhere in it"));
+}
+
 TEST_F(WatchedRunsTest, ATimeoutHasTheLastState) {
   const auto a = Add("a", 1);
   const auto b = Add("b", 2);
@@ -106,8 +127,32 @@ TEST_F(WatchedRunsTest, ATimeoutHasTheLastState) {
   EXPECT_EQ(ended_[0].remote_state(), "");
   EXPECT_THAT(ended_[0].error(), HasSubstr("the target never told its state"));
   EXPECT_EQ(ended_[1].remote_state(), "stuck");
-  EXPECT_EQ(ended_[1].error(), "what it started did not end within 10 s: its last state is 'stuck'");
+  EXPECT_EQ(ended_[1].error(),
+            "what it started did not end within 10 s: its last state 'stuck' is none of done: success, failed: "
+            "failed (they are compared letter by letter)");
   EXPECT_EQ(ended_[2].remote_state(), "not listed");
+}
+
+TEST_F(WatchedRunsTest, ATimeoutNamesTheWordsThatItsStateIsNot) {
+  v1::Completion completion;
+  completion.add_done("success");
+  std::vector<std::string> errors;
+  const auto ended = [&](WatchedRuns::Key, v1::TriggerRecord&& record) { errors.push_back(record.error()); };
+  const auto last_state = [&](const std::string& state) {
+    WatchedRuns runs(completion, ended, [](const std::string&) {});
+    v1::TriggerRecord record;
+    record.set_remote_id("a");
+    const WatchedRuns::Key key = runs.Add(std::move(record));
+    runs.See({.id = "a", .state = state, .finished = "", .no_instant = "", .asked_ns = 1, .seen_ns = 2}, 0);
+    runs.TimeOut(key, kSecond, kSecond);
+    return errors.back();
+  };
+  EXPECT_EQ(last_state("SUCCESS"),
+            "what it started did not end within 1 s: its last state 'SUCCESS' is none of done: success (they are "
+            "compared letter by letter)");
+  for (int i = 0; i < 1000; ++i) completion.add_failed("failed\n" + std::to_string(i));
+  EXPECT_THAT(last_state("over"), AllOf(HasSubstr("done: success, failed: failed?0, failed?1, "),
+                                        HasSubstr("... (they are compared"), SizeIs(Lt(500U))));
 }
 
 TEST_F(WatchedRunsTest, OneIdOfSeveralTriggersEndsThemAll) {
@@ -122,6 +167,34 @@ TEST_F(WatchedRunsTest, OneIdOfSeveralTriggersEndsThemAll) {
   ASSERT_EQ(ended_.size(), 3U);
   EXPECT_EQ(ended_[2].outcome(), v1::CANCELLED);
   EXPECT_TRUE(runs_.empty());
+}
+
+TEST(FailedLooksTest, TheyAreToldFromTheThirdOnAndThatTheyAreOver) {
+  FailedLooks looks;
+  looks.Failed("no such run", 10 * kSecond);
+  looks.Failed("no such run", 10 * kSecond + kSecond / 2);
+  EXPECT_EQ(looks.Notice(11 * kSecond), "");
+  looks.Succeeded(11 * kSecond);
+  EXPECT_EQ(looks.Notice(11 * kSecond), "") << "that they failed was not told either";
+  EXPECT_EQ(looks.in_a_row(), 0U);
+  looks.Failed("status 404", 12 * kSecond);
+  looks.Failed("status 404", 13 * kSecond);
+  looks.Failed("status 500", 14 * kSecond);
+  EXPECT_EQ(looks.in_a_row(), 3U);
+  EXPECT_EQ(looks.Notice(14 * kSecond),
+            "for 2 s no look at what triggers started went well (3 failed), the last: status 500");
+  looks.Succeeded(15 * kSecond);
+  looks.Succeeded(16 * kSecond);
+  EXPECT_EQ(looks.Notice(16 * kSecond), "looks at what triggers started go well again: for 3 s none did, 3 failed");
+  EXPECT_EQ(looks.Notice(30 * kSecond), "") << "nobody needs to know that for ever";
+}
+
+TEST(FailedLooksTest, FewThatTakeLongAreToldToo) {
+  FailedLooks looks;
+  looks.Failed("no answer within 10 s", 10 * kSecond);
+  EXPECT_EQ(looks.Notice(12 * kSecond), "");
+  EXPECT_EQ(looks.Notice(20 * kSecond),
+            "for 10 s no look at what triggers started went well (1 failed), the last: no answer within 10 s");
 }
 
 }  // namespace

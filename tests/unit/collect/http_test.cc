@@ -247,14 +247,21 @@ TEST_F(HttpSourceTest, ARunThatIsNotThereYetIsAskedForAgain) {
     return path == "/runs/r2/tasks" && !there ? std::pair{404, "no such run"} : std::pair{200, R"([{"id":"a"}])"};
   });
   const RecordSourcePtr source = Source(Collector(target.Url("/runs/$(remote_id)/tasks")), {"r1", "r2"});
-  const absl::Status status = Read(*source).status();
-  EXPECT_TRUE(absl::IsUnavailable(status));
-  EXPECT_THAT(std::string(status.message()),
-              testing::AllOf(HasSubstr("/runs/r2/tasks answered with 404: no such run"), HasSubstr("correct")));
+  absl::StatusOr<Look> look = Read(*source);
+  ASSERT_TRUE(look.ok()) << look.status();
+  EXPECT_EQ(look->tasks.size(), 1u) << "the other's record is kept";
+  EXPECT_TRUE(look->partial);
+  EXPECT_THAT(look->problem,
+              testing::AllOf(HasSubstr("1 of 2 remote ids have no records there"),
+                             HasSubstr("/runs/r2/tasks answered with 404: no such run"), HasSubstr("correct")));
+  const RecordSourcePtr alone = Source(Collector(target.Url("/runs/$(remote_id)/tasks")), {"r2"});
+  EXPECT_TRUE(absl::IsUnavailable(Read(*alone).status())) << "nothing is there yet";
   there = true;
-  const absl::StatusOr<Look> look = Read(*source);
+  look = Read(*source);
   ASSERT_TRUE(look.ok()) << look.status();
   EXPECT_EQ(look->tasks.size(), 2u);
+  EXPECT_FALSE(look->partial);
+  EXPECT_EQ(look->problem, "");
 }
 
 TEST_F(HttpSourceTest, WhatIsQuotedOfAnAnswerIsPlainText) {

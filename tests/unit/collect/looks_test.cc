@@ -15,7 +15,7 @@ v1::TaskRecord Task(const std::string& name, v1::Outcome outcome = v1::OK) {
   return task;
 }
 
-Look Of(std::vector<v1::TaskRecord> tasks) { return {std::move(tasks), {}, ""}; }
+Look Of(std::vector<v1::TaskRecord> tasks) { return {.tasks = std::move(tasks), .metrics = {}, .problem = ""}; }
 
 v1::Collection Filled(const Looks& looks) {
   v1::Collection collection;
@@ -46,6 +46,18 @@ TEST(Looks, CompleteAndQuietIsDone) {
   const Look last = looks.TakeLast();
   EXPECT_EQ(last.tasks[0].recorded_ns(), 10 * kSecond) << "first seen";
   EXPECT_EQ(last.tasks[1].recorded_ns(), 11 * kSecond);
+}
+
+TEST(Looks, APartialOneIsNeverDone) {
+  Looks looks(1, 0);
+  for (int64_t at = 0; at < 100; ++at) {
+    Look look = Of({Task("a")});
+    look.partial = true;
+    looks.Add(std::move(look), at * kSecond);
+  }
+  EXPECT_FALSE(looks.Done());
+  looks.Add(Of({Task("a")}), 100 * kSecond);
+  EXPECT_TRUE(looks.Done());
 }
 
 TEST(Looks, ARecordThatIsUnfinishedForEverIsNeverDone) {

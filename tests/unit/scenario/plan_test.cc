@@ -421,5 +421,20 @@ TEST(PlanText, DrawsTheFirstBlockThatRuns) {
   EXPECT_THAT(DescribePlan(*plan, 1), HasSubstr("shortest  " + FormatDuration(shortest_ns)));
 }
 
+TEST(PlanText, ADriverThatSeveralAgentsWouldStartIsWarnedOfUnlessTheScenarioSaysWho) {
+  const std::string driver =
+      "load: {closed: {concurrency: 4}, triggers: 8}\ntrigger: {driver: {argv: [d]}, timeout: 9s}\n";
+  const auto warnings = [&](const std::string& agents, uint32_t n, bool assumed = false) {
+    const absl::StatusOr<Plan> plan = LoadedWith(agents + driver);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? WarningsFor(*plan, n, assumed) : std::vector<std::string>();
+  };
+  EXPECT_THAT(warnings("", 2, /*assumed=*/true), testing::ElementsAre(HasSubstr("each of 2 agents starts a driver")));
+  EXPECT_THAT(warnings("", 3), testing::ElementsAre(HasSubstr("agents: {select: {role: target}, count: 1}")));
+  EXPECT_THAT(warnings("", 1), testing::IsEmpty());
+  EXPECT_THAT(warnings("agents: {count: 2}\n", 2), testing::IsEmpty());
+  EXPECT_THAT(warnings("agents: {select: {role: target}}\n", 2), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace assay

@@ -147,6 +147,20 @@ TEST(Scheduler, TheRateIsToldWhileTheRunFires) {
   EXPECT_EQ(progress().rate_per_s(), 0) << "the cool-down is no time of firing";
 }
 
+TEST(Scheduler, WhatIsWrongWithSharesIsNoted) {
+  World world(12, 5);
+  SweepRow sweep = MakeSweep(1, 1, 1, 5);
+  sweep.cells[0].spec.mutable_sampling()->set_cooldown_ns(3600 * kSecond);
+  world.AddSweep(sweep);
+  for (int i = 0; i < 5; ++i) world.agent(i).notices = {"no look went well"};
+  const auto progress = [&] { return *world.scheduler().Progress(1, world.now_ns()); };
+  ASSERT_TRUE(world.RunUntil([&] { return progress().notices_size() == 4; }));
+  EXPECT_EQ(progress().notices(0), "agent a0: no look went well");
+  EXPECT_EQ(progress().notices(3), "and 2 more of the agents");
+  for (int i = 0; i < 5; ++i) world.agent(i).notices.clear();
+  ASSERT_TRUE(world.RunUntil([&] { return progress().notices_size() == 0; }));
+}
+
 TEST(Scheduler, TheEtaOfProcessesIsUnknownUntilARunIsKnown) {
   World world(12, 1);
   SweepRow sweep = MakeSweep(1, 1, 2, 1);

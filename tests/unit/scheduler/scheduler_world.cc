@@ -179,6 +179,7 @@ void World::Exchange(FakeAgent& agent) {
     status.set_run_id(run_id);
     status.set_phase(held.phase);
     status.set_fired(held.fired);
+    for (const std::string& notice : agent.notices) status.add_notices(notice);
   }
   for (const auto& [id, hook] : agent.hooks) *report.add_hooks() = hook;
   scheduler_->Reported(agent.session, report, now_ns_);

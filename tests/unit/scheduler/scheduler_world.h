@@ -43,6 +43,7 @@ struct FakeAgent {
   };
   std::map<int64_t, Held> shares;
   std::map<int64_t, v1::HookStatus> hooks;
+  std::vector<std::string> notices;  // of each of its shares
   std::string Incarnation() const { return fmt::format("{}-{}", name, life); }
 };
 

@@ -1,5 +1,5 @@
-#ifndef ASSAY_CLI_VERBS_TRIED_DRIVER_H_
-#define ASSAY_CLI_VERBS_TRIED_DRIVER_H_
+#ifndef ASSAY_CLI_TRIAL_TRIED_DRIVER_H_
+#define ASSAY_CLI_TRIAL_TRIED_DRIVER_H_
 
 #include <absl/status/status.h>
 #include <sys/types.h>
@@ -11,10 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "cli/trial/driver_end.h"
+#include "common/bounded_output.h"
+
 namespace assay {
 
-// The process of a driver that is tried: spoken with in lines, waited for with poll, its stderr the terminal's. Nothing
-// of its process group is left afterwards.
+// The process of a driver that is tried: spoken with in lines, waited for with poll, its stderr passed on to ours.
+// Nothing of its process group is left afterwards.
 class TriedDriver {
  public:
   struct Ears {
@@ -40,13 +43,13 @@ class TriedDriver {
   std::string End();
 
   bool exited() const { return exited_; }
-  bool exited_0() const { return exited_ && code_ == 0; }
-  bool condemned() const { return condemned_; }      // also by a line that is too long
-  bool interrupted() const { return interrupted_; }  // by the user
-  std::string HowEnded() const;
+  bool condemned() const { return condemned_; }              // also by a line that is too long
+  bool interrupted() const { return interrupted_; }          // by the user
+  DriverEnd end() const { return {code_, stderr_.Text()}; }  // of one that has exited
 
  private:
   void Read();
+  void ReadErr();
   void Write();
   void Exited();
   void Reap();
@@ -57,8 +60,10 @@ class TriedDriver {
   int pidfd_ = -1;
   int stdin_fd_ = -1;
   int stdout_fd_ = -1;
+  int stderr_fd_ = -1;
   std::string outbox_;
   std::string text_;  // that has no end yet
+  BoundedOutput stderr_;
   bool condemned_ = false;
   bool interrupted_ = false;
   bool exited_ = false;
@@ -68,4 +73,4 @@ class TriedDriver {
 
 }  // namespace assay
 
-#endif  // ASSAY_CLI_VERBS_TRIED_DRIVER_H_
+#endif  // ASSAY_CLI_TRIAL_TRIED_DRIVER_H_

@@ -1,5 +1,5 @@
-#ifndef ASSAY_CLI_VERBS_DRIVER_TRIAL_H_
-#define ASSAY_CLI_VERBS_DRIVER_TRIAL_H_
+#ifndef ASSAY_CLI_TRIAL_DRIVER_TRIAL_H_
+#define ASSAY_CLI_TRIAL_DRIVER_TRIAL_H_
 
 #include <array>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "assay/v1/record.pb.h"
+#include "cli/trial/broken_rules.h"
 #include "common/driver/driver_line.h"
 #include "common/driver/driver_talk.h"
 
@@ -17,8 +18,8 @@ namespace assay {
 struct DriverTrialPlan {
   std::vector<std::string> argv;
   std::string target = "trial";
-  std::string options_json = "{}";
-  std::string task_json;  // empty: none
+  std::string options_json = "{}";  // with the agent's names in it, as a scenario has them: $(run), $(target), ...
+  std::string task_json;            // and $(index); empty: none
   uint64_t tasks = 1000;
   uint64_t batch = 500;
   int64_t sleep_ns = 1'000'000;  // -1: none
@@ -36,20 +37,22 @@ struct DriverTrialReport {
   bool started = false;      // there was a process
   bool interrupted = false;  // by the user
   int64_t ready_ns = 0;      // since its start; 0: never
-  int64_t tasks_ns = 0;      // from the first task given to the last one done
+  int64_t tasks_ns = 0;      // from the first task given to the last one done; 0: none was
   uint64_t tasks = 0;        // given
   uint64_t ok = 0;           // of them done and ok
+  uint64_t failed = 0;       // over, and not ok
+  std::string first_failed;  // which, and why
   uint64_t lines = 0;
   uint64_t events = 0;
   std::array<uint64_t, kDriverEvents> kinds = {};
   std::vector<v1::Span> spans;
-  std::vector<DriverTalk::Fault> faults;  // rules that it broke, the first hundred
-  uint64_t faults_total = 0;
+  BrokenRules broken;
   std::vector<std::string> notes;  // what is allowed, but worth a look
 
-  double EventsPerSecond() const {
-    return tasks_ns > 0 ? static_cast<double>(events) * 1e9 / static_cast<double>(tasks_ns) : 0;
-  }
+  // How fast it does nothing, or fails, is no rate.
+  bool HasRate() const { return ok > 0 && tasks_ns > 0; }
+  double EventsPerSecond() const { return static_cast<double>(events) * 1e9 / static_cast<double>(tasks_ns); }
+  double TasksPerSecond() const { return static_cast<double>(ok + failed) * 1e9 / static_cast<double>(tasks_ns); }
 };
 
 // Starts the driver, talks with it as an agent does, and checks each rule of docs/driver.md. Nothing of its process
@@ -58,4 +61,4 @@ DriverTrialReport TryDriver(const DriverTrialPlan& plan, DriverTrialKind kind, i
 
 }  // namespace assay
 
-#endif  // ASSAY_CLI_VERBS_DRIVER_TRIAL_H_
+#endif  // ASSAY_CLI_TRIAL_DRIVER_TRIAL_H_
