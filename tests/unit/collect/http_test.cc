@@ -244,7 +244,8 @@ TEST_F(HttpSourceTest, OnlyARefusedTokenIsAskedForAnew) {
 TEST_F(HttpSourceTest, ARunThatIsNotThereYetIsAskedForAgain) {
   std::atomic<bool> there = false;
   Target target([&](const std::string& path) {
-    return path == "/runs/r2/tasks" && !there ? std::pair{404, "no such run"} : std::pair{200, R"([{"id":"a"}])"};
+    return path == "/runs/r2/tasks" && !there ? std::pair{404, "no such run"}
+                                              : std::pair{200, R"([{"id":"a","state":"success"}])"};
   });
   const RecordSourcePtr source = Source(Collector(target.Url("/runs/$(remote_id)/tasks")), {"r1", "r2"});
   absl::StatusOr<Look> look = Read(*source);

@@ -116,7 +116,7 @@ TEST(Collect, WhatIsWrongIsToldWithItsPlaceAndMend) {
            BadCollect{"{deadline: 5s}", "10", "collect does not say which kind it is",
                       "add postgres or csv or http or prometheus"},
            BadCollect{"[]", "10", "collect has 0 values", "write a map with postgres"},
-           BadCollect{"{csv: {files: /a}, zone: Europe/Berlim}", "29", "there is no time zone 'Europe/Berlim'",
+           BadCollect{"{csv: {files: /a}, zone: Europe/Berlim}", "35", "there is no time zone 'Europe/Berlim'",
                       "write UTC"},
            BadCollect{"{csv: {files: /a}, zonne: UTC}", "29", "unknown key 'zonne' in collect", "did you mean 'zone'?"},
            BadCollect{"[{csv: {files: /a}}, {csv: {file: /a}}]", "38", "unknown key 'file' in collect[1].csv",

@@ -110,9 +110,9 @@ TEST(Verdict, SlipAndSkewWarnByDefaultAndRejectWhenTheScenarioSetsTheLimit) {
   f.facts.shares[1].first_dispatch_ns = 30 * kMs;
   EXPECT_EQ(f.Flags(), (Codes{"slip:warning", "start_skew:warning"}));
   EXPECT_EQ(f.Judged().verdict, "accepted");
-  EXPECT_THAT(f.Judged().flags[0].detail, testing::HasSubstr("of 100 triggers, one stall of a host is enough"));
+  EXPECT_THAT(f.Detail("slip"), testing::HasSubstr("of 100 triggers, one stall of a host is enough"));
   f.facts.ok = 1'000;
-  EXPECT_THAT(f.Judged().flags[0].detail, testing::HasSubstr("the agents were saturated"));
+  EXPECT_THAT(f.Detail("slip"), testing::HasSubstr("the agents were saturated"));
   f.facts.ok = 100;
   f.sweep.mutable_limits()->set_slip_p99_ns(5 * kMs);
   f.sweep.mutable_limits()->set_start_skew_ns(20 * kMs);
