@@ -100,7 +100,7 @@ class HttpSource : public RecordSource {
     size_t unknown = 0;
     absl::Status first;
     for (const std::string& id : remote_ids_) {
-      const absl::Status status = ReadPages(id, patience);
+      absl::Status status = ReadPages(id, patience);
       if (status.ok()) continue;
       if (reader_of_pages_.answered() != kNotFound) return status;
       if (unknown++ == 0) first = status;
