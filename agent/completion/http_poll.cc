@@ -80,13 +80,25 @@ HttpPoll::~HttpPoll() = default;
 
 // The trigger's login has been asked by then.
 void HttpPoll::Prepare(std::function<void(absl::Status)> done) {
-  if (http_.has_login()) return login_->Ask(std::move(done));
-  done(absl::OkStatus());
+  auto logged_in = [this, done = std::move(done)](const absl::Status& status) {
+    if (!status.ok() || one_each_) return done(status);
+    TryListing(done);
+  };
+  if (http_.has_login()) return login_->Ask(std::move(logged_in));
+  logged_in(absl::OkStatus());
+}
+
+void HttpPoll::TryListing(std::function<void(absl::Status)> done) {
+  Look({}, [this, done = std::move(done)](const Looked& looked) {
+    done(answered_ ? absl::OkStatus()
+                   : absl::UnavailableError(fmt::format("completion.http.url, tried before T0: {}", looked.error)));
+  });
 }
 
 void HttpPoll::Look(std::vector<std::string> ids, std::function<void(Looked&&)> done) {
   done_ = std::move(done);
   looked_ = Looked();
+  answered_ = false;
   ids_ = std::move(ids);
   next_ = 0;
   offset_ = 0;
@@ -154,6 +166,7 @@ void HttpPoll::Answered(const Asked& asked, const HttpResponse& response) {
   } else if (response.status < 200 || response.status > 299) {
     taken = absl::UnavailableError(fmt::format("answered with status {}", response.status));
   } else {
+    answered_ = true;
     taken = Take(asked, response.finished_ns);
   }
   if (!taken.ok()) {

@@ -30,12 +30,15 @@ class HttpPoll final : public Poll {
            std::shared_ptr<LoginToken> login, std::function<void(const std::string& token)> got_token);
   ~HttpPoll() override;
 
+  // Logs in, and asks for the first page of a listing: what cannot be had then is an error. What is in it, is not: an API
+  // without a run may show anything. Requests for a run each have none to ask for yet.
   void Prepare(std::function<void(absl::Status)> done) override;
   void Look(std::vector<std::string> ids, std::function<void(Looked&&)> done) override;
 
  private:
   // One request, and its answer as it comes.
   struct Asked;
+  void TryListing(std::function<void(absl::Status)> done);
   void Start(const std::shared_ptr<Asked>& asked);
   void StartMore();
   void StartNext();
@@ -65,6 +68,7 @@ class HttpPoll final : public Poll {
   std::string first_of_page_;  // id of the last page's first item
   size_t in_flight_ = 0;
   bool starting_ = false;
+  bool answered_ = false;  // one request at least, with a status of success
   HttpClient client_;  // last: it drops what is in flight
 };
 

@@ -69,6 +69,11 @@ absl::StatusOr<std::vector<RunSeen>> PostgresSession::Ask(const std::vector<std:
     run.id = rows->Value(row, id).value_or("");
     run.state = rows->Value(row, state).value_or("");
     if (finished >= 0) run.finished = rows->Value(row, finished).value_or("");
+    if (finished >= 0 && run.finished.empty()) {
+      run.no_instant =
+          "finished: the query gives none of a run that has ended: give it the instant of the end, without which a run "
+          "ends when a look sees it";
+    }
     run.asked_ns = asked_ns;
     run.seen_ns = seen_ns;
   }

@@ -135,6 +135,15 @@ TEST_F(CompletionTest, AListingIsReadPageByPage) {
   EXPECT_EQ(Errors(written), 0U);
 }
 
+TEST_F(CompletionTest, AListingThatCannotBeHadRefusesTheShare) {
+  WorkflowApi api([](const std::string&, int) -> WorkflowApi::Answer { return {"{}", "404 Not Found"}; });
+  EXPECT_THAT(Refusal(Listing(api)),
+              AllOf(HasSubstr("completion.http.url, tried before T0: GET " + api.Url("/runs?offset=0&limit=10")),
+                    HasSubstr("answered with status 404")));
+  EXPECT_EQ(api.started(), 0);
+  EXPECT_EQ(api.looks(), 1);
+}
+
 TEST_F(CompletionTest, WhatIsNeverListedTimesOut) {
   WorkflowApi api([](const std::string& path, int) -> WorkflowApi::Answer {
     return {Asked(path, "offset") == 0 ? R"({"runs": [{"run_id": "another", "state": "success"}]})"

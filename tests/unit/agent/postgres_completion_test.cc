@@ -95,6 +95,20 @@ TEST_F(PostgresCompletionTest, OneQueryAsksForAll) {
   EXPECT_EQ(written.end->findings_size(), 0);
 }
 
+TEST_F(PostgresCompletionTest, AnEndWithoutItsInstantIsTold) {
+  const v1::ShareSpec spec = Spec(3, 3);
+  Sql("INSERT INTO run VALUES ('run-0', 'success', now()), ('run-1', 'success', NULL), ('run-2', 'running', NULL)");
+  Begin(spec);
+  WaitFor(spec.run_id(), [](const v1::ShareStatus& status) { return status.in_flight() == 1 && status.fired() == 2; });
+  Sql("UPDATE run SET state = 'success', ended = now() WHERE run_id = 'run-2'");
+  WaitForPhase(spec.run_id(), v1::FIRED);
+  const Written written = Finish(spec);
+  ASSERT_EQ(written.end->findings_size(), 1);
+  EXPECT_EQ(written.end->findings(0).code(), "completion_errors");
+  EXPECT_EQ(written.end->findings(0).count(), 1U) << "not while it runs";
+  EXPECT_THAT(written.end->findings(0).detail(), HasSubstr("finished: the query gives none of a run that has ended"));
+}
+
 TEST_F(PostgresCompletionTest, ANotificationBringsTheNextLookForward) {
   v1::ShareSpec spec = Spec(1, 1);
   spec.mutable_trigger()->mutable_completion()->set_every_ns(3600 * kSecond);
@@ -122,7 +136,7 @@ TEST_F(PostgresCompletionTest, ALostConnectionIsMadeAnewAndTold) {
             1U);
   const int before = Number("SELECT count(*) FROM asked");
   WaitFor(spec.run_id(), [&](const v1::ShareStatus&) { return Number("SELECT count(*) FROM asked") > before; });
-  Sql("INSERT INTO run SELECT 'run-' || i, 'success' FROM generate_series(0, 2) i");
+  Sql("INSERT INTO run SELECT 'run-' || i, 'success', now() FROM generate_series(0, 2) i");
   WaitForPhase(spec.run_id(), v1::FIRED);
   const Written written = Finish(spec);
   for (const v1::TriggerRecord& record : written.triggers) EXPECT_EQ(record.outcome(), v1::OK) << record.error();
