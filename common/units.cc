@@ -97,7 +97,7 @@ std::string FormatCount(double value) {
   if (!std::isfinite(value)) return "-";
   std::string digits = fmt::format("{:.0f}", value);
   const size_t first = digits.front() == '-' ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
+  for (size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
 

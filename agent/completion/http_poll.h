@@ -30,8 +30,8 @@ class HttpPoll final : public Poll {
            std::shared_ptr<LoginToken> login, std::function<void(const std::string& token)> got_token);
   ~HttpPoll() override;
 
-  // Logs in, and asks for the first page of a listing: what cannot be had then is an error. What is in it, is not: an API
-  // without a run may show anything. Requests for a run each have none to ask for yet.
+  // Logs in, and asks for the first page of a listing: what cannot be had then is an error. What is in it, is not: an
+  // API without a run may show anything. Requests for a run each have none to ask for yet.
   void Prepare(std::function<void(absl::Status)> done) override;
   void Look(std::vector<std::string> ids, std::function<void(Looked&&)> done) override;
 
@@ -69,7 +69,7 @@ class HttpPoll final : public Poll {
   size_t in_flight_ = 0;
   bool starting_ = false;
   bool answered_ = false;  // one request at least, with a status of success
-  HttpClient client_;  // last: it drops what is in flight
+  HttpClient client_;      // last: it drops what is in flight
 };
 
 }  // namespace assay

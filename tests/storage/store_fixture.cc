@@ -20,6 +20,12 @@ std::string StoreTest::Value(const std::string& sql) {
   return table.ok() && !table->rows.empty() ? table->rows[0][0].value_or("null") : "nothing";
 }
 
+double StoreTest::Number(const std::string& column, const std::string& from) {
+  const std::string text = Value(fmt::format("SELECT {} FROM {}", column, from));
+  EXPECT_NE(text, "null") << column;
+  return text == "null" ? std::nan("") : std::stod(text);
+}
+
 absl::Status StoreTest::Execute(const std::string& sql) {
   return connection_.Transact([&](pqxx::transaction_base& transaction) {
     transaction.exec(sql);

@@ -27,6 +27,8 @@ class StoreTest : public ::testing::Test {
   int64_t Count(const std::string& table_and_where) {
     return std::stoll(Value("SELECT count(*) FROM " + table_and_where));
   }
+  // NaN for null, which fails the test.
+  double Number(const std::string& column, const std::string& from);
   absl::Status Execute(const std::string& sql);
 
   SweepRow MakeSweep(uint32_t blocks, const std::vector<std::pair<std::string, std::string>>& target_and_params);

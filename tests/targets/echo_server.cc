@@ -47,7 +47,8 @@ class EchoService final : public test::Echo::CallbackService {
     if (seen_) seen_(*answer);
     auto* const call = new assay::Call();
     call->Begin(request->delay_ms(), request->never_answer(),
-                {static_cast<grpc::StatusCode>(request->code()), request->code() == 0 ? "" : request->text()});
+                {static_cast<grpc::StatusCode>(request->code()),
+                 request->code() == 0 ? "" : request->text() + request->blob()});
     return call;
   }
 
@@ -65,14 +66,13 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
 }  // namespace
 
 struct EchoServer::State {
-  explicit State(std::function<void(const test::EchoAnswer&)> seen) : service(std::move(seen)) {}
-
-  EchoService service;
+  std::unique_ptr<grpc::Service> service;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
 };
 
-EchoServer::EchoServer(Options options) : state_(std::make_unique<State>(std::move(options.seen))) {
+EchoServer::EchoServer(Options options) : state_(std::make_unique<State>()) {
+  state_->service = std::make_unique<EchoService>(std::move(options.seen));
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
@@ -85,7 +85,7 @@ EchoServer::EchoServer(Options options) : state_(std::make_unique<State>(std::mo
   if (options.streams > 0) builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.streams);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddListeningPort("127.0.0.1:" + std::to_string(options.port), credentials, &state_->port);
-  builder.RegisterService(&state_->service);
+  builder.RegisterService(state_->service.get());
   state_->server = builder.BuildAndStart();
 }
 

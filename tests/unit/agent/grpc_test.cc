@@ -89,6 +89,12 @@ TEST_F(GrpcTest, AnErrorOfTheServerIsItsCodeAndItsMessage) {
   EXPECT_EQ(record.status(), kNotFound);
   EXPECT_EQ(record.error(), "NOT_FOUND: no such cow");
 
+  const v1::ShareSpec no_text = JsonSpec(server.Address(), R"({"code": 5, "text": "no such ", "blob": "/mNvdw=="})");
+  EXPECT_EQ(One(no_text).error(),
+            "NOT_FOUND: no such \xEF\xBF\xBD"
+            "cow")
+      << "what is no UTF-8 would stop the whole batch";
+
   v1::ShareSpec expected = JsonSpec(server.Address(), R"({"code": 5})");
   expected.mutable_trigger()->mutable_grpc()->set_expect_code(kNotFound);
   EXPECT_EQ(One(expected).outcome(), v1::OK);

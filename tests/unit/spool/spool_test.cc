@@ -1,24 +1,20 @@
+// What a spool takes, keeps, gives back and forgets.
 #include "agent/spool/spool.h"
 
 #include <absl/cleanup/cleanup.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
 
-#include "common/clock.h"
-#include "tests/unit/captured_log.h"
-#include "tests/unit/temp_dir.h"
+#include "tests/unit/spool/spool_fixture.h"
 
 namespace assay {
 namespace {
@@ -27,97 +23,6 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
-
-constexpr char kCluster[] = "cluster-a";
-
-v1::Batch Records(int64_t run_id, int count, size_t output_bytes = 0) {
-  v1::Batch batch;
-  batch.set_run_id(run_id);
-  for (int i = 0; i < count; ++i) {
-    v1::TriggerRecord* record = batch.add_triggers();
-    record->set_index(static_cast<uint64_t>(i));
-    record->set_outcome(v1::OK);
-    record->set_output(std::string(output_bytes, 'x'));
-  }
-  return batch;
-}
-
-v1::Batch Start(int64_t run_id) {
-  v1::Batch batch;
-  batch.set_run_id(run_id);
-  batch.mutable_share_start();
-  return batch;
-}
-
-v1::Batch End(int64_t run_id) {
-  v1::Batch batch;
-  batch.set_run_id(run_id);
-  batch.mutable_share_end()->set_fired(1);
-  return batch;
-}
-
-class SpoolTest : public ::testing::Test {
- protected:
-  std::unique_ptr<Spool> OpenSpool(const std::string& incarnation, uint64_t limit_bytes = 1 << 30,
-                                   const std::string& cluster = kCluster) {
-    auto spool = Spool::Open({.directory = directory_, .limit_bytes = limit_bytes, .incarnation = incarnation});
-    EXPECT_TRUE(spool.ok()) << spool.status();
-    if (!spool.ok()) return nullptr;
-    const absl::Status status = (*spool)->UseCluster(cluster);
-    EXPECT_TRUE(status.ok()) << status;
-    return *std::move(spool);
-  }
-
-  std::string StreamDirectory(const std::string& incarnation, const std::string& cluster = kCluster) const {
-    return directory_ + "/" + cluster + "/" + incarnation;
-  }
-
-  std::vector<std::string> Segments(const std::string& incarnation) const {
-    std::vector<std::string> paths;
-    for (const auto& file : fs::directory_iterator(StreamDirectory(incarnation))) {
-      if (file.path().extension() == ".seg") paths.push_back(file.path());
-    }
-    std::sort(paths.begin(), paths.end());
-    return paths;
-  }
-
-  // A process that appends and is gone without a word, as after SIGKILL.
-  void AppendAndDie(const std::string& incarnation, std::vector<v1::Batch> batches, uint64_t limit_bytes = 1 << 30,
-                    uint64_t acked = 0) {
-    const pid_t pid = fork();
-    if (pid == 0) {
-      auto spool = Spool::Open({.directory = directory_, .limit_bytes = limit_bytes, .incarnation = incarnation});
-      if (!spool.ok() || !(*spool)->UseCluster(kCluster).ok()) _exit(1);
-      for (v1::Batch& batch : batches) {
-        (*spool)->Append(std::move(batch));
-        if (!(*spool)->Flush().ok()) _exit(2);
-      }
-      if (acked > 0) {
-        if ((*spool)->Offer().back() != incarnation || !(*spool)->Resume(incarnation, acked).ok()) _exit(3);
-        if (!(*spool)->Flush().ok()) _exit(4);
-      }
-      _exit(0);
-    }
-    int status = 0;
-    waitpid(pid, &status, 0);
-    ASSERT_EQ(status, 0);
-  }
-
-  static v1::Batch Take(Spool& spool) {
-    const auto next = spool.Next(20s);
-    v1::Batch batch;
-    EXPECT_TRUE(next.has_value());
-    if (!next.has_value()) return batch;
-    EXPECT_TRUE(batch.ParseFromString(next->bytes));
-    EXPECT_EQ(batch.stream(), next->stream);
-    EXPECT_EQ(batch.seq(), next->seq);
-    return batch;
-  }
-
-  const TempDir temp_;
-  const std::string directory_ = temp_.path();
-  CapturedLog log_;
-};
 
 TEST_F(SpoolTest, GivesBackWhatWasAppendedInOrderAndForgetsWhatIsAcked) {
   auto spool = OpenSpool("one");
@@ -204,143 +109,6 @@ TEST_F(SpoolTest, AnOversizedBatchIsSplitWithItsStartInFrontAndItsEndBehind) {
     for (const auto& record : part.triggers()) ASSERT_EQ(record.index(), index++);
   }
   EXPECT_EQ(index, 1000u);
-}
-
-TEST_F(SpoolTest, ACrashedIncarnationIsDeliveredFirstAndItsOpenSharesAreClosed) {
-  AppendAndDie("old", {Start(1), Records(1, 3), End(1), Start(2), Records(2, 4), Records(2, 5)});
-  auto spool = OpenSpool("new");
-  spool->Append(Records(9, 1));
-  ASSERT_TRUE(spool->Flush().ok());
-  EXPECT_THAT(spool->Offer(), ElementsAre("old", "new"));
-  ASSERT_TRUE(spool->Resume("old", 2).ok());
-  ASSERT_TRUE(spool->Resume("new", 0).ok());
-  for (uint64_t seq = 3; seq <= 6; ++seq) {
-    const v1::Batch batch = Take(*spool);
-    EXPECT_EQ(batch.stream(), "old");
-    EXPECT_EQ(batch.seq(), seq);
-    EXPECT_FALSE(batch.share_end().crashed());
-  }
-  const v1::Batch mark = Take(*spool);
-  EXPECT_EQ(mark.stream(), "old");
-  EXPECT_EQ(mark.seq(), 7u);
-  EXPECT_EQ(mark.run_id(), 2);
-  EXPECT_TRUE(mark.share_end().crashed());
-  EXPECT_EQ(mark.share_end().fired(), 9u);
-  const v1::Batch own = Take(*spool);
-  EXPECT_EQ(own.stream(), "new");
-  EXPECT_EQ(own.seq(), 1u);
-  spool->Acked("old", 7);
-  EXPECT_FALSE(fs::exists(StreamDirectory("old")));
-  EXPECT_THAT(spool->Offer(), ElementsAre("new"));
-}
-
-TEST_F(SpoolTest, ACrashMarkIsWrittenOnceHoweverOftenItsWriterDies) {
-  AppendAndDie("old", {Start(2), Records(2, 4)});
-  for (int i = 0; i < 3; ++i) {
-    auto spool = OpenSpool("next" + std::to_string(i));
-    spool->Offer();
-    ASSERT_TRUE(spool->Resume("old", 0).ok());
-    ASSERT_TRUE(spool->Flush().ok());
-    EXPECT_EQ(spool->undelivered().batches, 3u);
-  }
-}
-
-// The segment with the ShareStart is acknowledged and deleted: the share is still known to be open.
-TEST_F(SpoolTest, AnOpenShareIsRememberedWhenItsStartIsGone) {
-  std::vector<v1::Batch> batches{Start(3)};
-  for (int i = 0; i < 30; ++i) batches.push_back(Records(3, 10, 8000));
-  AppendAndDie("old", std::move(batches), 1 << 20, /*acked=*/30);
-  EXPECT_EQ(Segments("old").size(), 1u);
-  auto spool = OpenSpool("new");
-  spool->Offer();
-  ASSERT_TRUE(spool->Resume("old", 30).ok());
-  EXPECT_EQ(Take(*spool).seq(), 31u);
-  const v1::Batch mark = Take(*spool);
-  EXPECT_EQ(mark.seq(), 32u);
-  EXPECT_EQ(mark.share_end().fired(), 300u);
-}
-
-// After a power failure the coordinator may have more than the disk: the mark takes the first number that is free
-// there.
-TEST_F(SpoolTest, TheCrashMarkComesBehindWhatTheCoordinatorHas) {
-  AppendAndDie("old", {Start(2), Records(2, 4)});
-  auto spool = OpenSpool("new");
-  spool->Offer();
-  ASSERT_TRUE(spool->Resume("old", 20).ok());
-  const v1::Batch mark = Take(*spool);
-  EXPECT_EQ(mark.seq(), 21u);
-  EXPECT_TRUE(mark.share_end().crashed());
-  ASSERT_TRUE(spool->Flush().ok());
-  spool.reset();
-  spool = OpenSpool("newer");
-  spool->Offer();
-  ASSERT_TRUE(spool->Resume("old", 20).ok());
-  EXPECT_EQ(Take(*spool).seq(), 21u);
-}
-
-TEST_F(SpoolTest, ATornEndIsCutOff) {
-  AppendAndDie("old", {Records(1, 1), Records(1, 2), Records(1, 3)});
-  const std::string path = Segments("old").back();
-  fs::resize_file(path, fs::file_size(path) - 5);
-  auto spool = OpenSpool("new");
-  EXPECT_THAT(log_.Text(), HasSubstr("ends in the middle of a batch"));
-  spool->Offer();
-  ASSERT_TRUE(spool->Resume("old", 0).ok());
-  EXPECT_EQ(Take(*spool).triggers_size(), 1);
-  EXPECT_EQ(Take(*spool).triggers_size(), 2);
-  EXPECT_FALSE(spool->Next(0ms).has_value());
-}
-
-TEST_F(SpoolTest, ADamagedBatchIsReplacedByAnEmptyOneAndTheRestIsDelivered) {
-  AppendAndDie("old", {Start(4), Records(4, 1, 100), Records(4, 2, 100), Records(4, 3, 100)});
-  const std::string path = Segments("old").back();
-  {
-    // The middle of the third record.
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const size_t at = content.find(std::string(100, 'x'), content.find(std::string(100, 'x')) + 100);
-    file.clear();
-    file.seekp(static_cast<std::streamoff>(at));
-    file.write("damage", 6);
-  }
-  auto spool = OpenSpool("new");
-  spool->Offer();
-  ASSERT_TRUE(spool->Resume("old", 0).ok());
-  EXPECT_TRUE(Take(*spool).has_share_start());
-  EXPECT_EQ(Take(*spool).triggers_size(), 1);
-  const v1::Batch empty = Take(*spool);
-  EXPECT_EQ(empty.seq(), 3u);
-  EXPECT_EQ(empty.run_id(), 4);
-  EXPECT_EQ(empty.triggers_size(), 0);
-  EXPECT_EQ(Take(*spool).triggers_size(), 3);
-  EXPECT_TRUE(Take(*spool).share_end().crashed());
-  EXPECT_THAT(log_.Text(), HasSubstr("its records are lost"));
-}
-
-TEST_F(SpoolTest, AnySpoolFileCutOrDamagedAnywhereIsRecoveredFrom) {
-  AppendAndDie("old", {Start(4), Records(4, 5, 20), Records(4, 2, 100), End(4)});
-  const std::string path = Segments("old").back();
-  std::ifstream in(path, std::ios::binary);
-  const std::string whole((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  std::mt19937 random(1);
-  for (size_t i = 0; i < 300; ++i) {
-    std::string content = whole;
-    if (i % 2 == 0) content.resize(random() % (whole.size() + 1));
-    if (i % 3 != 0 && !content.empty()) content[random() % content.size()] ^= static_cast<char>(1 + random() % 255);
-    const std::string directory = directory_ + "/damaged";
-    fs::create_directory(directory);
-    std::ofstream(directory + "/00000001.seg", std::ios::binary) << content;
-    auto stream = SpoolStream::Recover(directory, "old");
-    if (stream.ok() && (*stream)->Resume((*stream)->acked_seq()).ok()) {
-      uint64_t next = (*stream)->acked_seq() + 1;
-      while ((*stream)->CanSend(true)) {
-        const auto location = (*stream)->TakeNext();
-        ASSERT_EQ(location.seq, next++);
-        ASSERT_TRUE(location.record != nullptr || location.segment != nullptr);
-      }
-    }
-    fs::remove_all(directory);
-  }
 }
 
 TEST_F(SpoolTest, FullFromTheHighMarkUntilTheLowMark) {
