@@ -1,6 +1,9 @@
 #include "tests/storage/store_fixture.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <pqxx/pqxx>
 
 #include "storage/table.h"
