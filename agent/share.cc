@@ -68,6 +68,8 @@ void Share::MakeRunCgroup() {
           } else {
             self->run_cgroup_missing_ = std::string(made.status().message());
           }
+          // Cancelled meanwhile, when there was no kind yet to tell.
+          if (self->end_when_idle_ || self->ends_alone_) return self->Begin(std::nullopt);
           self->PrepareLoad();
         });
       });

@@ -41,6 +41,7 @@ class CsvSource : public RecordSource {
       if (patience.Over()) return absl::UnavailableError(fmt::format("{}: there was no time left to read it", file));
       if (absl::Status status = ReadFile(file); !status.ok()) {
         reader_.Take();
+        reader_.TakeProblem();
         return absl::Status(status.code(), fmt::format("{}: {}", file, std::string(status.message())));
       }
     }

@@ -56,6 +56,7 @@ absl::StatusOr<std::string> HttpReader::Read(const Request& request, const Patie
   curl_easy_reset(curl_);
   curl_easy_setopt(curl_, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(curl_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl_, CURLOPT_PROXY, "");  // triggers do not heed the environment's either
   curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers);
   if (!request.body.empty()) {

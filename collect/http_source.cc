@@ -102,7 +102,8 @@ class HttpSource : public RecordSource {
     for (const std::string& id : remote_ids_) {
       absl::Status status = ReadPages(id, patience);
       if (status.ok()) continue;
-      if (reader_of_pages_.answered() != kNotFound) return status;
+      // Without time it may not have been asked for, and the answer be that of the one before.
+      if (patience.Over() || reader_of_pages_.answered() != kNotFound) return status;
       if (unknown++ == 0) first = status;
     }
     if (unknown == remote_ids_.size()) return first;

@@ -12,8 +12,10 @@
 namespace assay {
 namespace {
 
+// The record of an end is written after that of a begin, even where the one becomes the other.
 uint64_t NameOf(const v1::TaskRecord& task) {
-  return StableHash(fmt::format("{}\n{}\n{}", task.remote_id(), task.task(), task.attempt()));
+  return StableHash(fmt::format("{}\n{}\n{}\n{}", task.remote_id(), task.task(), task.attempt(),
+                                task.outcome() != v1::OUTCOME_UNSPECIFIED));
 }
 
 // All tries of a task have it; in the work of another trigger the same name is another task's. `row` stands for a name

@@ -27,7 +27,7 @@ class Looks {
   Looks(uint64_t expected, int64_t quiet_ns) : expected_(expected), quiet_ns_(quiet_ns) {}
 
   // A look at an instant since T0. Records of which the target does not tell when it wrote them get the instant of the
-  // look that saw them first.
+  // look that saw them first as they are: unfinished, or with an end.
   void Add(Look&& look, int64_t at_ns);
 
   // At the last look: as many as expected, all of them tell of an end, it was not partial, and nothing has changed for
@@ -53,9 +53,10 @@ class Looks {
   int64_t at_ns_ = 0;
   int64_t changed_ns_ = 0;  // the look at which something was new or different
   uint64_t changed_look_ = 0;
-  uint64_t fingerprint_ = 0;                        // of all records, in any order
-  std::optional<int64_t> told_ns_;                  // latest instant of recording that the target tells
-  absl::flat_hash_map<uint64_t, int64_t> seen_ns_;  // by the record's name: the look that saw it first
+  uint64_t fingerprint_ = 0;        // of all records, in any order
+  std::optional<int64_t> told_ns_;  // latest instant of recording that the target tells
+  absl::flat_hash_map<uint64_t, int64_t>
+      seen_ns_;  // by a record's name and whether it has an end: the look that saw it first
 };
 
 }  // namespace assay

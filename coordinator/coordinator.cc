@@ -66,6 +66,18 @@ absl::Status StoreHooks(std::vector<Scheduler::Hook>& hooks,
   return status;
 }
 
+// Of a run's hook of kind collect; one that asks for nothing where there is none such.
+v1::Collector CollectorOf(const HookRow& hook, const SweepRow& sweep, const std::vector<RunRow>& runs) {
+  for (const RunRow& run : runs) {
+    if (run.run_id != hook.run_id) continue;
+    for (const CellRow& cell : sweep.cells) {
+      if (cell.cell_id == run.cell_id && hook.position < static_cast<uint32_t>(cell.spec.collect_size()))
+        return cell.spec.collect(static_cast<int>(hook.position)).collector();
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Coordinator::Coordinator(Options options, Connection& connection, Lease& lease, std::function<void(absl::Status)> fatal)
@@ -90,7 +102,8 @@ absl::Status Coordinator::Start() {
   for (SweepRow& sweep : *sweeps) {
     absl::StatusOr<std::vector<RunRow>> runs = store_.RunsOfSweep(sweep.sweep_id);
     if (!runs.ok()) return runs.status();
-    absl::StatusOr<std::vector<HookRow>> hooks = store_.HooksOfSweep(sweep.sweep_id);
+    absl::StatusOr<std::vector<HookRow>> hooks = store_.HooksOfSweep(
+        sweep.sweep_id, [&](const HookRow& hook) { return AsksForRemoteIds(CollectorOf(hook, sweep, *runs)); });
     if (!hooks.ok()) return hooks.status();
     spdlog::info("sweep {} ({}) goes on: {} runs so far", sweep.sweep_id, sweep.spec.name(), runs->size());
     scheduler_.Load(std::move(sweep), *runs, *std::move(hooks), now_ns);

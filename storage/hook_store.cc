@@ -67,7 +67,8 @@ absl::Status SweepStore::EndHook(const HookRow& hook) {
   });
 }
 
-absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) {
+absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(
+    int64_t sweep_id, const std::function<bool(const HookRow&)>& asks_for_remote_ids) {
   std::vector<HookRow> hooks;
   const absl::Status status = connection_.Transact([&](pqxx::transaction_base& transaction) {
     hooks.clear();
@@ -93,7 +94,8 @@ absl::StatusOr<std::vector<HookRow>> SweepStore::HooksOfSweep(int64_t sweep_id) 
       hook.position = row["position"].as<uint32_t>();
       hook.collected = row["collected"].as<bool>();
       if (CollectsOnAgent(hook)) {
-        absl::StatusOr<v1::RunWork> work = ReadRunWork(transaction, hook.run_id, /*remote_ids=*/true);
+        hook.remote_ids = !asks_for_remote_ids || asks_for_remote_ids(hook);
+        absl::StatusOr<v1::RunWork> work = ReadRunWork(transaction, hook.run_id, hook.remote_ids);
         if (work.ok()) hook.work = *std::move(work);
       }
       hooks.push_back(std::move(hook));

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -66,7 +67,8 @@ class SweepStore {
   // All hooks of one stage (kind and run), so that a stage is there whole or not at all. State running; fills hook_id.
   absl::Status CreateHooks(std::vector<HookRow>& hooks);
   absl::Status EndHook(const HookRow& hook);
-  absl::StatusOr<std::vector<HookRow>> HooksOfSweep(int64_t sweep_id);
+  absl::StatusOr<std::vector<HookRow>> HooksOfSweep(
+      int64_t sweep_id, const std::function<bool(const HookRow&)>& asks_for_remote_ids = nullptr);
 
  private:
   static void InsertHooks(pqxx::transaction_base& transaction, std::vector<HookRow>& hooks);

@@ -38,10 +38,13 @@ pqxx::result ReadLengths(pqxx::transaction_base& transaction, int64_t sweep_id, 
 
 void ReadCached(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, TaskFacts& facts) {
   const pqxx::result rows = transaction.exec_params(
-      "SELECT origin, count(DISTINCT task) FILTER (WHERE assay.is_cached(cached, state)) AS cached, count(DISTINCT "
-      "task) AS tasks, coalesce(min(state) FILTER (WHERE assay.is_cached(cached, state)), '') AS state "
-      "FROM assay.task WHERE sweep_id = $1 AND run_id = $2 AND assay.is_told(origin, state) "
-      "GROUP BY origin ORDER BY 2 DESC, origin",
+      "SELECT origin, count(*) FILTER (WHERE cached) AS cached, count(*) AS tasks, coalesce(min(state), '') AS state "
+      "FROM ("
+      "  SELECT origin, bool_or(assay.is_cached(cached, state)) AS cached, "
+      "    min(state) FILTER (WHERE assay.is_cached(cached, state)) AS state "
+      "  FROM assay.task WHERE sweep_id = $1 AND run_id = $2 AND assay.is_told(origin, state) "
+      "  GROUP BY origin, remote_id, index, task"
+      ") tried GROUP BY origin ORDER BY 2 DESC, origin",
       sweep_id, run_id);
   for (const auto& row : rows) {
     if (row["origin"].as<std::string>() == facts.witness) facts.tasks = row["tasks"].as<uint64_t>();
@@ -56,11 +59,13 @@ void ReadCached(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t r
 // The order of scheduled, queued and ready is each system's own, so they are set only beside what all agree on.
 void ReadNegative(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, TaskFacts& facts) {
   const pqxx::row row = transaction.exec_params1(
-      "SELECT count(DISTINCT (witness, task)) AS negative, count(DISTINCT (witness, task)) FILTER (WHERE -ns > 2 * "
-      "error_ns) AS beyond, (array_agg(witness ORDER BY ns, task))[1] AS witness, (array_agg(task ORDER BY ns, "
+      "SELECT count(DISTINCT (witness, remote_id, index, task)) AS negative, "
+      "count(DISTINCT (witness, remote_id, index, task)) FILTER (WHERE -ns > 2 * error_ns) AS beyond, "
+      "(array_agg(witness ORDER BY ns, task))[1] AS witness, (array_agg(task ORDER BY ns, "
       "task))[1] AS task, (array_agg(late ORDER BY ns, task))[1] AS late, (array_agg(early ORDER BY ns, task))[1] AS "
       "early, -min(ns) AS ns FROM ("
-      "  SELECT t.origin AS witness, t.task, t.error_ns, v.late, v.early, v.ns FROM assay.task t CROSS JOIN LATERAL ("
+      "  SELECT t.origin AS witness, t.remote_id, t.index, t.task, t.error_ns, v.late, v.early, v.ns FROM assay.task t "
+      "CROSS JOIN LATERAL ("
       "    VALUES ('finished', 'started', t.finished_ns - t.started_ns), "
       "      ('body finished', 'body started', t.body_finished_ns - t.body_started_ns), "
       "      ('started', 'created', t.started_ns - t.created_ns), "
@@ -70,7 +75,8 @@ void ReadNegative(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "  WHERE t.sweep_id = $1 AND t.run_id = $2 AND v.ns < 0 AND least(t.finished_ns - t.started_ns, "
       "    t.body_finished_ns - t.body_started_ns, t.started_ns - greatest(t.created_ns, t.scheduled_ns, t.queued_ns, "
       "    t.ready_ns), t.recorded_ns - t.finished_ns) < 0 "
-      "  UNION ALL SELECT 'its completion', coalesce(remote_id, index::text), coalesce(completed_error_ns, 0), "
+      "  UNION ALL SELECT 'its completion', remote_id, index, coalesce(remote_id, index::text), "
+      "coalesce(completed_error_ns, 0), "
       "    'completed', 'sent', completed_ns - started_ns FROM assay.trigger "
       "  WHERE sweep_id = $1 AND run_id = $2 AND completed_ns < started_ns"
       ") negative",

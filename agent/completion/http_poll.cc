@@ -157,6 +157,10 @@ void HttpPoll::Start(const std::shared_ptr<Asked>& asked) {
       [this, asked](HttpResponse&& response) { Answered(*asked, response); });
 }
 
+std::string HttpPoll::FaultOf(const Asked& asked, const absl::Status& status) {
+  return fmt::format("GET {}: {}", asked.url, std::string(status.message()));
+}
+
 void HttpPoll::Answered(const Asked& asked, const HttpResponse& response) {
   --in_flight_;
   if (login_) login_->Answered(asked.token, response.status);
@@ -170,7 +174,7 @@ void HttpPoll::Answered(const Asked& asked, const HttpResponse& response) {
     taken = Take(asked, response.finished_ns);
   }
   if (!taken.ok()) {
-    looked_.Fault(fmt::format("GET {}: {}", asked.url, std::string(taken.message())));
+    looked_.Fault(FaultOf(asked, taken));
     // Without one page the rest of a listing is not worth its requests.
     if (!one_each_) next_ = kMostPages;
   }
@@ -188,21 +192,26 @@ absl::Status HttpPoll::TakePage(const Asked& asked, const JsonDocument::Part& pa
   const absl::StatusOr<std::vector<JsonDocument::Part>> items = page.Items(http_.items());
   if (!items.ok()) return NotThere("items", http_.items(), page, items.status());
   absl::Status fault;
+  absl::Status odd;
+  std::string first;
   for (const JsonDocument::Part& item : *items) {
     const absl::StatusOr<std::string> id = item.Text(http_.id());
-    if (!id.ok() && fault.ok()) fault = NotThere("id", http_.id(), item, id.status());
+    if (!id.ok() && odd.ok()) odd = NotThere("id", http_.id(), item, id.status());
+    if (id.ok() && first.empty()) first = *id;
     // Once: pages shift while they are read.
-    if (id.ok() && missing_.erase(*id) > 0) fault.Update(TakeRun(*id, item, asked.asked_ns, seen_ns));
+    if (id.ok() && missing_.erase(*id) > 0) odd.Update(TakeRun(*id, item, asked.asked_ns, seen_ns));
   }
+  // Of pages with none to know them by there may be endlessly many; an odd one beside others hides no other's state.
+  if (first.empty()) fault = odd;
+  if (!first.empty() && !odd.ok()) looked_.Fault(FaultOf(asked, odd));
   offset_ += items->size();
   // Not a page that is not full: an API may give fewer at once than it is asked for.
   const bool last = http_.page() == 0 || items->empty();
   if (last || missing_.empty()) next_ = kMostPages;
-  const std::string first = items->empty() ? "" : items->front().Text(http_.id()).value_or("");
   if (next_ < kMostPages && !first.empty() && first == first_of_page_)
     fault.Update(absl::NotFoundError("the same page as before: the API does not heed $(offset) and $(limit)"));
   first_of_page_ = first;
-  if (last && fault.ok()) looked_.listed_all = true;
+  if (last && fault.ok() && looked_.errors == 0) looked_.listed_all = true;
   return fault;
 }
 

@@ -38,6 +38,7 @@ class HttpPoll final : public Poll {
  private:
   // One request, and its answer as it comes.
   struct Asked;
+  static std::string FaultOf(const Asked& asked, const absl::Status& status);
   void TryListing(std::function<void(absl::Status)> done);
   void Start(const std::shared_ptr<Asked>& asked);
   void StartMore();

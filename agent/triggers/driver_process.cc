@@ -105,6 +105,7 @@ void DriverProcess::Write(std::string_view bytes) {
 }
 
 void DriverProcess::CloseStdin() {
+  leaving_ = true;
   stdin_closing_ = true;
   WriteMore();
 }
@@ -156,8 +157,8 @@ bool DriverProcess::ReadOut(int reads) {
     if (n < 0 && errno == EAGAIN) return true;
     loop_.Unwatch(stdout_fd_);
     CloseFd(stdout_fd_);
-    // One that lives on in silence is no driver any more, but may be about to exit.
-    if (!reaped_ && kill_timer_ == 0) {
+    // One that lives on in silence is no driver any more, but may be about to exit; after its bye it has longer.
+    if (!reaped_ && kill_timer_ == 0 && !leaving_) {
       kill_timer_ =
           loop_.At(MonotonicNs() + kCondemnedGraceNs, [this] { Condemn("closed its stdout and did not exit"); });
     }

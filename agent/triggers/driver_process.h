@@ -75,6 +75,7 @@ class DriverProcess : public std::enable_shared_from_this<DriverProcess> {
   bool overlong_ = false;
   bool condemned_ = false;
   bool stdin_watched_ = false;
+  bool leaving_ = false;  // it was said bye
   bool stdin_closing_ = false;
   pid_t pid_ = -1;
   int pidfd_ = -1;

@@ -69,8 +69,8 @@ absl::Status DriverTasks::Check(const DriverEvent& event, const Task& task, int6
   if (event.body_ended_ns && !possible(*event.body_ended_ns)) return impossible("body", *event.body_ended_ns);
   if (event.kind == DriverEvent::Kind::kDone && task.done)
     return absl::AlreadyExistsError(fmt::format("task {} is done a second time", event.index));
-  const uint32_t attempt = std::max(event.attempt, task.record.attempt());
-  if (IsEnd(event.kind) && task.record.outcome() != v1::OUTCOME_UNSPECIFIED && attempt == task.record.attempt())
+  const bool of_this_try = event.attempt == 0 || event.attempt == task.record.attempt();
+  if (IsEnd(event.kind) && of_this_try && task.record.outcome() != v1::OUTCOME_UNSPECIFIED)
     return absl::AlreadyExistsError(
         fmt::format("task {} {} although it had ended", event.index, DriverEventName(event.kind)));
   return absl::OkStatus();
@@ -168,6 +168,7 @@ void DriverTasks::Finish(const DriverEvent& event, Task& task, int64_t at_ns, in
                           : event.kind == DriverEvent::Kind::kFailed ? v1::FAILED
                                                                      : v1::CANCELLED);
   task.record.set_recorded_ns(now_ns);
+  task.over_ns = now_ns;
   if (task.trigger) dones_.push_back({now_ns + kDonePatienceNs, event.index});
 }
 
@@ -220,8 +221,10 @@ void DriverTasks::Pass(int64_t now_ns) {
   }
   for (; !dones_.empty() && dones_.front().at_ns <= now_ns; dones_.pop_front()) {
     Task* const task = Find(dones_.front().index);
-    // Another try of it may have begun.
-    if (task == nullptr || !task->trigger || task->record.outcome() == v1::OUTCOME_UNSPECIFIED) continue;
+    if (task == nullptr || !task->trigger) continue;
+    // Another try of it may have begun, or have ended since.
+    if (task->record.outcome() == v1::OUTCOME_UNSPECIFIED) continue;
+    if (task->over_ns != dones_.front().at_ns - kDonePatienceNs) continue;
     const bool ok = task->record.outcome() == v1::OK;
     std::string error = task->record.error();
     if (error.empty()) error = fmt::format("the target says: {}", task->record.state());

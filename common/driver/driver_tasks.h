@@ -63,6 +63,7 @@ class DriverTasks {
     bool done = false;                           // the event
     v1::Outcome told = v1::OUTCOME_UNSPECIFIED;  // by it; the task's where nothing else tells of its end
     int64_t given_ns = 0;
+    int64_t over_ns = 0;                                  // when the end of its last try was told
     std::array<uint32_t, kDriverInstants> attempts = {};  // that the instants are of; 0: not told
   };
   struct Due {

@@ -125,7 +125,7 @@ std::string CollectorText(const v1::Collector& collector) {
   return "";
 }
 
-bool AsksForRemoteIds(const v1::Collector& collector) {
+bool AsksForEach(const v1::Collector& collector) {
   return collector.http().url().find("$(remote_id)") != std::string::npos;
 }
 
@@ -140,7 +140,7 @@ std::string RecordsText(const v1::Collector& collector) {
 std::string LookText(const v1::CellSpec& cell, const v1::Collector& collector) {
   if (!collector.has_http()) return "";
   const std::optional<uint64_t> triggers = PlannedTriggers(cell.load());
-  if (AsksForRemoteIds(collector))
+  if (AsksForEach(collector))
     return fmt::format("; a look asks for each of {} by itself",
                        triggers ? Counted(*triggers, "trigger") : "the run's triggers");
   const uint64_t records = collector.expect() > 0 ? collector.expect() : triggers.value_or(0);
@@ -237,7 +237,7 @@ std::vector<std::string> AskWarnings(const Plan& plan, uint32_t agents) {
     if (looks && looks->for_each) most_per_s = std::max(most_per_s, looks->PerS());
     const bool ids = looks.has_value() || cell.spec.trigger().has_driver();
     nobody_tells_ids |= !ids && std::any_of(cell.spec.collect().begin(), cell.spec.collect().end(),
-                                            [](const v1::Hook& hook) { return AsksForRemoteIds(hook.collector()); });
+                                            [](const v1::Hook& hook) { return AsksForEach(hook.collector()); });
   }
   if (most_per_s > kManyPerS) {
     warnings.push_back(fmt::format(

@@ -88,6 +88,8 @@ class Prefect(Driver):
         except Exception as error:  # whatever it is, prepare or the agent has to hear of it
             self.failure = error
             print(f"the flow run failed: {error!r}", file=sys.stderr)
+            if self.begun.is_set():
+                self.fail(f"the flow run failed: {error!r}")  # nobody would end what it was given
         self.begun.set()
 
     def __reduce__(self):

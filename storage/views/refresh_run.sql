@@ -68,9 +68,12 @@ BEGIN
            percentile_cont(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0)) / 1e6::double precision) FILTER (WHERE outcome <= 'timeout') AS slip
     FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id
   ) t, (
-    SELECT count(DISTINCT task) AS tasks, sum(finished_ns - started_ns) / 1e9::double precision AS task_sum_s
-    FROM assay.task
-    WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND origin = witness AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
+    -- All tries of one are one task; a name may be that of another task in other work.
+    SELECT count(*) AS tasks, sum(ns) / 1e9::double precision AS task_sum_s
+    FROM (SELECT sum(finished_ns - started_ns) AS ns
+          FROM assay.task
+          WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND origin = witness AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
+          GROUP BY remote_id, index, task) tried
   ) k LEFT JOIN (
     -- Of any witness that tells it of all its tasks that ran: the one that the figures are of may be another.
     SELECT sum(planned_ns) / 1e9::double precision AS sum_s, min(planned_ns) / 1e9::double precision AS min_s, max(planned_ns) / 1e9::double precision AS max_s

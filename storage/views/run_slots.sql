@@ -5,8 +5,8 @@ RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT CASE WHEN s.capacity IS NOT NULL THEN s.capacity
                     WHEN c.slots IS NOT NULL THEN c.slots
                     WHEN c.loop = 'open' THEN NULL
-                    WHEN (SELECT count(DISTINCT task) FROM assay.task t
-                          WHERE t.sweep_id = r.sweep_id AND t.run_id = r.run_id AND t.origin = (SELECT assay.task_witness(r.sweep_id, r.run_id)))
+                    WHEN (SELECT count(*) FROM (SELECT DISTINCT t.remote_id, t.index, t.task FROM assay.task t
+                                                WHERE t.sweep_id = r.sweep_id AND t.run_id = r.run_id AND t.origin = (SELECT assay.task_witness(r.sweep_id, r.run_id))) tasks)
                        > (SELECT count(*) FROM assay.trigger g WHERE g.sweep_id = r.sweep_id AND g.run_id = r.run_id) THEN NULL
                     ELSE s.slots END
         FROM assay.run r JOIN assay.cell c USING (cell_id)

@@ -5,7 +5,9 @@ SELECT r.sweep_id, r.cell_id, r.run_id, r.block, r.attempt, c.target, c.params, 
        assay.is_cached(t.cached, t.state) AS cached,
        b.begin_ns, g.intended_ns, g.started_ns AS sent_ns, g.accepted_ns,
        t.created_ns, t.scheduled_ns, t.queued_ns, t.ready_ns, t.started_ns, t.body_started_ns, t.body_finished_ns, t.finished_ns, t.recorded_ns,
-       greatest(g.finished_ns, g.completed_ns) AS known_ns, coalesce(g.completed_error_ns, 0) AS known_error_ns,
+       -- A driver's finished is its trigger's completed too, and is not to be measured by itself.
+       CASE WHEN t.origin = 'driver' THEN g.finished_ns ELSE greatest(g.finished_ns, g.completed_ns) END AS known_ns,
+       CASE WHEN t.origin = 'driver' THEN 0 ELSE coalesce(g.completed_error_ns, 0) END AS known_error_ns,
        g.outcome AS client_outcome, coalesce(t.planned_ns, g.planned_ns) AS planned_ns, t.error_ns, t.instants_from, t.agent_id, t.worker, t.error, r.t0_ns
 FROM assay.task t
 JOIN assay.run r ON r.sweep_id = t.sweep_id AND r.run_id = t.run_id

@@ -23,7 +23,8 @@ SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, 
        NULL, NULL, coalesce(t.outcome::text, 'not ended'), t.client_outcome::text, NULL, NULL
 FROM assay.task_instant t
 WHERE t.client_outcome = 'ok' AND coalesce(t.outcome, 'lost') NOT IN ('ok', 'skipped') AND assay.is_told(t.origin, t.state)
-  AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = t.sweep_id AND u.run_id = t.run_id AND u.origin = t.origin AND u.task = t.task AND u.attempt = t.task_attempt + 1)
+  AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = t.sweep_id AND u.run_id = t.run_id AND u.origin = t.origin AND u.task = t.task AND u.attempt = t.task_attempt + 1
+                  AND coalesce(u.remote_id = t.remote_id, true) AND coalesce(u.index = t.index, true))
 UNION ALL
 SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, t.verdict,
        t.task, t.task_attempt, t.index, t.remote_id, 'outcome', t.origin, 'client', NULL, NULL, t.outcome::text, t.client_outcome::text, NULL, NULL
@@ -45,6 +46,7 @@ FROM (
          d.started_ns AS d_started_ns, d.finished_ns AS d_finished_ns, d.body_started_ns AS d_body_started_ns, d.body_finished_ns AS d_body_finished_ns
   FROM assay.task d
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin <> 'driver' AND k.task = d.task AND k.attempt = d.attempt
+    AND coalesce(k.index = d.index, true)
   WHERE d.origin = 'driver' AND assay.is_told(d.origin, d.state)
   UNION ALL
   SELECT k.sweep_id, k.run_id, k.task, k.attempt, k.index, k.remote_id, k.origin, d.origin, k.outcome, d.outcome,
@@ -61,7 +63,7 @@ FROM (
          d.started_ns, d.finished_ns, d.body_started_ns, d.body_finished_ns
   FROM assay.task d
   JOIN assay.task k ON k.sweep_id = d.sweep_id AND k.run_id = d.run_id AND k.origin > d.origin AND k.task = d.task AND k.attempt = d.attempt
-    AND coalesce(k.remote_id = d.remote_id, true)
+    AND coalesce(k.remote_id = d.remote_id, true) AND coalesce(k.index = d.index, true)
   WHERE d.origin <> 'driver' AND k.origin <> 'driver'
     AND NOT EXISTS (SELECT FROM assay.task u WHERE u.sweep_id = d.sweep_id AND u.run_id = d.run_id AND u.origin = 'driver' AND u.task = d.task
                     AND assay.is_told(u.origin, u.state))

@@ -1,6 +1,6 @@
 CREATE VIEW assay.truth_gap_summary AS
 SELECT g.sweep_id, g.cell_id, g.run_id, g.block, g.attempt, g.target, g.params, g.verdict,
-       g.gap, g.witness, g.other, count(*) AS gaps, count(DISTINCT g.task) AS tasks,
+       g.gap, g.witness, g.other, count(*) AS gaps, count(DISTINCT (g.remote_id, g.index, g.task)) AS tasks,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY g.gap_ms) AS gap_p50_ms, max(g.gap_ms) AS gap_max_ms, max(g.error_ms) AS error_max_ms,
        (array_agg(g.task ORDER BY g.gap_ms DESC, g.index, g.task))[1] AS example,
        (array_agg(coalesce(g.says_outcome, format('%s s', round(g.says_s::numeric, 6))) ORDER BY g.gap_ms DESC, g.index, g.task))[1] AS example_says,

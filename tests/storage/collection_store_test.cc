@@ -155,6 +155,11 @@ TEST_F(CollectionStoreTest, FactsTellWhatWasFoundAndWhichCollectorsSaidNothing) 
   EXPECT_FALSE(stored.at(1).collected);
   EXPECT_EQ(stored.at(1).position, 1u);
   EXPECT_EQ(stored.at(1).work.ok(), 2u);
+  EXPECT_THAT(stored.at(1).work.remote_ids(), ElementsAre("flow \"x\""));
+  const std::vector<HookRow> without =
+      store_.HooksOfSweep(sweep_.sweep_id, [](const HookRow& hook) { return hook.position != 1; }).value();
+  EXPECT_EQ(without.at(1).work.remote_ids_size(), 0) << "as it was created: it may not have had room for them";
+  EXPECT_EQ(without.at(1).work.ok(), 2u);
   hooks[0].state = hooks[1].state = "failed";
   hooks[0].error = hooks[1].error = "the sweep was cancelled";
   ASSERT_EQ(store_.EndHook(hooks[0]), absl::OkStatus());

@@ -33,6 +33,53 @@ TEST_F(TaskWitnessesTest, RecordsOfOtherRunsAreCounted) {
   EXPECT_EQ(facts->tasks.foreign_of, 4u);
 }
 
+TEST_F(TaskWitnessesTest, ANameInOtherWorkIsAnotherTasks) {
+  const SweepRow sweep = MakeSweep(1, {{"flows", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 100, 0}, {0, 0, 100, 0}});
+  for (const char* flow : {"flow 0", "flow 1"}) {
+    const int64_t index = flow[5] - '0';
+    for (const char* task : {"extract", "transform", "load"}) {
+      TaskLine line{.origin = "http", .task = task, .ms = {{"started", 20}, {"finished", 30}}};
+      line.remote_id = flow;
+      line.index = index;
+      line.cached = index == 1 && line.task == "load";
+      if (index == 1 && line.task == "extract") {
+        line.outcome = line.state = "failed";
+        Add(run, line);
+        line.outcome = "ok";
+        line.attempt = 2;
+      }
+      if (index == 0 && line.task == "extract") line.outcome = line.state = "failed";
+      Add(run, line);
+    }
+  }
+  ASSERT_TRUE(Execute("UPDATE trigger SET remote_id = 'flow ' || index").ok());
+  End(run);
+  EXPECT_EQ(Value("SELECT concat_ws('|', tasks, tasks_from, slots IS NULL, ideal_s IS NULL, overhead_percent IS NULL) "
+                  "FROM run_summary"),
+            "6|http|t|t|t")
+      << "the slots are those of triggers, of which each starts three tasks";
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->tasks.tasks, 6u);
+  EXPECT_EQ(facts->tasks.cached, 1u);
+  EXPECT_EQ(facts->tasks.cached_of, 6u);
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws(' ', task, remote_id, says_outcome), ', ') FROM truth_gap WHERE gap = "
+                  "'outcome'"),
+            "extract flow 0 failed")
+      << "the second try of flow 1's is not one of flow 0's";
+}
+
+TEST_F(TaskWitnessesTest, ADriversEndIsNotMeasuredByItself) {
+  const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 100, 0}});
+  SetDriver(run, 4);
+  Add(run, {.task = "t0", .ms = {{"started", 20}, {"finished", 150}}, .index = 0});
+  ASSERT_TRUE(Execute("UPDATE trigger SET completed_ns = 150000000, completed_error_ns = 0").ok());
+  EXPECT_EQ(Value("SELECT concat_ws('|', gap, says_s, other_s) FROM truth_gap"), "after_known|0.15|0.1");
+  EXPECT_EQ(Value("SELECT finish_ms FROM task_time"), "-50");
+}
+
 TEST_F(TaskWitnessesTest, LengthsThatCoarseInstantsMadeNegativeAreKept) {
   const SweepRow sweep = MakeSweep(1, {{"gust", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}, {0, 0, 2500, 0}});

@@ -176,6 +176,29 @@ TEST_F(Talk, AnInstantIsKeptAsFirstToldAndAnewForALaterAttempt) {
   EXPECT_THAT(faults_, IsEmpty());
 }
 
+TEST_F(Talk, LateWordOfAnEarlierTryIsNoSecondEnd) {
+  Give(1);
+  Tell(fmt::format(R"({{"index":0,"event":"finished","at":{},"attempt":2}})", At(6)));
+  Tell(fmt::format(R"({{"index":0,"event":"failed","at":{},"attempt":1}})", At(5)));
+  EXPECT_THAT(faults_, IsEmpty());
+  Tell(fmt::format(R"({{"index":0,"event":"failed","at":{},"attempt":2}})", At(7)));
+  EXPECT_THAT(faults_, SizeIs(1));
+  EXPECT_EQ(Tasks()[0].outcome(), v1::OK);
+}
+
+// Each end has its own time for a done.
+TEST_F(Talk, ARetryThatEndedIsNotOverWhenItsFirstTryWas) {
+  Give(1);
+  Tell(fmt::format(R"({{"index":0,"event":"failed","at":{}}})", At(5)));
+  now_ns_ += 9 * kSecond;
+  Tell(fmt::format(R"({{"index":0,"event":"finished","at":{},"attempt":2}})", At(9'005)));
+  talk_.tasks().Pass(kNow + 10 * kSecond);
+  EXPECT_THAT(Ended(), IsEmpty());
+  talk_.tasks().Pass(kNow + 19 * kSecond);
+  EXPECT_EQ(Ended()[0].outcome(), v1::OK);
+  EXPECT_EQ(Ended()[0].finished_ns(), kNow + 9 * kSecond);
+}
+
 TEST_F(Talk, TheWallClockIsMapped) {
   Give(1);
   Tell(fmt::format(R"({{"index":0,"event":"done","at":{},"clock":"wall","instants":{{"started":{},"finished":{}}}}})",

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "common/clock.h"
 #include "common/json_document.h"
 #include "common/utf8.h"
 
@@ -12,6 +13,7 @@ namespace assay {
 namespace {
 
 constexpr int64_t kTimeoutNs = 30'000'000'000;
+constexpr int64_t kAgainNs = 1'000'000'000;  // after a login that failed
 constexpr size_t kMostBodyBytes = 1 << 20;
 constexpr size_t kMostShown = 200;
 constexpr int kUnauthorized = 401;
@@ -74,10 +76,14 @@ void LoginToken::Answered(uint64_t number, int status) {
     may_ask_again_ = true;
     return;
   }
-  if (asking_ || !may_ask_again_) return;
+  if (asking_ || !may_ask_again_ || MonotonicNs() < not_before_ns_) return;
   may_ask_again_ = false;
-  Ask([](const absl::Status& asked) {
-    if (!asked.ok()) spdlog::warn("the token was refused, and no other is given");
+  Ask([this](const absl::Status& asked) {
+    if (asked.ok()) return;
+    spdlog::warn("the token was refused, and no other is given");
+    // The login may be busy. It is a token that is refused at once that is no reason to ask again.
+    may_ask_again_ = true;
+    not_before_ns_ = MonotonicNs() + kAgainNs;
   });
 }
 

@@ -44,6 +44,7 @@ class LoginToken {
   uint64_t number_ = 0;
   bool asking_ = false;
   bool may_ask_again_ = true;
+  int64_t not_before_ns_ = 0;
   HttpClient client_;  // last: it drops what is in flight
 };
 

@@ -66,7 +66,7 @@ class Driver:
     """Override name, version, prepare and submit; and cancel, drain, close where there is something to do.
 
     `prepare`, `submit`, `drain` and `close` are called one after another on the main thread, `cancel` on another one.
-    `event`, `span` and `tell_span` may be called from any thread.
+    `event`, `span`, `tell_span` and `fail` may be called from any thread.
     """
 
     name = "driver"
@@ -140,6 +140,10 @@ class Driver:
         """The same with instants that are known already."""
         self._out.put({"type": "span", "name": name, "begun": begun, "ended": ended})
 
+    def fail(self, error):
+        """Tells that the target is gone for good: what is in flight fails with these words, and the driver is ended."""
+        self._out.put({"type": "failed", "error": str(error)[:MOST_TEXT]})
+
     def run(self):
         """Speaks with the agent until it says bye, then ends the process: 0, or 1 if something failed."""
         code = 1
@@ -199,7 +203,7 @@ class Driver:
                 return 0
 
     def _failed(self, error):
-        self._out.put({"type": "failed", "error": error[:MOST_TEXT]})
+        self.fail(error)
         try:
             self.close()
         except Exception:  # noqa: B902 (it was not ready; the first error is the one to tell)

@@ -240,6 +240,29 @@ TEST_F(CompletionTest, PointersThatPointNowhereAreToldWithWhatThereIs) {
   }
 }
 
+TEST_F(CompletionTest, AnOddItemHidesNoOthersState) {
+  for (const char* odd : {R"({"run_id": "run 0", "state": null})", R"({"state": "success"})"}) {
+    std::atomic<bool> mended = false;
+    WorkflowApi api([&, odd](const std::string& path, int) -> WorkflowApi::Answer {
+      const int offset = Asked(path, "offset");
+      const std::string first = std::string(R"({"run_id": "old", "state": "success"},)") +
+                                (!mended ? odd : R"({"run_id": "run 0", "state": "success"})");
+      return {R"({"runs": [)" +
+              (offset == 0   ? first
+               : offset == 2 ? R"({"run_id": "run 1", "state": "failed"})"
+                             : "") +
+              "]}"};
+    });
+    const v1::ShareSpec spec = Listing(api, 2, 2);
+    Begin(spec);
+    WaitFor(spec.run_id(), [](const v1::ShareStatus& status) { return status.fired() == 1; });
+    mended = true;  // the one on the second page was seen before
+    WaitForPhase(spec.run_id(), v1::FIRED);
+    const Written written = Finish(spec);
+    EXPECT_GE(Errors(written), 1U);
+  }
+}
+
 TEST_F(CompletionTest, AFaultyListingEndsNothing) {
   for (const char* body : {R"({"runs": [{"run_id": "another", "state": "success"}]})", R"({"items": []})",
                            R"({"runs": {}})", "", R"({"runs": [{"name": "x"}]})"}) {

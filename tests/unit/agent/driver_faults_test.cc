@@ -50,6 +50,17 @@ while True: time.sleep(1)
   EXPECT_TRUE(GroupIsGone(PidIn(dir_.At("pid"))));
 }
 
+TEST_F(DriverTest, OneThatClosesItsStdoutBeforeItExitsHasItsTimeAfterBye) {
+  const Written written = Execute(DriverSpec(2, 2, R"python(
+begin()
+tasks(lambda task: tell(about(task["index"], "done")))
+os.close(1)
+time.sleep(2)
+os._exit(0)
+)python"));
+  EXPECT_EQ(written.end->findings_size(), 0) << written.end->ShortDebugString();
+}
+
 TEST_F(DriverTest, ACrashFailsWhatIsInFlightAndKeepsTheRest) {
   const v1::ShareSpec spec = DriverSpec(50, 4, R"python(
 begin()

@@ -134,6 +134,25 @@ TEST_F(LoginTest, ARefusedTokenIsAskedForAgainAndTheTriggerStaysFailed) {
   EXPECT_EQ(written.triggers.back().outcome(), v1::OK) << "the next ones have the new token";
 }
 
+TEST_F(LoginTest, ALoginThatFailsOnceIsTriedAgain) {
+  TokenServer server;
+  v1::ShareSpec spec = LoginSpec(server, 0);
+  spec.set_duration_ns(3600 * kSecond);
+  Begin(spec);
+  WaitFor(spec.run_id(), [](const v1::ShareStatus& status) { return status.fired() > 10; });
+  server.refuses_logins = 503;
+  server.Revoke();
+  WaitFor(spec.run_id(), [&](const v1::ShareStatus&) { return server.logins() >= 3; });
+  server.refuses_logins = 0;
+  const auto good = [](const v1::ShareStatus& status) { return status.fired() - status.not_ok(); };
+  const uint64_t before = good(*Status(spec.run_id()));
+  WaitFor(spec.run_id(), [&](const v1::ShareStatus& status) { return good(status) > before + 10; });
+  Want(spec, v1::CANCEL);
+  Exchange();
+  WaitForPhase(spec.run_id(), v1::ENDED);
+  EXPECT_LT(server.logins(), 100) << "once a second, however many are refused";
+}
+
 TEST_F(LoginTest, WhoTakesNoTokenIsNotFloodedWithLogins) {
   TokenServer server;
   server.refuses_all = true;
