@@ -97,6 +97,10 @@ void Nap(int64_t until_ns, const std::atomic<bool>& stop) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(kNapNs, until_ns - now_ns)));
 }
 
+bool AsksForEach(const v1::Collector& collector) {
+  return collector.http().url().find("$(remote_id)") != std::string::npos;
+}
+
 // As many as the scenario says; else one for each trigger that was ok. Metrics are not counted.
 uint64_t ExpectedOf(const CollectOrder& order) {
   if (order.collector.expect() > 0) return order.collector.expect();
@@ -106,8 +110,7 @@ uint64_t ExpectedOf(const CollectOrder& order) {
 }  // namespace
 
 bool AsksForRemoteIds(const v1::Collector& collector) {
-  return collector.postgres().query().find("$1") != std::string::npos ||
-         collector.http().url().find("$(remote_id)") != std::string::npos;
+  return collector.postgres().query().find("$1") != std::string::npos || AsksForEach(collector);
 }
 
 v1::Batch Collect(CollectOrder order, const std::atomic<bool>& stop,
@@ -121,6 +124,8 @@ v1::Batch Collect(CollectOrder order, const std::atomic<bool>& stop,
   so_far.set_expected(looks.expected());
   so_far.set_deadline_ns(deadline_ns - begun_ns);
   told(so_far);
+  // A run that started nothing has no records to wait for.
+  const bool nothing_to_ask = AsksForEach(order.collector) && order.work.remote_ids().empty();
   std::string problem;
   const absl::StatusOr<HiddenTexts> hidden = order.secrets.Fill(order.collector);
   absl::StatusOr<RecordSourcePtr> source = hidden.ok() ? MakeSource(order) : hidden.status();
@@ -140,7 +145,7 @@ v1::Batch Collect(CollectOrder order, const std::atomic<bool>& stop,
     so_far.set_records(looks.records());
     so_far.set_elapsed_ns(now_ns - begun_ns);
     told(so_far);
-    if (stop || look_ns >= deadline_ns) break;
+    if (stop || nothing_to_ask || look_ns >= deadline_ns) break;
     const int64_t pause_ns = std::max(order.collector.every_ns(), kRestPerLook * (now_ns - look_ns));
     // The last look is at the deadline.
     Nap(std::min(now_ns + pause_ns, deadline_ns), stop);
@@ -153,6 +158,7 @@ v1::Batch Collect(CollectOrder order, const std::atomic<bool>& stop,
   collection.set_origin(OriginOf(order.collector));
   collection.set_elapsed_ns(MonotonicNs() - begun_ns);
   if (stop && !collection.quiet()) {
+    collection.set_stopped(true);
     collection.set_error("it was stopped before the records were complete");
   } else {
     const std::string error = failure.ok() ? problem : std::string(failure.message());

@@ -44,7 +44,8 @@ class HttpSource : public RecordSource {
     look.tasks = reader_.Take();
     const std::string problem = reader_.TakeProblem();
     if (!status.ok()) return status;
-    if (look.problem.empty()) look.problem = problem.empty() ? PointsNowhere() : problem;
+    if (look.problem.empty()) look.problem = PointsNowhere();
+    if (look.problem.empty()) look.problem = problem;
     return look;
   }
 

@@ -18,10 +18,8 @@ uint64_t NameOf(const v1::TaskRecord& task) {
                                 task.outcome() != v1::OUTCOME_UNSPECIFIED));
 }
 
-// All tries of a task have it; in the work of another trigger the same name is another task's. `row` stands for a name
-// that is not told.
-uint64_t NameOfAllTries(const v1::TaskRecord& task, size_t row) {
-  if (task.task().empty()) return StableHash(std::to_string(row));
+// All tries of a task have it; in the work of another trigger the same name is another task's.
+uint64_t NameOfAllTries(const v1::TaskRecord& task) {
   return StableHash(
       fmt::format("{}\n{}\n{}", task.remote_id(), task.task(), task.has_index() ? std::to_string(task.index()) : ""));
 }
@@ -47,10 +45,9 @@ void Looks::Add(Look&& look, int64_t at_ns) {
   absl::flat_hash_set<uint64_t> tasks;
   absl::flat_hash_set<uint64_t> unfinished;
   absl::flat_hash_set<uint64_t> negative;
-  for (size_t row = 0; row < last_.tasks.size(); ++row) {
-    v1::TaskRecord& task = last_.tasks[row];
+  for (v1::TaskRecord& task : last_.tasks) {
     fingerprint += FingerprintOf(task, buffer);
-    const uint64_t name = NameOfAllTries(task, row);
+    const uint64_t name = NameOfAllTries(task);
     tasks.insert(name);
     if (task.outcome() == v1::OUTCOME_UNSPECIFIED) unfinished.insert(name);
     if (IsNegative(task)) negative.insert(name);
@@ -83,6 +80,7 @@ void Looks::Fill(v1::Collection& collection) const {
   collection.set_negative(negative_);
   collection.set_looks(looks_);
   collection.set_quiet(Done());
+  collection.set_read_ns(at_ns_);
   collection.set_at_first_look(!told_ns_ && changed_look_ <= 1);
   if (records() > 0) collection.set_recorded_until_ns(told_ns_.value_or(changed_ns_));
 }

@@ -115,6 +115,11 @@ void TaskReader::AddState(const Texts& texts, v1::TaskRecord& task) {
 }
 
 absl::Status TaskReader::Add(const Texts& texts) {
+  if (texts[static_cast<size_t>(TaskField::kTask)].value_or("").empty()) {
+    // It could not be told from others, or be found again at the next look.
+    Misread(fmt::format("{} is empty: a record without a name is left out", Called(TaskField::kTask)));
+    return absl::OkStatus();
+  }
   v1::TaskRecord task;
   const auto text = [&texts](TaskField field) -> const std::optional<std::string_view>& {
     return texts[static_cast<size_t>(field)];

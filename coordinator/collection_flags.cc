@@ -2,29 +2,38 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "common/units.h"
 
 namespace assay {
+namespace {
+
+constexpr double kFewMissing = 0.01;  // as ideal_from has it
+
+}  // namespace
 
 std::vector<Flag> CollectionFlags(const RunFacts& f) {
   std::vector<Flag> flags;
   for (const RunFacts::Collection& c : f.collections) {
     const std::string who = c.origin.empty() ? fmt::format("the collector on {}", c.place)
                                              : fmt::format("collector {} on {}", c.origin, c.place);
-    if (!c.error.empty() || c.records < c.expected) {
+    const uint64_t missing = std::max(c.expected - std::min(c.records, c.expected), c.unmatched);
+    if (!c.error.empty() || missing > 0) {
+      const double fraction = static_cast<double>(missing) / static_cast<double>(std::max<uint64_t>(c.expected, 1));
       std::string detail = who;
-      if (c.records < c.expected) {
-        detail += fmt::format(": {} of {} task records never came ({:.1f} %), looked for over {}",
-                              c.expected - c.records, c.expected,
-                              100.0 * static_cast<double>(c.expected - c.records) / static_cast<double>(c.expected),
-                              FormatDuration(std::llround(c.elapsed_s * 1e9)));
+      if (missing > 0) {
+        detail += fmt::format(": {} of {} task records never came ({:.1f} %), looked for over {}", missing, c.expected,
+                              100 * fraction, FormatDuration(std::llround(c.elapsed_s * 1e9)));
       }
       if (!c.error.empty()) detail += ": " + c.error;
-      flags.push_back({"records_missing", "warning", std::move(detail)});
+      if (fraction > kFewMissing && c.origin == f.tasks.witness)
+        detail += "; without them the tasks' sum is not known, and so no overhead";
+      flags.push_back({"records_missing", c.stopped ? "reject" : "warning", std::move(detail)});
     }
     if (c.unfinished > 0) {
       flags.push_back({"records_unfinished", "warning",
@@ -37,7 +46,9 @@ std::vector<Flag> CollectionFlags(const RunFacts& f) {
                                    c.at_first_look ? "at most " : "",
                                    FormatDuration(std::llround(std::fabs(*c.record_lag_s) * 1e9)),
                                    *c.record_lag_s < 0 ? "before" : "after",
-                                   c.quiet ? "" : ", and more may have come after the deadline")});
+                                   c.quiet     ? ""
+                                   : c.stopped ? ", when it was stopped"
+                                               : ", and more may have come after the deadline")});
     }
   }
   return flags;

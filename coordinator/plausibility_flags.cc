@@ -14,6 +14,7 @@ namespace {
 // Clocks are read to the nanosecond, but a run may look shorter than its bound by rounding in the draws.
 constexpr double kRoundingSlack = 0.999;
 constexpr int64_t kClockNs = 1000;
+constexpr double kLongTail = 0.05;
 
 // All triggers the same, where no task rows tell more of it.
 void AddVariance(const RunFacts& f, std::vector<Flag>& flags) {
@@ -81,12 +82,25 @@ void AddImpossible(const RunFacts& f, const v1::CellSpec& cell, std::vector<Flag
   }
 }
 
+// What hangs until its timeout makes a run long that the target was done with.
+void AddFailedTail(const RunFacts& f, std::vector<Flag>& flags) {
+  const int64_t tail_ns = f.failed_tail_ns;
+  if (tail_ns == 0 || static_cast<double>(tail_ns) < kLongTail * static_cast<double>(f.makespan_ns)) return;
+  flags.push_back({"failed_tail", "warning",
+                   fmt::format("the last {} of the makespan of {} ({:.0f} %) went by after the last trigger that was "
+                               "ok had ended, on ones that failed, timed out or were cancelled: makespan, rates and "
+                               "overhead hold it",
+                               FormatDuration(tail_ns), FormatDuration(f.makespan_ns),
+                               100 * static_cast<double>(tail_ns) / static_cast<double>(f.makespan_ns))});
+}
+
 }  // namespace
 
 std::vector<Flag> PlausibilityFlags(const RunFacts& f, const v1::CellSpec& cell) {
   std::vector<Flag> flags;
   AddVariance(f, flags);
   AddImpossible(f, cell, flags);
+  AddFailedTail(f, flags);
   return flags;
 }
 

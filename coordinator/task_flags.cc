@@ -71,14 +71,24 @@ std::optional<Flag> NegativeFlag(const TaskFacts& tasks) {
 }
 
 std::optional<Flag> ForeignFlag(const TaskFacts& tasks) {
-  if (tasks.foreign == 0) return std::nullopt;
-  const double fraction = static_cast<double>(tasks.foreign) / static_cast<double>(tasks.foreign_of);
-  return Flag{
-      "records_foreign", fraction > kFewForeign ? "reject" : "warning",
-      fmt::format("{} of the {} tasks that {} tells of had ended before T0: they are other runs', and spoil the "
-                  "figures; let the collector choose this run's ($1 are its remote ids, $2 and $3 its begin and "
-                  "end; by HTTP, CSV: $(run), $(remote_id)), or declare the zone of its instants",
-                  tasks.foreign, tasks.foreign_of, tasks.witness)};
+  const uint64_t foreign = tasks.foreign + tasks.unborn;
+  if (foreign == 0) return std::nullopt;
+  const double fraction = static_cast<double>(foreign) / static_cast<double>(tasks.foreign_of);
+  const std::string by = FormatDuration(tasks.foreign_by_ns);
+  const std::string why =
+      tasks.unborn > 0
+          ? fmt::format(
+                "ended after they were read, by up to {}: the collector's zone is not the one that their "
+                "instants are written in, or the target's clock is ahead",
+                by)
+          : fmt::format(
+                "had ended before T0, by up to {}: they are other runs', and spoil the figures; let the "
+                "collector choose this run's ($1 are its remote ids, $2 and $3 its begin and end; by HTTP, "
+                "CSV: $(run), $(remote_id)). Where they are this run's, the collector's zone is not the one "
+                "that their instants are written in",
+                by);
+  return Flag{"records_foreign", fraction > kFewForeign ? "reject" : "warning",
+              fmt::format("{} of the {} tasks that {} tells of {}", foreign, tasks.foreign_of, tasks.witness, why)};
 }
 
 const char* Words(const std::string& gap) {

@@ -58,17 +58,17 @@ bool KeepCollection(pqxx::transaction_base& transaction, int64_t sweep_id, int64
                     const v1::Collection& collection) {
   const pqxx::result inserted = transaction.exec_params(
       "INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, unfinished, negative, "
-      "looks, quiet, at_first_look, record_lag_s, elapsed_s, error) SELECT $1, $2, $3, "
+      "looks, quiet, at_first_look, record_lag_s, elapsed_s, error, stopped, read_ns) SELECT $1, $2, $3, "
       "coalesce((SELECT name FROM agent WHERE agent_id = $4), 'coordinator'), $5, $6, $7, $8, $9, $10, $11, $12, "
       "(nullif($13::bigint, $14::bigint) - (SELECT max(finished_ns) FROM assay.trigger WHERE "
       "sweep_id = $2 AND run_id = $3 AND outcome <= 'cancelled')) / 1e9::double precision, $15::bigint / 1e9::double "
-      "precision, $16 ON CONFLICT (hook_id) DO NOTHING",
+      "precision, $16, $17, $18 ON CONFLICT (hook_id) DO NOTHING",
       collection.hook_id(), sweep_id, run_id, agent_id, ValidText(collection.origin()),
       static_cast<int64_t>(collection.records()), static_cast<int64_t>(collection.expected()),
       static_cast<int64_t>(collection.unfinished()), static_cast<int64_t>(collection.negative()),
       static_cast<int64_t>(collection.looks()), collection.quiet(), collection.at_first_look(),
       collection.has_recorded_until_ns() ? collection.recorded_until_ns() : kUnset, kUnset, collection.elapsed_ns(),
-      ValidText(collection.error()));
+      ValidText(collection.error()), collection.stopped(), collection.read_ns());
   return inserted.affected_rows() == 1;
 }
 

@@ -95,8 +95,10 @@ void ReadLives(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t ru
 void ReadCollections(pqxx::transaction_base& transaction, int64_t run_id, RunFacts& facts) {
   for (const auto& row : transaction.exec_params(
            "SELECT hook_id, place, origin, records, expected, unfinished, negative, quiet, at_first_look, "
-           "record_lag_s, elapsed_s, error FROM collection WHERE run_id = $1 UNION ALL "
-           "SELECT h.hook_id, h.place, '', 0, 0, 0, 0, false, false, NULL, 0, h.error FROM hook h "
+           "record_lag_s, elapsed_s, error, stopped, "
+           "assay.unmatched_triggers(sweep_id, run_id, origin, expected) AS unmatched "
+           "FROM collection WHERE run_id = $1 UNION ALL "
+           "SELECT h.hook_id, h.place, '', 0, 0, 0, 0, false, false, NULL, 0, h.error, false, 0 FROM hook h "
            "LEFT JOIN collection c USING (hook_id) WHERE h.run_id = $1 AND h.kind = 'collect' AND h.state = 'failed' "
            "AND c.hook_id IS NULL ORDER BY 1",
            run_id)) {
@@ -112,6 +114,8 @@ void ReadCollections(pqxx::transaction_base& transaction, int64_t run_id, RunFac
     if (!row["record_lag_s"].is_null()) found.record_lag_s = row["record_lag_s"].as<double>();
     found.elapsed_s = row["elapsed_s"].as<double>();
     found.error = row["error"].as<std::string>();
+    found.stopped = row["stopped"].as<bool>();
+    found.unmatched = row["unmatched"].as<uint64_t>();
   }
 }
 
@@ -126,6 +130,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') - min(intended_ns) FILTER (WHERE outcome <= 'cancelled') "
       "AS makespan_ns, assay.makespan_error_ns($1, $2) AS makespan_error_ns, "
       "max(finished_ns) FILTER (WHERE outcome <= 'cancelled') AS last_finished_ns, "
+      "max(finished_ns) FILTER (WHERE outcome = 'ok') AS last_ok_ns, "
       "round(percentile_cont(0.99) WITHIN GROUP (ORDER BY (started_ns - intended_ns - coalesce(waited_ns, 0))::double "
       "precision) FILTER (WHERE outcome <= 'timeout'))::bigint AS slip_p99_ns, "
       "coalesce(count(*) FILTER (WHERE intended_ns < (SELECT max(intended_ns) FROM assay.trigger WHERE sweep_id = $1 "
@@ -155,6 +160,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.makespan_ns = row["makespan_ns"].as<int64_t>(0);
   facts.makespan_error_ns = row["makespan_error_ns"].as<int64_t>(0);
   facts.last_finished_ns = row["last_finished_ns"].as<int64_t>(0);
+  facts.failed_tail_ns = facts.last_finished_ns - row["last_ok_ns"].as<int64_t>(facts.last_finished_ns);
   facts.slip_p99_ns = row["slip_p99_ns"].as<int64_t>(0);
   facts.offered_per_s = row["offered_per_s"].as<double>();
   facts.waited = row["waited"].as<uint64_t>();
@@ -171,7 +177,7 @@ void ReadTriggers(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
   facts.distinct_services = row["distinct_services"].as<uint64_t>();
   const pqxx::result error = transaction.exec_params(
       "SELECT error, output FROM assay.trigger WHERE sweep_id = $1 AND run_id = $2 AND outcome IN ('failed', "
-      "'timeout', 'skipped') AND error <> '' ORDER BY index LIMIT 1",
+      "'timeout', 'skipped') AND error <> '' ORDER BY count(*) OVER (PARTITION BY outcome) DESC, index LIMIT 1",
       sweep_id, run_id);
   if (error.empty()) return;
   const std::string output = error[0][1].is_null() ? "" : pqxx::binarystring(error[0][1]).str();
@@ -251,14 +257,13 @@ absl::StatusOr<RunDurations> ReadRunDurations(Connection& connection, int64_t ru
       if (!row[1].is_null()) durations.planned_ns.push_back(row[1].as<int64_t>());
     }
     if (durations.planned_ns.size() < durations.service_ns.size()) durations.planned_ns.clear();
-    if (TaskDurations of_tasks = ReadTaskDurations(transaction, *sweep_id, run_id); !of_tasks.service_ns.empty()) {
-      durations.service_ns = std::move(of_tasks.service_ns);
-      if (durations.planned_ns.empty()) durations.planned_ns = std::move(of_tasks.planned_ns);
-    } else if (!transaction.exec_params("SELECT FROM share WHERE run_id = $1 AND driver IS NOT NULL LIMIT 1", run_id)
-                    .empty()) {
-      // Its tasks have waited for a slot of the target too.
-      durations.service_ns.clear();
-    }
+    TaskDurations of_tasks = ReadTaskDurations(transaction, *sweep_id, run_id);
+    if (durations.planned_ns.empty()) durations.planned_ns = std::move(of_tasks.planned_ns);
+    const std::string measured =
+        transaction.exec_params1("SELECT coalesce(assay.ideal_from($1, $2), '')", *sweep_id, run_id)[0]
+            .as<std::string>();
+    if (measured != "trigger") durations.service_ns = std::move(of_tasks.service_ns);
+    if (measured.empty()) durations.service_ns.clear();
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

@@ -78,6 +78,8 @@ struct RunFacts {
     std::optional<double> record_lag_s;
     double elapsed_s = 0;
     std::string error;
+    bool stopped = false;    // before its deadline, and before they were complete
+    uint64_t unmatched = 0;  // triggers that were ok without a record of what they started, where each should have one
   };
   std::vector<Share> shares;
   TaskFacts tasks;
@@ -87,8 +89,9 @@ struct RunFacts {
   int64_t makespan_ns = 0;        // last finish - first intended
   int64_t makespan_error_ns = 0;  // by which it is too long at most, where looks of a completion saw its end
   int64_t last_finished_ns = 0;
-  int64_t slip_p99_ns = 0;  // how late the agents were; the wait for in_flight is not theirs
-  uint64_t waited = 0;      // triggers that waited for in_flight, skipped ones too
+  int64_t failed_tail_ns = 0;  // until then, since the last one that was ok had ended; 0 where none was
+  int64_t slip_p99_ns = 0;     // how late the agents were; the wait for in_flight is not theirs
+  uint64_t waited = 0;         // triggers that waited for in_flight, skipped ones too
   int64_t waited_max_ns = 0;
   double offered_per_s = 0;    // rate at which triggers were due; 0 where all were due at one instant
   int64_t planned_sum_ns = 0;  // of rows with a nominal length and outcome ok

@@ -89,14 +89,20 @@ void ReadNegative(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t
                                        FormatDuration(row["ns"].as<int64_t>()), row["early"].as<std::string>());
 }
 
-// What had ended before the run began is none of its work. A second for clocks that differ.
+// What had ended before the run began is none of its work, nor is what ends after it was read. A second for clocks that
+// differ.
 void ReadForeign(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, TaskFacts& facts) {
   const pqxx::row row = transaction.exec_params1(
-      "SELECT count(*), count(*) FILTER (WHERE finished_ns + 2 * error_ns < -1000000000) FROM assay.task "
+      "SELECT count(*) AS tasks, count(*) FILTER (WHERE finished_ns + 2 * error_ns < -1000000000) AS before, "
+      "count(*) FILTER (WHERE finished_ns - 2 * error_ns > read_ns + 1000000000) AS after, "
+      "coalesce(greatest(-min(finished_ns), max(finished_ns - read_ns)), 0) AS by_ns FROM assay.task, "
+      "(SELECT max(read_ns) AS read_ns FROM collection WHERE run_id = $2 AND origin = $3) c "
       "WHERE sweep_id = $1 AND run_id = $2 AND origin = $3 AND outcome <= 'timeout' AND finished_ns IS NOT NULL",
       sweep_id, run_id, facts.witness);
-  facts.foreign_of = row[0].as<uint64_t>();
-  facts.foreign = row[1].as<uint64_t>();
+  facts.foreign_of = row["tasks"].as<uint64_t>();
+  facts.foreign = row["before"].as<uint64_t>();
+  facts.unborn = row["after"].as<uint64_t>();
+  facts.foreign_by_ns = row["by_ns"].as<int64_t>();
 }
 
 void ReadGaps(pqxx::transaction_base& transaction, int64_t sweep_id, int64_t run_id, TaskFacts& facts) {

@@ -44,8 +44,10 @@ struct TaskFacts {
   uint64_t negative = 0;                // tasks with an instant before another that it cannot precede
   uint64_t negative_beyond_errors = 0;  // of those, by more than both instants may err
   std::string negative_example;
-  uint64_t foreign = 0;     // of the witness's rows that ran, those that ended before T0, by more than they may err
-  uint64_t foreign_of = 0;  // such rows in all
+  uint64_t foreign = 0;       // of the witness's rows that ran, those that ended before T0, by more than they may err
+  uint64_t unborn = 0;        // and those that ended after they were read
+  uint64_t foreign_of = 0;    // such rows in all
+  int64_t foreign_by_ns = 0;  // by how much at most
   std::vector<Gap> gaps;
 };
 

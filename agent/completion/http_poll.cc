@@ -13,6 +13,9 @@
 namespace assay {
 namespace {
 
+constexpr int kUnauthorized = 401;
+constexpr const char* kHeadersMend =
+    "; give completion.http.headers what the API asks for, such as {Authorization: Bearer $(token)}";
 constexpr size_t kAtOnce = 16;
 constexpr size_t kMostPages = 10'000;
 constexpr size_t kMostBodyBytes = 64 << 20;
@@ -163,18 +166,20 @@ std::string HttpPoll::FaultOf(const Asked& asked, const absl::Status& status) {
 
 void HttpPoll::Answered(const Asked& asked, const HttpResponse& response) {
   --in_flight_;
-  if (login_) login_->Answered(asked.token, response.status);
+  // A token lives for a while only: what is refused with an old one is asked again by the next look, and no fault.
+  const bool old_token = login_ && login_->Answered(asked.token, response.status);
   absl::Status taken;
   if (response.end != HttpResponse::End::kAnswered) {
     taken = absl::UnavailableError(response.error);
   } else if (response.status < 200 || response.status > 299) {
-    taken = absl::UnavailableError(fmt::format("answered with status {}", response.status));
+    taken = absl::UnavailableError(fmt::format("answered with status {}{}", response.status,
+                                               response.status == kUnauthorized ? kHeadersMend : ""));
   } else {
     answered_ = true;
     taken = Take(asked, response.finished_ns);
   }
   if (!taken.ok()) {
-    looked_.Fault(FaultOf(asked, taken));
+    if (!old_token) looked_.Fault(FaultOf(asked, taken));
     // Without one page the rest of a listing is not worth its requests.
     if (!one_each_) next_ = kMostPages;
   }

@@ -30,6 +30,9 @@ WatchedRuns::WatchedRuns(const v1::Completion& completion, std::function<void(Ke
     : done_(completion.done().begin(), completion.done().end()),
       failed_(completion.failed().begin(), completion.failed().end()),
       ends_(Ends(completion)),
+      zone_mend_(completion.has_postgres()
+                     ? ": give it one in the query, such as ended AT TIME ZONE 'UTC'"
+                     : ": have the target write one, or take 'finished' away, and a run ends when a look sees it"),
       ended_(std::move(ended)),
       faulty_(std::move(faulty)) {}
 
@@ -77,9 +80,7 @@ void WatchedRuns::Complete(Key key, const RunSeen& seen, int64_t wall_ahead_ns) 
       watched.record.set_completed_error_ns(instant->resolution_ns);
     } else {
       faulty_(fmt::format("finished: {}{}", std::string(instant.status().message()),
-                          absl::IsFailedPrecondition(instant.status())
-                              ? ": have the target write one, or give it one in the query"
-                              : ""));
+                          absl::IsFailedPrecondition(instant.status()) ? zone_mend_ : ""));
     }
   }
   const bool ok = done_.contains(seen.state);

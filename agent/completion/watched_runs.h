@@ -62,6 +62,7 @@ class WatchedRuns {
   const absl::flat_hash_set<std::string> done_;
   const absl::flat_hash_set<std::string> failed_;
   const std::string ends_;  // both in words
+  const std::string zone_mend_;
   const std::function<void(Key, v1::TriggerRecord&&)> ended_;
   const std::function<void(const std::string&)> faulty_;
   std::map<Key, Watched> watched_;

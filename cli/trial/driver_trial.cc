@@ -224,7 +224,8 @@ class Trial {
     if (driver_.exited())
       return FindEnd(tasks.in_flight() > 0 ? fmt::format("with {} not done", UndoneText()) : "before drain");
     if (tasks.in_flight() == 0) return;
-    Find(fmt::format("{} were not done within {}", UndoneText(), FormatDuration(plan_.tasks_timeout_ns)),
+    Find(fmt::format("{} were not done within {}, the first of them task {}", UndoneText(),
+                     FormatDuration(plan_.tasks_timeout_ns), tasks.first_in_flight()),
          fmt::format("{}; --timeout if they need longer", kMendDone));
   }
 

@@ -245,6 +245,13 @@ void DriverTasks::EndAll(v1::Outcome outcome, const std::string& error, int64_t 
   }
 }
 
+uint64_t DriverTasks::first_in_flight() const {
+  for (const std::unique_ptr<Task>& task : tasks_) {
+    if (task && task->trigger) return task->record.index();
+  }
+  return 0;
+}
+
 std::vector<v1::TriggerRecord> DriverTasks::TakeEnded() { return std::exchange(ended_, {}); }
 
 std::vector<v1::TaskRecord> DriverTasks::TakeTasks(size_t most) {

@@ -55,6 +55,7 @@ class DriverTasks {
 
   uint64_t given() const { return tasks_.size(); }
   size_t in_flight() const { return in_flight_; }
+  uint64_t first_in_flight() const;  // its index; of some
 
  private:
   struct Task {

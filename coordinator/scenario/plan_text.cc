@@ -137,10 +137,11 @@ bool ActsEverywhere(const Plan& plan) {
          });
 }
 
-// Of the target, where these are known or somebody will tell; else what is in flight.
+// Of the target, where the scenario tells; else what is in flight.
+uint32_t SlotsOf(const v1::CellSpec& spec) { return spec.slots() > 0 ? spec.slots() : Slots(spec.load()); }
+
 std::string SlotsText(const v1::CellSpec& spec) {
-  if (spec.trigger().has_driver()) return "driver";
-  return CountText(spec.slots() > 0 ? spec.slots() : Slots(spec.load()));
+  return spec.trigger().has_driver() ? "driver" : CountText(SlotsOf(spec));
 }
 
 }  // namespace
@@ -229,7 +230,7 @@ std::string DescribePlanJson(const Plan& plan, uint32_t agents, const std::strin
     cells += fmt::format(
         R"({}{{"cell": {}, "target": {}, "params": {}, "triggers": {}, "duration_s": {}, "slots": {}, "agents": {}, )",
         i == 0 ? "" : ", ", JsonString(cell.label), JsonString(cell.spec.target()), cell.params_json, of_cell.triggers,
-        static_cast<double>(cell.spec.load().duration_ns()) / 1e9, Slots(cell.spec.load()), of_cell.firing);
+        static_cast<double>(cell.spec.load().duration_ns()) / 1e9, SlotsOf(cell.spec), of_cell.firing);
     cells += fmt::format(R"("triggers_per_agent_min": {}, "triggers_per_agent_max": {}, "shortest_s": {}, {}}})",
                          of_cell.agent_min, of_cell.agent_max, static_cast<double>(of_cell.shortest_ns) / 1e9,
                          AsksJson(cell.spec, firing));

@@ -166,6 +166,14 @@ void Warn(const Plan& plan, const std::vector<TargetGrid>& targets, std::vector<
     warnings.emplace_back(
         "slots is set, but every trigger is a sleep: those run in the agents' slots, as load.closed.concurrency says");
   }
+  const auto untold = std::find_if(plan.cells.begin(), plan.cells.end(), [](const PlannedCell& cell) {
+    return cell.spec.slots() > 0 && cell.spec.collect().empty() && !cell.spec.trigger().has_driver();
+  });
+  if (untold != plan.cells.end()) {
+    warnings.push_back(fmt::format(
+        "slots is set, but nothing tells of the tasks of {}: without collect or a driver there is no overhead",
+        untold->label));
+  }
 }
 
 absl::StatusOr<Plan> PlanScenario(const YamlNodePtr& root, ScenarioFiles& files) {

@@ -122,6 +122,8 @@ CREATE TABLE assay.collection (
   at_first_look boolean NOT NULL,
   elapsed_s double precision NOT NULL,
   error text NOT NULL DEFAULT '',
+  stopped boolean NOT NULL DEFAULT false,
+  read_ns bigint NOT NULL DEFAULT 0,
   FOREIGN KEY (sweep_id, run_id) REFERENCES assay.run (sweep_id, run_id) ON DELETE CASCADE
 );
 CREATE INDEX collection_run ON assay.collection (run_id);
@@ -141,6 +143,8 @@ COMMENT ON COLUMN assay.collection.record_lag_s IS 'From the run''s last finish 
 COMMENT ON COLUMN assay.collection.at_first_look IS 'The first look found all of them: they may have been there earlier than record_lag_s says';
 COMMENT ON COLUMN assay.collection.elapsed_s IS 'How long the collector took, seconds';
 COMMENT ON COLUMN assay.collection.error IS 'Why it could not read them, or not all that is in them; else empty';
+COMMENT ON COLUMN assay.collection.stopped IS 'It was stopped before its deadline, and before the records were complete';
+COMMENT ON COLUMN assay.collection.read_ns IS 'The last look that went well, nanoseconds since T0';
 
 CREATE TABLE assay.metric_sample (
   sweep_id bigint NOT NULL,

@@ -6,10 +6,12 @@ DECLARE
   last_due_ns bigint;
   closed boolean;
   witness text;
+  measured text;
 BEGIN
   SELECT * INTO STRICT the_run FROM assay.run WHERE run_id = refreshed_run_id;
   SELECT loop = 'closed' INTO STRICT closed FROM assay.cell WHERE cell_id = the_run.cell_id;
   witness := assay.task_witness(the_run.sweep_id, refreshed_run_id);
+  measured := assay.ideal_from(the_run.sweep_id, refreshed_run_id);
   SELECT max(finished_ns - intended_ns) FILTER (WHERE outcome <= 'timeout'), max(intended_ns) INTO slowest_ns, last_due_ns
   FROM assay.trigger WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id;
   INSERT INTO assay.run_result AS kept
@@ -27,7 +29,7 @@ BEGIN
          greatest(k.tasks, t.ok + t.failed + t.timeout), witness,
          assay.makespan_error_ns(the_run.sweep_id, refreshed_run_id) / 1e9::double precision
   FROM (
-    SELECT count(*) FILTER (WHERE slots > 0) AS agents, coalesce(bool_or(driver IS NOT NULL), false) AS driven,
+    SELECT count(*) FILTER (WHERE slots > 0) AS agents,
            assay.run_slots(refreshed_run_id) AS slots,
            -- In an open loop the agents' first triggers are due at different instants.
            (max(first_dispatch_ns - first_intended_ns) - min(first_dispatch_ns - first_intended_ns)) / 1e6 AS start_skew_ms,
@@ -81,8 +83,7 @@ BEGIN
     WHERE sweep_id = the_run.sweep_id AND run_id = refreshed_run_id AND outcome <= 'timeout' AND started_ns IS NOT NULL AND finished_ns IS NOT NULL
     GROUP BY origin HAVING count(planned_ns) = count(*) ORDER BY origin = witness DESC, origin LIMIT 1
   ) n ON true
-  -- Where a driver does not tell when its tasks started and finished, triggers are no measure of them: these have waited for a slot of the target too.
-  CROSS JOIN LATERAL (SELECT CASE WHEN k.task_sum_s IS NOT NULL THEN k.task_sum_s WHEN NOT s.driven THEN t.task_sum_s END AS task_sum_s) d
+  CROSS JOIN LATERAL (SELECT CASE measured WHEN 'trigger' THEN t.task_sum_s WHEN witness THEN k.task_sum_s END AS task_sum_s) d
   WHERE true
   ON CONFLICT (run_id) DO UPDATE SET
     agents = excluded.agents, slots = excluded.slots, triggers = excluded.triggers, ok = excluded.ok, failed = excluded.failed, timeout = excluded.timeout,

@@ -19,9 +19,9 @@ SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, 
        (t.body_finished_ns - t.body_started_ns) / 1e6::double precision AS body_ms,
        t.planned_ns / 1e6::double precision AS planned_ms,
        (t.intended_ns - t.begin_ns) / 1e6::double precision AS before_ms,
-       (coalesce(t.created_ns, t.accepted_ns) - coalesce(t.intended_ns, t.begin_ns)) / 1e6::double precision AS submit_ms,
-       (coalesce(least(t.scheduled_ns, t.queued_ns), t.ready_ns) - coalesce(t.created_ns, t.accepted_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS schedule_ms,
-       (t.started_ns - coalesce(least(t.scheduled_ns, t.queued_ns), t.ready_ns, t.created_ns, t.accepted_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS queue_ms,
+       (k.known_ns - coalesce(t.intended_ns, t.begin_ns)) / 1e6::double precision AS submit_ms,
+       (coalesce(least(t.scheduled_ns, t.queued_ns), t.ready_ns) - coalesce(k.known_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS schedule_ms,
+       (t.started_ns - coalesce(least(t.scheduled_ns, t.queued_ns), t.ready_ns, k.known_ns, t.intended_ns, t.begin_ns)) / 1e6::double precision AS queue_ms,
        (o.from_ns - t.started_ns) / 1e6::double precision AS startup_ms,
        (coalesce(o.until_ns, t.finished_ns) - coalesce(o.from_ns, t.started_ns)) / 1e6::double precision AS run_ms,
        (CASE WHEN t.origin = 'driver' THEN t.known_ns WHEN o.until_ns IS NOT NULL THEN t.finished_ns END - coalesce(o.until_ns, t.finished_ns)) / 1e6::double precision AS finish_ms,
@@ -29,6 +29,8 @@ SELECT t.sweep_id, t.cell_id, t.run_id, t.block, t.attempt, t.target, t.params, 
        t.finished_ns / 1e9::double precision AS finished_s,
        a.name AS agent, t.worker, t.error
 FROM assay.task_instant t
+-- A client that hears late that its trigger was taken does not make the target know of the task later than it put it into its queue.
+CROSS JOIN LATERAL (SELECT coalesce(t.created_ns, CASE WHEN t.accepted_ns IS NOT NULL THEN least(t.accepted_ns, t.scheduled_ns, t.queued_ns, t.ready_ns, t.started_ns) END) AS known_ns) k
 CROSS JOIN LATERAL (
   SELECT CASE WHEN t.body_finished_ns IS NOT NULL THEN t.body_started_ns END AS from_ns,
          CASE WHEN t.body_started_ns IS NOT NULL THEN t.body_finished_ns END AS until_ns
@@ -54,7 +56,7 @@ COMMENT ON COLUMN assay.task_time.duration_ms IS 'finished - started, millisecon
 COMMENT ON COLUMN assay.task_time.body_ms IS 'body_finished - body_started, milliseconds';
 COMMENT ON COLUMN assay.task_time.planned_ms IS 'Nominal length as the witness tells it, else of its trigger, milliseconds';
 COMMENT ON COLUMN assay.task_time.before_ms IS 'From the run''s begin until its trigger was due: a closed loop holds a trigger back until another has ended, milliseconds';
-COMMENT ON COLUMN assay.task_time.submit_ms IS 'Until the target knew of it (created, else accepted), milliseconds';
+COMMENT ON COLUMN assay.task_time.submit_ms IS 'Until the target knew of it (created, else accepted, or what it tells of the task before that), milliseconds';
 COMMENT ON COLUMN assay.task_time.schedule_ms IS 'Until the first of scheduled and queued, else ready, milliseconds; of a task that needs others, this is in it too';
 COMMENT ON COLUMN assay.task_time.queue_ms IS 'Until it started, milliseconds';
 COMMENT ON COLUMN assay.task_time.startup_ms IS 'Until its code began, milliseconds; null without the code''s own word';

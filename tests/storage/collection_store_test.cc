@@ -177,6 +177,26 @@ TEST_F(CollectionStoreTest, FactsTellWhatWasFoundAndWhichCollectorsSaidNothing) 
   EXPECT_EQ(facts->collections[1].error, "the sweep was cancelled");
 }
 
+TEST_F(CollectionStoreTest, ATriggerWithoutARecordIsMissedWhateverElseHasOne) {
+  v1::Batch batch = Collected(7);
+  v1::Collection& collection = *batch.mutable_collections(0);
+  collection.set_expected(2);
+  collection.set_stopped(true);
+  collection.set_read_ns(9);
+  batch.mutable_tasks(0)->set_remote_id("another's");
+  ASSERT_EQ(StoreCollected(connection_, batch), absl::OkStatus());
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run_.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_TRUE(facts->collections.at(0).stopped);
+  EXPECT_EQ(facts->collections.at(0).unmatched, 1u);
+  EXPECT_EQ(Value("SELECT concat_ws('|', records, expected, missing) FROM collections"), "8|2|1");
+  EXPECT_EQ(Value("SELECT read_ns FROM collection"), "9");
+  ASSERT_EQ(Execute("UPDATE task SET remote_id = 'flow \"x\"'"), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT missing FROM collections"), "0");
+  ASSERT_EQ(Execute("UPDATE task SET remote_id = 'another''s'; UPDATE collection SET expected = 1"), absl::OkStatus());
+  EXPECT_EQ(Value("SELECT missing FROM collections"), "0") << "not every trigger is expected to have one";
+}
+
 TEST_F(CollectionStoreTest, TheyGoWithTheirSweep) {
   ASSERT_EQ(StoreCollected(connection_, Collected(7)), absl::OkStatus());
   ASSERT_EQ(Execute("UPDATE sweep SET state = 'finished', started_at = now(), ended_at = now(); UPDATE run SET state = "

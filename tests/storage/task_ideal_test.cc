@@ -79,6 +79,40 @@ TEST_F(TaskIdealTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
   EXPECT_EQ(ReadRunDurations(connection_, run.run_id)->slots, 0u) << "three tasks of one trigger, and nobody tells";
 }
 
+TEST_F(TaskIdealTest, WithoutNearlyAllTasksThereIsNone) {
+  SweepRow sweep;
+  sweep.spec.set_name("s");
+  sweep.spec.set_blocks(1);
+  sweep.cells.resize(1);
+  sweep.cells[0].spec.set_target("airflow");
+  sweep.cells[0].spec.set_slots(2);
+  ASSERT_TRUE(store_.CreateSweep(sweep).ok());
+  const RunRow run = RunOf(sweep, {{0, 0, 80, 0}, {0, 0, 80, 0}, {0, 0, 80, 0}});
+  const auto ideal = [&] {
+    EXPECT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
+    return Value("SELECT concat_ws('|', slots, task_sum_s, ideal_s, overhead_percent IS NULL) FROM run_summary") + " " +
+           std::to_string(ReadRunDurations(connection_, run.run_id)->service_ns.size());
+  };
+  End(run);
+  EXPECT_EQ(ideal(), "2|t 0") << "three flows that wait in two slots are no tasks of theirs";
+  ASSERT_TRUE(Execute("UPDATE cell SET slots = NULL").ok());
+  EXPECT_EQ(ideal(), "2|0.24|0.12|f 3") << "triggers in the agents' slots are";
+  ASSERT_TRUE(Execute("UPDATE cell SET slots = 2").ok());
+  ASSERT_TRUE(
+      Execute(fmt::format("INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, "
+                          "unfinished, negative, looks, quiet, at_first_look, elapsed_s) VALUES (1, {}, {}, "
+                          "'coordinator', 'http', 3, 3, 0, 0, 5, true, false, 4)",
+                          run.sweep_id, run.run_id))
+          .ok());
+  for (int i = 0; i < 3; ++i)
+    Add(run, {.origin = "http", .task = fmt::format("t{}", i), .ms = {{"started", 10}, {"finished", 40}}});
+  EXPECT_EQ(ideal(), "2|0.09|0.045|f 3");
+  ASSERT_TRUE(Execute("UPDATE collection SET expected = 4").ok());
+  EXPECT_EQ(ideal(), "2|t 0") << "what is missing would look like the target's own time";
+  ASSERT_TRUE(Execute("UPDATE task SET origin = 'driver'").ok());
+  EXPECT_EQ(ideal(), "2|0.09|0.045|f 3") << "who tells of all needs no records";
+}
+
 TEST_F(TaskIdealTest, SlotsTakeNoLongerThanOneLookAtTheTasks) {
   const SweepRow sweep = MakeSweep(1, {{"driver", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 30, 10}});

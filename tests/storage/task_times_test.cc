@@ -19,6 +19,17 @@ using ::testing::IsEmpty;
 // Where the time of tasks went: the parts of the makespan, the waits, and what a run is judged by.
 using TaskTimesTest = TaskTest;
 
+TEST_F(TaskTimesTest, AClientThatHearsLateMakesNoPartNegative) {
+  const SweepRow sweep = MakeSweep(1, {{"flows", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 80, 0}, {0, 0, 80, 0}});
+  ASSERT_TRUE(Execute("UPDATE trigger SET accepted_ns = 5000000").ok());
+  Add(run, {.origin = "http", .task = "t0", .ms = {{"queued", 3}, {"started", 10}, {"finished", 40}}, .index = 0});
+  Add(run, {.origin = "http", .task = "t1", .ms = {{"queued", 7}, {"started", 10}, {"finished", 40}}, .index = 1});
+  EXPECT_EQ(Value("SELECT string_agg(concat_ws('/', submit_ms, schedule_ms, queue_ms, run_ms), ' ' ORDER BY task) FROM "
+                  "task_time"),
+            "3/0/7/30 5/2/3/30");
+}
+
 TEST_F(TaskTimesTest, ThePartsAlongTheLastTaskSumToTheMakespan) {
   const SweepRow sweep = MakeSweep(1, {{"dask", "{}"}});
   const RunRow run = DaskRun(sweep);

@@ -31,6 +31,26 @@ TEST_F(TaskWitnessesTest, RecordsOfOtherRunsAreCounted) {
   ASSERT_TRUE(facts.ok()) << facts.status();
   EXPECT_EQ(facts->tasks.foreign, 1u);
   EXPECT_EQ(facts->tasks.foreign_of, 4u);
+  EXPECT_EQ(facts->tasks.unborn, 0u) << "nothing tells when they were read";
+}
+
+TEST_F(TaskWitnessesTest, WhatEndedAfterItWasReadIsCounted) {
+  const SweepRow sweep = MakeSweep(1, {{"flows", "{}"}});
+  const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}, {0, 0, 2500, 0}});
+  ASSERT_TRUE(
+      Execute(fmt::format("INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, "
+                          "unfinished, negative, looks, quiet, at_first_look, elapsed_s, read_ns) VALUES (1, {}, "
+                          "{}, 'coordinator', 'http', 3, 3, 0, 0, 5, true, false, 4, 7000000000)",
+                          run.sweep_id, run.run_id))
+          .ok());
+  Add(run, {.origin = "http", .task = "ours", .ms = {{"started", 10}, {"finished", 2000}}});
+  Add(run, {.origin = "http", .task = "clocks", .ms = {{"started", 10}, {"finished", 7900}}});
+  Add(run, {.origin = "http", .task = "west", .ms = {{"started", 3'600'010}, {"finished", 3'602'000}}});
+  const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->tasks.foreign, 0u);
+  EXPECT_EQ(facts->tasks.unborn, 1u);
+  EXPECT_EQ(facts->tasks.foreign_by_ns, 3'595'000 * kMs);
 }
 
 TEST_F(TaskWitnessesTest, ANameInOtherWorkIsAnotherTasks) {

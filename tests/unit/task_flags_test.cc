@@ -61,6 +61,17 @@ TEST(TaskFlags, WhatEndedBeforeTheRunIsNotItsWork) {
   EXPECT_THAT(TaskFlags(facts)[0].detail, HasSubstr("520 of the 540 tasks that http tells of had ended before T0"));
 }
 
+TEST(TaskFlags, WhatEndedAfterItWasReadHasAnotherZone) {
+  RunFacts facts = Clean();
+  facts.tasks.witness = "http";
+  facts.tasks.foreign_of = facts.tasks.unborn = 80;
+  facts.tasks.foreign_by_ns = 5 * 3600 * 1'000'000'000LL;
+  EXPECT_THAT(Codes(facts), ElementsAre("records_foreign:reject"));
+  EXPECT_THAT(TaskFlags(facts)[0].detail,
+              HasSubstr("80 of the 80 tasks that http tells of ended after they were read, by up to 5 h 0 min: the "
+                        "collector's zone is not the one"));
+}
+
 TEST(TaskFlags, AlikeAreNineOfTenToTheNanosecondWhereTheClockShowsMore) {
   for (TaskFacts::Lengths TaskFacts::*lengths : {&TaskFacts::durations, &TaskFacts::bodies}) {
     RunFacts facts = Clean();

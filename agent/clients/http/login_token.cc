@@ -70,21 +70,25 @@ void LoginToken::Take(HttpResponse&& response) {
   done(absl::OkStatus());
 }
 
-void LoginToken::Answered(uint64_t number, int status) {
-  if (number != number_ || status == 0) return;
+bool LoginToken::Answered(uint64_t number, int status) {
+  if (number != number_ || status == 0) return number < number_ && status == kUnauthorized;
   if (status != kUnauthorized) {
     may_ask_again_ = true;
-    return;
+    return false;
   }
-  if (asking_ || !may_ask_again_ || MonotonicNs() < not_before_ns_) return;
+  if (asking_ && !failed_) return true;
+  if (asking_ || !may_ask_again_ || MonotonicNs() < not_before_ns_) return false;
   may_ask_again_ = false;
+  const bool failed_before = failed_;
   Ask([this](const absl::Status& asked) {
+    failed_ = !asked.ok();
     if (asked.ok()) return;
     spdlog::warn("the token was refused, and no other is given");
     // The login may be busy. It is a token that is refused at once that is no reason to ask again.
     may_ask_again_ = true;
     not_before_ns_ = MonotonicNs() + kAgainNs;
   });
+  return !failed_before;
 }
 
 }  // namespace assay

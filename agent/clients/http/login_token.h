@@ -27,7 +27,8 @@ class LoginToken {
   // `done` is called once. An error names the URL and what it answered.
   void Ask(std::function<void(absl::Status)> done);
   // Whatever a request with the token of this number was answered with; 401 has another one asked for.
-  void Answered(uint64_t number, int status);
+  // True: another is asked for, and the next request may well have it.
+  bool Answered(uint64_t number, int status);
 
   const std::string& text() const { return text_; }
   uint64_t number() const { return number_; }  // of the current token; 0: there is none yet
@@ -45,7 +46,8 @@ class LoginToken {
   bool asking_ = false;
   bool may_ask_again_ = true;
   int64_t not_before_ns_ = 0;
-  HttpClient client_;  // last: it drops what is in flight
+  bool failed_ = false;  // the last login
+  HttpClient client_;    // last: it drops what is in flight
 };
 
 }  // namespace assay

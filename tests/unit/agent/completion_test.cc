@@ -144,6 +144,11 @@ TEST_F(CompletionTest, AListingThatCannotBeHadRefusesTheShare) {
   EXPECT_EQ(api.looks(), 1);
 }
 
+TEST_F(CompletionTest, WhoGivesNoTokenIsToldHow) {
+  WorkflowApi api([](const std::string&, int) -> WorkflowApi::Answer { return {"{}", "401 Unauthorized"}; });
+  EXPECT_THAT(Refusal(Listing(api)), HasSubstr("give completion.http.headers what the API asks for"));
+}
+
 TEST_F(CompletionTest, WhatIsNeverListedTimesOut) {
   WorkflowApi api([](const std::string& path, int) -> WorkflowApi::Answer {
     return {Asked(path, "offset") == 0 ? R"({"runs": [{"run_id": "another", "state": "success"}]})"

@@ -96,6 +96,26 @@ TEST_F(LoginTest, OneTokenForAllTriggersAndTheirCompletion) {
   EXPECT_EQ(written.end->findings_size(), 0);
 }
 
+TEST_F(LoginTest, ATokenThatGrowsOldIsNoFaultOfTheCompletion) {
+  TokenServer server;
+  v1::ShareSpec spec = LoginSpec(server, 1);
+  const v1::Login login = spec.trigger().http().login();
+  for (const char* word : {"echo", "id=r"}) spec.mutable_trigger()->mutable_exec()->add_argv(word);
+  v1::Completion& completion = Follow(server, spec);
+  completion.clear_done();
+  completion.add_done("never");
+  completion.set_timeout_ns(2 * kSecond);
+  completion.set_remote_id_pattern("id=(.*)");
+  *completion.mutable_http()->mutable_login() = login;
+  Begin(spec);
+  WaitFor(spec.run_id(), [](const v1::ShareStatus& status) { return status.in_flight() == 1; });
+  server.Revoke();
+  WaitFor(spec.run_id(), [&](const v1::ShareStatus&) { return server.logins() == 2; });
+  WaitForPhase(spec.run_id(), v1::FIRED);
+  const Written written = Finish(spec);
+  EXPECT_EQ(written.end->findings_size(), 0) << written.end->ShortDebugString();
+}
+
 TEST_F(LoginTest, CompletionMayHaveALoginOfItsOwn) {
   const TokenServer server;
   v1::ShareSpec spec = LoginSpec(server, 1);

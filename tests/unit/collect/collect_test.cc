@@ -113,6 +113,29 @@ TEST_F(CollectTest, WhatNeverComesEndsAtTheDeadline) {
   EXPECT_EQ(collection.error(), "");
 }
 
+TEST_F(CollectTest, ARecordWithoutANameIsLeftOutAndTold) {
+  Insert("a");
+  SetQuery("SELECT id AS task, state FROM task_instance UNION ALL SELECT '', 'success'");
+  order_.work.set_ok(1);
+  const v1::Batch batch = Run();
+  ASSERT_EQ(batch.tasks_size(), 1);
+  EXPECT_EQ(batch.tasks(0).task(), "a");
+  EXPECT_THAT(batch.collections(0).error(), HasSubstr("a record without a name is left out"));
+}
+
+TEST_F(CollectTest, ARunThatStartedNothingHasNoneToWaitFor) {
+  order_.collector.clear_postgres();
+  v1::Collector::Http& http = *order_.collector.mutable_http();
+  http.set_url("http://127.0.0.1:1/$(remote_id)");
+  (*http.mutable_fields())["task"] = "/task";
+  (*http.mutable_fields())["state"] = "/state";
+  order_.collector.set_expect(80);
+  const v1::Batch batch = Run();
+  EXPECT_LT(batch.collections(0).elapsed_ns(), told_.front().deadline_ns() / 2);
+  EXPECT_EQ(batch.collections(0).looks(), 1u);
+  EXPECT_FALSE(batch.collections(0).quiet());
+}
+
 TEST_F(CollectTest, ParametersAreTheRunsIdsItsBeginAndItsEnd) {
   Insert("a", "success", "mine \"1\"");
   Insert("b", "success", "other");
@@ -177,6 +200,7 @@ TEST_F(CollectTest, AStopEndsAQueryThatHangsAndKeepsWhatWasRead) {
   stopper.join();
   EXPECT_EQ(batch.tasks_size(), 1);
   EXPECT_THAT(batch.collections(0).error(), HasSubstr("stopped"));
+  EXPECT_TRUE(batch.collections(0).stopped());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/scenario/plan_text.h"
 #include "coordinator/scenario/scenario_loader.h"
 #include "tests/unit/scenario/scenario_text.h"
 
@@ -47,7 +48,8 @@ targets:
   std::vector<uint32_t> slots;
   for (const PlannedCell& cell : plan.cells) slots.push_back(cell.spec.slots());
   EXPECT_THAT(slots, ElementsAre(16, 16, 2, 3, 0, 0));
-  EXPECT_THAT(plan.warnings, testing::IsEmpty());
+  EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("nothing tells of the tasks of target=all")));
+  EXPECT_THAT(DescribePlanJson(plan, 1), HasSubstr("\"slots\": 16"));
   EXPECT_EQ(MustLoad(kProcess + "trigger: {exec: {argv: [x]}}\n").cells[0].spec.slots(), 0U);
   EXPECT_THAT(MustLoad(kBase + "slots: 16\n").warnings,
               ElementsAre(HasSubstr("slots is set, but every trigger is a sleep")));

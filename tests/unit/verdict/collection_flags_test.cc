@@ -47,5 +47,35 @@ TEST(Verdict, ACollectorThatCouldNotReadSaysWhy) {
   EXPECT_TRUE(f.Flags().empty()) << "none were expected, none came";
 }
 
+TEST(Verdict, AFragmentOfTheRecordsRejects) {
+  Fixture f;
+  RunFacts::Collection& c = f.facts.collections.emplace_back();
+  c.place = "coordinator";
+  c.origin = f.facts.tasks.witness = "http";
+  c.records = 18;
+  c.expected = 200;
+  c.stopped = true;
+  c.elapsed_s = 1;
+  c.record_lag_s = 0.5;
+  c.error = "it was stopped before the records were complete";
+  EXPECT_THAT(f.Flags(), testing::ElementsAre("record_lag:info", "records_missing:reject"));
+  EXPECT_THAT(f.Detail("records_missing"), testing::HasSubstr("182 of 200 task records never came (91.0 %)"));
+  EXPECT_THAT(f.Detail("records_missing"), testing::HasSubstr("and so no overhead"));
+  EXPECT_THAT(f.Detail("record_lag"), testing::EndsWith("when it was stopped"));
+}
+
+TEST(Verdict, ARecordOfAnothersWorkStandsForNone) {
+  Fixture f;
+  RunFacts::Collection& c = f.facts.collections.emplace_back();
+  c.place = "coordinator";
+  c.origin = "http";
+  c.records = 119;
+  c.expected = 118;
+  c.unmatched = 1;
+  EXPECT_THAT(f.Flags(), testing::ElementsAre("records_missing:warning"));
+  EXPECT_THAT(f.Detail("records_missing"), testing::HasSubstr("1 of 118 task records never came (0.8 %)"));
+  EXPECT_THAT(f.Detail("records_missing"), testing::Not(testing::HasSubstr("overhead")));
+}
+
 }  // namespace
 }  // namespace assay

@@ -17,6 +17,15 @@ TEST(Verdict, CachedResultsAreRejected) {
   EXPECT_EQ(f.Flags(), Codes{"zero_variance:reject"});
 }
 
+TEST(Verdict, AMakespanThatHangsOnAFailureIsTold) {
+  Fixture f;
+  f.facts.failed_tail_ns = f.facts.makespan_ns / 21;
+  EXPECT_EQ(f.Flags(), Codes{});
+  f.facts.failed_tail_ns = f.facts.makespan_ns / 2;
+  EXPECT_EQ(f.Flags(), Codes{"failed_tail:warning"});
+  EXPECT_NE(f.Detail("failed_tail").find("(50 %) went by after the last trigger that was ok"), std::string::npos);
+}
+
 TEST(Verdict, AMakespanBelowTheBoundIsImpossible) {
   Fixture f;
   f.facts.makespan_ns = 30 * kMs;  // 550 ms of sleep on 16 slots need 34.4 ms
