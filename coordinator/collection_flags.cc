@@ -33,7 +33,9 @@ std::vector<Flag> CollectionFlags(const RunFacts& f) {
       if (!c.error.empty()) detail += ": " + c.error;
       if (fraction > kFewMissing && c.origin == f.tasks.witness)
         detail += "; without them the tasks' sum is not known, and so no overhead";
-      flags.push_back({"records_missing", c.stopped ? "reject" : "warning", std::move(detail)});
+      // A fragment says nothing of the target's work; a driver's word stands without it.
+      const bool fragment = c.stopped && f.tasks.witness != "driver";
+      flags.push_back({"records_missing", fragment ? "reject" : "warning", std::move(detail)});
     }
     if (c.unfinished > 0) {
       flags.push_back({"records_unfinished", "warning",

@@ -98,7 +98,8 @@ void ReadCollections(pqxx::transaction_base& transaction, int64_t run_id, RunFac
            "record_lag_s, elapsed_s, error, stopped, "
            "assay.unmatched_triggers(sweep_id, run_id, origin, expected) AS unmatched "
            "FROM collection WHERE run_id = $1 UNION ALL "
-           "SELECT h.hook_id, h.place, '', 0, 0, 0, 0, false, false, NULL, 0, h.error, false, 0 FROM hook h "
+           "SELECT h.hook_id, h.place, '', 0, 0, 0, 0, false, false, NULL, 0, h.error, "
+           "(SELECT s.state IN ('cancelling', 'cancelled') FROM sweep s WHERE s.sweep_id = h.sweep_id), 0 FROM hook h "
            "LEFT JOIN collection c USING (hook_id) WHERE h.run_id = $1 AND h.kind = 'collect' AND h.state = 'failed' "
            "AND c.hook_id IS NULL ORDER BY 1",
            run_id)) {

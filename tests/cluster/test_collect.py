@@ -156,8 +156,10 @@ collect: {{csv: {{files: "{records}"}}, where: {{disk: b}}, quiet: 200ms, every:
         code, out, err = self.assay("sweep", "cancel", str(sweep), "--coordinator", coordinator.address)
         self.assertEqual(code, 0, out + err)
         self.assertEqual(self.wait_sweep(sweep), "cancelled")
-        self.assertEqual(self.psql(f"select verdict from assay.run where sweep_id = {sweep}"), [["accepted"]], "all of it was fired")
+        verdict = f"select verdict from assay.run where sweep_id = {sweep}"
+        self.assertEqual(self.psql(verdict), [["rejected"]], "all of it was fired, but nobody tells what became of it")
         wait_for(lambda: self.psql(f"select 1 from assay.flag where sweep_id = {sweep} and code = 'records_missing' and detail like '%stopped%'"), "what it had read comes late")
+        self.assertEqual(self.psql(verdict), [["rejected"]])
 
     def test_the_next_coordinator_reads_again(self):
         url = self.database()

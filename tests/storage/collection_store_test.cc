@@ -175,6 +175,9 @@ TEST_F(CollectionStoreTest, FactsTellWhatWasFoundAndWhichCollectorsSaidNothing) 
   EXPECT_EQ(facts->collections[1].origin, "");
   EXPECT_EQ(facts->collections[1].place, "a");
   EXPECT_EQ(facts->collections[1].error, "the sweep was cancelled");
+  EXPECT_FALSE(facts->collections[1].stopped);
+  ASSERT_EQ(Execute("UPDATE sweep SET state = 'cancelling'"), absl::OkStatus());
+  EXPECT_TRUE(ReadRunFacts(connection_, run_.run_id)->collections.at(1).stopped);
 }
 
 TEST_F(CollectionStoreTest, ATriggerWithoutARecordIsMissedWhateverElseHasOne) {

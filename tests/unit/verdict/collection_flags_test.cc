@@ -62,6 +62,8 @@ TEST(Verdict, AFragmentOfTheRecordsRejects) {
   EXPECT_THAT(f.Detail("records_missing"), testing::HasSubstr("182 of 200 task records never came (91.0 %)"));
   EXPECT_THAT(f.Detail("records_missing"), testing::HasSubstr("and so no overhead"));
   EXPECT_THAT(f.Detail("record_lag"), testing::EndsWith("when it was stopped"));
+  f.facts.tasks.witness = "driver";
+  EXPECT_THAT(f.Flags(), testing::ElementsAre("record_lag:info", "records_missing:warning"));
 }
 
 TEST(Verdict, ARecordOfAnothersWorkStandsForNone) {
