@@ -123,6 +123,15 @@ Failing().run()
         code, trials = self.trial("python3", path)
         self.assertEqual(code, 3)
         self.assertEqual([rule["what"] for rule in trials["whole"]["rules"]], ["it failed: prepare: RuntimeError: no scheduler there"])
+        path = self.write("dying.py", """
+from assay_driver import Driver
+class Dying(Driver):
+    def submit(self, tasks): self.fail("the scheduler is gone")
+Dying().run()
+""")
+        code, trials = self.trial("python3", path)
+        self.assertEqual(code, 3)
+        self.assertIn("not done: the scheduler is gone", trials["whole"]["rules"][0]["what"])
 
     def test_each_broken_rule_is_named(self):
         cases = [("print('hello?')", "no JSON"), ("say(type='event')", 'has the type "event"'),

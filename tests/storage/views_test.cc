@@ -214,6 +214,12 @@ TEST_F(ViewsTest, RunFactsAndDurationsAreReadFromTheRows) {
   EXPECT_EQ(facts->distinct_services, 3u);
   EXPECT_EQ(facts->first_error, "exited with 1; its output ends with: no such table");
   EXPECT_TRUE(facts->first_of_target);
+  EXPECT_EQ(facts->failed_tail_ns, 4 * kMs);
+  ASSERT_TRUE(Execute("UPDATE trigger SET error = 'took too long' WHERE outcome = 'timeout'").ok());
+  EXPECT_THAT(ReadRunFacts(connection_, run.run_id)->first_error, ::testing::StartsWith("exited with 1"));
+  ASSERT_TRUE(Execute("UPDATE trigger SET outcome = 'timeout', error = 'took too long' WHERE index = 3").ok());
+  EXPECT_EQ(ReadRunFacts(connection_, run.run_id)->first_error, "took too long") << "of the most frequent outcome";
+  ASSERT_TRUE(Execute("UPDATE trigger SET outcome = 'ok', error = '' WHERE index = 3").ok());
 
   const absl::StatusOr<RunDurations> durations = ReadRunDurations(connection_, run.run_id);
   ASSERT_TRUE(durations.ok()) << durations.status();

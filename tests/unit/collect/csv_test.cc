@@ -91,6 +91,19 @@ TEST_F(CsvSourceTest, WithoutAZoneTheLineAndColumnAreTold) {
               testing::AllOf(HasSubstr("a.csv: line 3: "), HasSubstr("column 'finished'"), HasSubstr("zone: UTC")));
 }
 
+TEST_F(CsvSourceTest, WhatAFailedLookMisreadIsNotCountedByTheNext) {
+  absl::StatusOr<TaskReader> reader = TaskReader::Make("csv", Collector("*.csv"), {.t0_unix_ns = 0});
+  ASSERT_TRUE(reader.ok());
+  const RecordSourcePtr source = MakeCsvSource(Collector("*.csv").csv(), *std::move(reader));
+  const auto read = [&] { return source->Read({stop_, MonotonicNs() + 60 * kSecond}); };
+  Write("a.csv", "task,state,finished\none,success,soon\n\"half of it");
+  EXPECT_FALSE(read().ok());
+  Write("a.csv", "task,state,finished\none,success,soon\n");
+  const absl::StatusOr<Look> look = read();
+  ASSERT_TRUE(look.ok()) << look.status();
+  EXPECT_THAT(look->problem, testing::StartsWith("1 value could not be understood"));
+}
+
 TEST_F(CsvSourceTest, AFileThatIsNotThereYetMayComeLater) {
   const absl::Status missing = Read(Collector("*.csv")).status();
   EXPECT_TRUE(absl::IsUnavailable(missing));

@@ -216,6 +216,14 @@ TEST_F(HttpSourceTest, ALoginsTokenIsInTheHeaders) {
               testing::AllOf(HasSubstr("collect.http.login"), testing::Not(HasSubstr("secret"))));
 }
 
+TEST_F(HttpSourceTest, TheEnvironmentsProxyIsNotAsked) {
+  Target target([](const std::string&) { return std::pair(200, std::string(R"([{"id": "a", "state": "success"}])")); });
+  ASSERT_EQ(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+  const absl::StatusOr<Look> look = Read(Collector(target.Url("/tasks")));
+  unsetenv("http_proxy");
+  EXPECT_TRUE(look.ok()) << look.status();
+}
+
 TEST_F(HttpSourceTest, OnlyARefusedTokenIsAskedForAnew) {
   std::atomic<int> code = 0;
   std::atomic<int> logins = 0;
