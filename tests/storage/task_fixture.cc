@@ -56,6 +56,26 @@ void TaskTest::End(const RunRow& run) {
             absl::OkStatus());
 }
 
+SweepRow TaskTest::SweepWithSlots(const std::string& target, uint32_t slots) {
+  SweepRow sweep;
+  sweep.spec.set_name("s");
+  sweep.spec.set_blocks(1);
+  sweep.cells.resize(1);
+  sweep.cells[0].spec.set_target(target);
+  sweep.cells[0].spec.set_slots(slots);
+  EXPECT_TRUE(store_.CreateSweep(sweep).ok());
+  return sweep;
+}
+
+void TaskTest::Collected(const RunRow& run, int records, int expected, double read_ms) {
+  ASSERT_TRUE(
+      Execute(fmt::format("INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, "
+                          "unfinished, negative, looks, quiet, at_first_look, elapsed_s, read_ns) VALUES (1, "
+                          "{}, {}, 'coordinator', 'http', {}, {}, 0, 0, 5, true, false, 4, {:.0f})",
+                          run.sweep_id, run.run_id, records, expected, read_ms * 1e6))
+          .ok());
+}
+
 std::vector<std::string> TaskTest::Codes(const RunRow& run, std::string* details) {
   const absl::StatusOr<RunFacts> facts = ReadRunFacts(connection_, run.run_id);
   EXPECT_TRUE(facts.ok()) << facts.status();

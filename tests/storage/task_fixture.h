@@ -38,6 +38,10 @@ class TaskTest : public StoreTest {
   // `capacity` as its driver tells it.
   void SetDriver(const RunRow& run, int capacity);
   void End(const RunRow& run);
+  // Of one cell, whose scenario tells the slots of `target`.
+  SweepRow SweepWithSlots(const std::string& target, uint32_t slots);
+  // By the coordinator's collector of http.
+  void Collected(const RunRow& run, int records, int expected, double read_ms);
   // "code:severity" and details.
   std::vector<std::string> Codes(const RunRow& run, std::string* details = nullptr);
 

@@ -58,13 +58,7 @@ TEST_F(TaskIdealTest, SlotsAreTheDriversOnlyWhereEveryShareThatFiresHasOne) {
 }
 
 TEST_F(TaskIdealTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
-  SweepRow sweep;
-  sweep.spec.set_name("s");
-  sweep.spec.set_blocks(1);
-  sweep.cells.resize(1);
-  sweep.cells[0].spec.set_target("airflow");
-  sweep.cells[0].spec.set_slots(16);
-  ASSERT_TRUE(store_.CreateSweep(sweep).ok());
+  const SweepRow sweep = SweepWithSlots("airflow", 16);
   const RunRow run = RunOf(sweep, {{0, 0, 80, 0}});
   for (int i = 0; i < 3; ++i) {
     Add(run, {.origin = "postgres", .task = fmt::format("t{}", i), .ms = {{"started", 10}, {"finished", 74}}});
@@ -80,13 +74,7 @@ TEST_F(TaskIdealTest, TheScenariosSlotsCountUntilEveryDriverTellsThem) {
 }
 
 TEST_F(TaskIdealTest, WithoutNearlyAllTasksThereIsNone) {
-  SweepRow sweep;
-  sweep.spec.set_name("s");
-  sweep.spec.set_blocks(1);
-  sweep.cells.resize(1);
-  sweep.cells[0].spec.set_target("airflow");
-  sweep.cells[0].spec.set_slots(2);
-  ASSERT_TRUE(store_.CreateSweep(sweep).ok());
+  const SweepRow sweep = SweepWithSlots("airflow", 2);
   const RunRow run = RunOf(sweep, {{0, 0, 80, 0}, {0, 0, 80, 0}, {0, 0, 80, 0}});
   const auto ideal = [&] {
     EXPECT_TRUE(Execute(fmt::format("SELECT refresh_run({})", run.run_id)).ok());
@@ -98,12 +86,7 @@ TEST_F(TaskIdealTest, WithoutNearlyAllTasksThereIsNone) {
   ASSERT_TRUE(Execute("UPDATE cell SET slots = NULL").ok());
   EXPECT_EQ(ideal(), "2|0.24|0.12|f 3") << "triggers in the agents' slots are";
   ASSERT_TRUE(Execute("UPDATE cell SET slots = 2").ok());
-  ASSERT_TRUE(
-      Execute(fmt::format("INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, "
-                          "unfinished, negative, looks, quiet, at_first_look, elapsed_s) VALUES (1, {}, {}, "
-                          "'coordinator', 'http', 3, 3, 0, 0, 5, true, false, 4)",
-                          run.sweep_id, run.run_id))
-          .ok());
+  Collected(run, 3, 3, 0);
   for (int i = 0; i < 3; ++i)
     Add(run, {.origin = "http", .task = fmt::format("t{}", i), .ms = {{"started", 10}, {"finished", 40}}});
   EXPECT_EQ(ideal(), "2|0.09|0.045|f 3");

@@ -37,12 +37,7 @@ TEST_F(TaskWitnessesTest, RecordsOfOtherRunsAreCounted) {
 TEST_F(TaskWitnessesTest, WhatEndedAfterItWasReadIsCounted) {
   const SweepRow sweep = MakeSweep(1, {{"flows", "{}"}});
   const RunRow run = RunOf(sweep, {{0, 0, 2500, 0}, {0, 0, 2500, 0}});
-  ASSERT_TRUE(
-      Execute(fmt::format("INSERT INTO collection (hook_id, sweep_id, run_id, place, origin, records, expected, "
-                          "unfinished, negative, looks, quiet, at_first_look, elapsed_s, read_ns) VALUES (1, {}, "
-                          "{}, 'coordinator', 'http', 3, 3, 0, 0, 5, true, false, 4, 7000000000)",
-                          run.sweep_id, run.run_id))
-          .ok());
+  Collected(run, 3, 3, 7000);
   Add(run, {.origin = "http", .task = "ours", .ms = {{"started", 10}, {"finished", 2000}}});
   Add(run, {.origin = "http", .task = "clocks", .ms = {{"started", 10}, {"finished", 7900}}});
   Add(run, {.origin = "http", .task = "west", .ms = {{"started", 3'600'010}, {"finished", 3'602'000}}});
